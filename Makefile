@@ -1,0 +1,32 @@
+# `make demo` and `make test` set everything up by themselves; see README.md.
+STACK ?= onedl
+PYTHON ?= $(shell command -v python3 || command -v python)
+VENV := $(if $(filter openmmlab,$(STACK)),.venv-openmmlab,.venv)
+BIN := $(VENV)/bin
+
+.PHONY: help env demo test lint format clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make demo    pretrain, transfer, detect and evaluate on handwritten digits (work_dirs/demo)'
+	@echo 'make test    run the tests                STACK=openmmlab: with the upstream stack'
+	@echo 'make lint    check with ruff              make format: let ruff mend it'
+	@echo 'make env     only set up $(VENV)'
+
+env:
+	@$(PYTHON) tools/setup_env.py --stack $(STACK)
+
+demo: env
+	@$(BIN)/python tools/demo.py
+
+test: env
+	@$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+
+lint: env
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+format: env
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+clean:
+	rm -rf work_dirs/demo

@@ -1,0 +1,73 @@
+"""What this package needs from the OpenMMLab stack, checked once at import.
+
+Two stacks provide the same import names: the upstream trio (mmengine, mmcv, mmdet) and its maintained
+fork (onedl-mmengine, onedl-mmcv, onedl-mmdetection). Neither can be a hard dependency, so what is
+missing is said here instead of by a traceback from deep inside mmdet.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+INSTALL_HINT = (
+    'Install one of the two stacks this package works with, torch first:\n'
+    '  pip install "torch>=2.4" torchvision "setuptools>=77,<81" wheel ninja\n'
+    '  pip install --no-build-isolation "mmdet_multimix[onedl]"      # maintained fork, recommended\n'
+    '  pip install --no-build-isolation "mmdet_multimix[openmmlab]"  # upstream\n'
+    'mmcv compiles its ops only if it sees torch while it is built, hence --no-build-isolation.'
+)
+
+# Inclusive minimum, exclusive maximum, per import name.
+SUPPORTED_VERSIONS = {'mmengine': ('0.10.4', '0.11.0'), 'mmcv': ('2.0.0', '3.0.0'), 'mmdet': ('3.1.0', '4.0.0')}
+
+
+def check_stack() -> None:
+    """Checks that mmengine, mmcv with its compiled ops, and mmdet can be imported in a supported version.
+
+    Raises:
+        ImportError: naming what is missing or too old, and what to install.
+    """
+    for name, (minimum, maximum) in SUPPORTED_VERSIONS.items():
+        try:
+            module = importlib.import_module(name)
+        except (ImportError, AssertionError) as error:  # mmdet asserts on the versions of the others
+            raise ImportError(f'mmdet_multimix needs {name}: {error}\n{INSTALL_HINT}') from error
+        from mmengine.utils import digit_version
+
+        version = module.__version__
+        if not digit_version(minimum) <= digit_version(version) < digit_version(maximum):
+            raise ImportError(
+                f'mmdet_multimix needs {name} >= {minimum}, < {maximum}, but {version} is installed.\n{INSTALL_HINT}'
+            )
+    try:
+        importlib.import_module('mmcv.ops')
+    except ImportError as error:
+        raise ImportError(
+            f'mmcv is installed without its compiled ops ({error}): it was built where torch could not be '
+            f'seen. Uninstall it and build it again.\n{INSTALL_HINT}'
+        ) from error
+
+
+def checkpoint_globals() -> list:
+    """The classes that an mmengine training checkpoint holds beside tensors and plain containers.
+
+    The log history of the message hub is stored as NumPy arrays in `HistoryBuffer` objects. None of these
+    can run code when it is unpickled.
+    """
+    import numpy as np
+    from mmengine.logging import HistoryBuffer
+
+    multiarray = np._core.multiarray if hasattr(np, '_core') else np.core.multiarray
+    dtypes = {type(np.dtype(kind)) for kind in ('float64', 'float32', 'int64', 'int32', 'uint32', 'bool')}
+    return [HistoryBuffer, multiarray._reconstruct, multiarray.scalar, np.ndarray, np.dtype, *dtypes]
+
+
+def allow_checkpoint_globals() -> None:
+    """Lets torch's weights-only loader, the default since torch 2.6, read mmengine's own checkpoints.
+
+    Upstream mmengine calls `torch.load` without saying what it trusts, so that resuming fails there.
+    Registering the few classes it needs mends that; safe loading stays on.
+    """
+    import torch
+
+    torch.serialization.add_safe_globals(checkpoint_globals())

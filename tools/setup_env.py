@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+"""Creates a virtual environment with torch, one OpenMMLab stack and this package.
+
+Standard library only, so that any Python can start it. A second call with unchanged requirements
+returns at once; an interrupted one continues with what is missing.
+
+    python3 tools/setup_env.py                     # reference stack into .venv
+    python3 tools/setup_env.py --stack openmmlab   # upstream stack into .venv-openmmlab
+"""
+
+import argparse
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+REQUIREMENTS = ROOT / 'requirements'
+SUPPORTED = ((3, 10), (3, 11), (3, 12))
+VENVS = {'onedl': '.venv', 'openmmlab': '.venv-openmmlab'}
+# A compiled op is called, not only imported: an mmcv without ops imports well and fails in training.
+CHECK_OPS = (
+    'import torch; from mmcv.ops import nms, roi_align; '
+    'nms(torch.tensor([[0.0, 0, 1, 1]]), torch.tensor([1.0]), 0.5); '
+    'roi_align(torch.ones(1, 1, 4, 4), torch.tensor([[0.0, 0, 0, 2, 2]]), (2, 2))'
+)
+
+
+def stop(message):
+    sys.exit(f'setup: {message}')
+
+
+def find_python():
+    """The interpreter for the environment: this one if supported, else one on the PATH."""
+    if sys.version_info[:2] in SUPPORTED:
+        return sys.executable
+    for major, minor in reversed(SUPPORTED):
+        name = f'python{major}.{minor}'
+        path = shutil.which(name)
+        works = path and subprocess.run([path, '-c', 'pass'], capture_output=True).returncode == 0
+        if works:
+            return path
+    wanted = ', '.join('.'.join(map(str, v)) for v in SUPPORTED)
+    stop(
+        f'needs Python {wanted}; {sys.executable} is {sys.version.split()[0]} and no other was '
+        'found. Install one and call: make PYTHON=/path/to/python3.11 ...'
+    )
+
+
+def progress_of(log):
+    """The last '[12/345]' that ninja wrote into the log, or ''."""
+    steps = re.findall(r'\[(\d+/\d+)\]', log.read_text(errors='replace')) if log.exists() else []
+    return f' {steps[-1]} files compiled,' if steps else ''
+
+
+def run(title, command, log, env=None):
+    """Runs a command with its output in `log`, showing on one line that it is alive."""
+    start = time.monotonic()
+    done = threading.Event()
+    on_terminal = sys.stdout.isatty()
+    every = 1 if on_terminal else 30
+
+    def show():
+        while not done.wait(every):
+            minutes, seconds = divmod(int(time.monotonic() - start), 60)
+            line = f'{title} ...{progress_of(log)} {minutes}:{seconds:02d}'
+            print(f'\r\033[K{line}' if on_terminal else line, end='' if on_terminal else '\n', flush=True)
+
+    print(f'{title} ...', end='' if on_terminal else '\n', flush=True)
+    watcher = threading.Thread(target=show, daemon=True)
+    watcher.start()
+    try:
+        with log.open('w') as out:
+            code = subprocess.call(
+                [str(c) for c in command],
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                cwd=ROOT,
+                env={**os.environ, **(env or {})},
+            )
+    finally:
+        done.set()
+        watcher.join()
+    took = time.monotonic() - start
+    print(f'\r\033[K{title}: {took:.0f} s' if on_terminal else f'{title}: {took:.0f} s', flush=True)
+    return code
+
+
+def has_ops(python):
+    # From elsewhere than the checkout, so that nothing in it can shadow an installed package.
+    return subprocess.run([python, '-c', CHECK_OPS], capture_output=True, cwd=python.parent).returncode == 0
+
+
+def pinned(stack, name):
+    for line in (REQUIREMENTS / f'{stack}.txt').read_text().splitlines():
+        if re.match(rf'(onedl-)?{name}==', line):
+            return line.strip()
+    stop(f'requirements/{stack}.txt does not pin {name}')
+
+
+def build_mmcv(stack, python, pip, log):
+    """Compiles mmcv's ops once; a wheel cached by pip that lacks them is built again."""
+    cores = os.cpu_count() or 1
+    package = pinned(stack, 'mmcv')
+    env = {'MMCV_WITH_OPS': '1', 'MAX_JOBS': str(cores)}
+    # --verbose shows ninja's own counter, from which the progress line is made.
+    install = [*pip, 'install', '--verbose', '--no-build-isolation', '--no-deps', package]
+    rebuild = [*install, '--no-cache-dir', '--force-reinstall']
+    print(f'{package} is compiled here, once: about {13 // cores + 1} minutes on {cores} cores.')
+    for command in (install, rebuild):
+        code = run(f'Building {package}', command, log, env)
+        if code == 0 and has_ops(python):
+            return
+    what = 'could not be built' if code else 'was built, but its compiled ops do not work'
+    stop(
+        f'{package} {what}; the log is {log}.\n'
+        'It needs a C++ compiler (Debian: apt-get install g++ python3-dev). With a GPU it also '
+        'needs nvcc of the same CUDA version as torch; CUDA_VISIBLE_DEVICES= make ... builds it '
+        'for the CPU. Then call make again: finished steps are kept.'
+    )
+
+
+def fingerprint(stack):
+    """Changes when what must be installed changes, or where: environments cannot be moved."""
+    digest = hashlib.sha256(str(ROOT).encode())
+    names = ('build', 'torch', stack, 'stack_deps', 'dev')
+    for path in [*(REQUIREMENTS / f'{name}.txt' for name in names), ROOT / 'pyproject.toml', Path(__file__)]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--stack', choices=sorted(VENVS), default='onedl', help='onedl is the reference')
+    args = parser.parse_args()
+    venv = ROOT / VENVS[args.stack]
+    python = venv / 'bin' / 'python'
+    stamp = venv / 'installed'
+    want = fingerprint(args.stack)
+    if stamp.exists() and stamp.read_text() == want:
+        return
+    if not shutil.which('c++') and not shutil.which('g++'):
+        stop('needs a C++ compiler to build mmcv (Debian: apt-get install g++ python3-dev)')
+
+    logs = venv / 'logs'
+    if not python.exists():
+        code = subprocess.call([find_python(), '-m', 'venv', str(venv)])
+        if code:
+            stop('could not create the environment (Debian: apt-get install python3-venv)')
+    logs.mkdir(exist_ok=True)
+    pip = [python, '-m', 'pip', '--disable-pip-version-check']
+
+    def install(title, name, *arguments):
+        log = logs / f'{name}.log'
+        if run(title, [*pip, 'install', *arguments], log):
+            print(''.join(log.read_text(errors='replace').splitlines(keepends=True)[-15:]))
+            stop(f'{title} failed; the log is {log}')
+
+    install('Installing build tools', 'build', '-r', REQUIREMENTS / 'build.txt')
+    install('Installing torch (a few GB)', 'torch', '-r', REQUIREMENTS / 'torch.txt')
+    install('Installing dependencies', 'deps', '-r', REQUIREMENTS / 'torch.txt', '-r', REQUIREMENTS / 'stack_deps.txt')
+    if not has_ops(python):
+        mmengine = pinned(args.stack, 'mmengine')
+        install(f'Installing {mmengine}', 'mmengine', '--no-deps', mmengine)
+        build_mmcv(args.stack, python, pip, logs / 'mmcv.log')
+    stack_file = REQUIREMENTS / f'{args.stack}.txt'
+    install('Installing mmdet', 'mmdet', '--no-deps', '--no-build-isolation', '-r', stack_file)
+    install(
+        'Installing mmdet_multimix',
+        'package',
+        '--no-build-isolation',
+        *('-r', REQUIREMENTS / 'torch.txt', '-r', REQUIREMENTS / 'dev.txt', '-e', ROOT),
+    )
+    stamp.write_text(want)
+    print(f'Ready: source {venv.relative_to(ROOT)}/bin/activate')
+
+
+if __name__ == '__main__':
+    try:
+        main()
+    except KeyboardInterrupt:
+        stop('interrupted; call it again to continue')
