@@ -1,0 +1,94 @@
+"""A small detection set of real handwritten digits, written to disk in COCO's format."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from .digits import digit_images, split_digits
+
+CANVAS = 96  # pixels, square
+DIGIT_SIZES = (14, 36)  # side of a pasted digit, pixels
+DIGITS_PER_IMAGE = (2, 5)
+
+
+def write_digits_detection(
+    root: str | Path, *, num_train: int = 50, num_val: int = 200, seed: int = 0
+) -> None:
+    """Writes `train/*.png`, `val/*.png` and `annotations/{train,val}.json` into `root`.
+
+    Each image is a 96 px canvas of coloured noise with two to five digits at random places and sizes, hardly
+    overlapping. Training digits, validation digits and those used to pretrain a classifier are disjoint
+    (`split_digits`), so that what a detector recognises it has never seen.
+
+    Args:
+        root: Folder, created where needed. Written last: the annotations, so that a set which has them is whole.
+        num_train: Training images.
+        num_val: Validation images; they do not change with `num_train`.
+        seed: Of the division of the digits and of all placements.
+
+    Raises:
+        ValueError: A number of images is below one.
+    """
+    root = Path(root)
+    (root / 'annotations').mkdir(parents=True, exist_ok=True)
+    splits = split_digits(seed)
+    for stream, (split, count) in enumerate({'train': num_train, 'val': num_val}.items()):
+        if count < 1:
+            raise ValueError(f'num_{split} must be at least 1, got {count}')
+        rng = np.random.default_rng([seed, stream])
+        (root / split).mkdir(exist_ok=True)
+        coco = {
+            'images': [],
+            'annotations': [],
+            'categories': [{'id': digit + 1, 'name': str(digit)} for digit in range(10)],
+        }
+        for image_id in range(count):
+            canvas, boxes, labels = _draw(rng, splits[f'detection_{split}'])
+            name = f'{image_id:05d}.png'
+            Image.fromarray(canvas).save(root / split / name)
+            coco['images'].append({'id': image_id, 'file_name': name, 'width': CANVAS, 'height': CANVAS})
+            for (x, y, w, h), label in zip(boxes, labels, strict=True):
+                annotation = {
+                    'id': len(coco['annotations']) + 1,
+                    'image_id': image_id,
+                    'category_id': label + 1,
+                    'bbox': [x, y, w, h],
+                    'area': w * h,
+                    'iscrowd': 0,
+                }
+                coco['annotations'].append(annotation)
+        (root / 'annotations' / f'{split}.json').write_text(json.dumps(coco))
+
+
+def _draw(rng: np.random.Generator, pool: np.ndarray) -> tuple[np.ndarray, list, list[int]]:
+    """One canvas (96, 96, 3) uint8, its boxes (x, y, w, h) in pixels and its labels."""
+    images, targets = digit_images()
+    canvas = rng.normal(rng.uniform(40, 110, 3), 18, (CANVAS, CANVAS, 3)).astype(np.float32)
+    boxes, labels = [], []
+    for _ in range(rng.integers(DIGITS_PER_IMAGE[0], DIGITS_PER_IMAGE[1] + 1)):
+        index = rng.choice(pool)
+        size = int(rng.integers(DIGIT_SIZES[0], DIGIT_SIZES[1] + 1))
+        x, y = (int(v) for v in rng.integers(0, CANVAS - size + 1, 2))
+        ink = Image.fromarray(images[index]).resize((size, size), Image.Resampling.BICUBIC)
+        opacity = np.asarray(ink, np.float32) / 255
+        rows, columns = np.flatnonzero(opacity.max(1) > 0.3), np.flatnonzero(opacity.max(0) > 0.3)
+        left, top = x + int(columns[0]), y + int(rows[0])
+        box = [left, top, int(columns[-1] - columns[0]) + 1, int(rows[-1] - rows[0]) + 1]
+        if any(_overlap(box, other) > 0.1 for other in boxes):
+            continue
+        window = canvas[y : y + size, x : x + size]
+        window += opacity[..., None] * (rng.uniform(170, 255, 3).astype(np.float32) - window)
+        boxes.append(box)
+        labels.append(int(targets[index]))
+    return canvas.clip(0, 255).astype(np.uint8), boxes, labels
+
+
+def _overlap(a: list[int], b: list[int]) -> float:
+    """Intersection over the smaller of two boxes."""
+    w = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    h = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    return max(w, 0) * max(h, 0) / min(a[2] * a[3], b[2] * b[3])
