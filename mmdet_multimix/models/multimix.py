@@ -1,0 +1,255 @@
+"""MultiMix and Dense MultiMix as modules, which own the hyper-parameters.
+
+They hold no parameters and no buffers, so a model's state dict does not know about them, and they
+need nothing but torch: in a plain training loop they are called like any loss.
+
+Shape letters: b examples, c classes, d channels, h x w or r positions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..ops import (
+    attend,
+    mixed_cross_entropy,
+    multimix_cross_entropy,
+    sample_weights,
+    spatial_attention,
+)
+from ..ops.attention import KINDS
+from ..ops.checks import check_alpha, check_choice, check_count
+from ..ops.gather import gather_examples, shared_generator
+
+# Whole mini-batches mixed with alpha near 1 make every target close to the class prior, a weak
+# signal: the paper trains for up to 2000 epochs. Short schedules need weights closer to one
+# example, and the clean loss beside the mixed one.
+SETTINGS: dict[str, dict[str, Any]] = {
+    'paper': dict(n=1000, alpha=(0.5, 2.0), clean_weight=0.0),
+    'short': dict(n=1000, alpha=(0.02, 0.2), clean_weight=1.0),
+}
+
+
+class MultiMix(nn.Module):
+    """MultiMix loss at the last layer before a linear classifier.
+
+    Venkataramanan et al., Embedding Space Interpolation Beyond Mini-Batch, Beyond Pairs and
+    Beyond Examples, NeurIPS 2023, section 3.2. It takes logits rather than embeddings, which is
+    the same thing for a linear classifier; see :func:`~mmdet_multimix.ops.mixed_cross_entropy`.
+
+    ``loss_weight`` is read at every call, so a schedule may set it.
+
+    Args:
+        n: Number of tuples.
+        m: Tuple length; None means the whole mini-batch. In a mini-batch of fewer than m
+            examples, such as the last of an epoch, all of them are mixed.
+        alpha: Concentration of the Dirichlet distribution, or a range to draw it from.
+        alpha_per: Draw it once per ``'tuple'`` or per ``'example'``; the paper can be read both
+            ways.
+        loss_weight: Weight of the mixed loss.
+        clean_weight: Weight of the plain cross-entropy of the same examples. The paper has none.
+        gather: Mix over the mini-batches of all ranks. Loss and gradients, after data-parallel
+            averaging, are those of one process with the whole mini-batch.
+        generator: Source of randomness, on the device of the logits. None means the global one;
+            with ``gather``, one that all ranks share, seeded by rank 0 at the first call. A
+            generator given with ``gather`` must be in the same state on all ranks.
+    """
+
+    def __init__(
+        self,
+        n: int = 1000,
+        *,
+        m: int | None = None,
+        alpha: float | tuple[float, float] = (0.5, 2.0),
+        alpha_per: str = 'tuple',
+        loss_weight: float = 1.0,
+        clean_weight: float = 0.0,
+        gather: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        check_count('n', n)
+        if m is not None:
+            check_count('m', m)
+        check_alpha(alpha)
+        check_choice('alpha_per', alpha_per, ('tuple', 'example'))
+        for name, value in (('loss_weight', loss_weight), ('clean_weight', clean_weight)):
+            if not value >= 0:
+                raise ValueError(f'{name} must not be negative, got {value!r}')
+        self.n = n
+        self.m = m
+        self.alpha = alpha
+        self.alpha_per = alpha_per
+        self.loss_weight = loss_weight
+        self.clean_weight = clean_weight
+        self.gather = gather
+        self.generator = generator
+
+    @classmethod
+    def from_setting(cls, setting: str = 'paper', **overrides: Any) -> MultiMix:
+        """Build from a named setting: ``'paper'``, or ``'short'`` for short schedules.
+
+        Args:
+            setting: A key of :data:`SETTINGS`.
+            **overrides: Arguments that take precedence over the setting's.
+        """
+        check_choice('setting', setting, tuple(SETTINGS))
+        return cls(**{**SETTINGS[setting], **overrides})
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The sum of :meth:`losses`, a scalar."""
+        return sum(self.losses(logits, targets).values())
+
+    def losses(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """The weighted losses by name.
+
+        Args:
+            logits: ``(b, c)``, or ``(r, b, c)`` at r positions.
+            targets: ``(b,)`` integers or ``(b, c)`` soft; also ``(r, b)``, ``(r, b, c)``.
+
+        Returns:
+            ``loss_multimix``, and ``loss_cls`` if there is a clean weight.
+        """
+        if self.gather:
+            soft = targets.is_floating_point()
+            dims = (logits.dim() - 2, targets.dim() - (2 if soft else 1))
+            logits, targets = gather_examples(logits, targets, dims=dims)
+        losses = {'loss_multimix': self.loss_weight * self._mixed(logits, targets)}
+        if self.clean_weight:
+            losses['loss_cls'] = self.clean_weight * _clean(logits, targets)
+        return losses
+
+    def extra_repr(self) -> str:
+        names = ('n', 'm', 'alpha', 'alpha_per', 'loss_weight', 'clean_weight', 'gather')
+        return ', '.join(f'{name}={getattr(self, name)!r}' for name in names)
+
+    def _mixed(self, logits: Tensor, targets: Tensor, attention: Tensor | None = None) -> Tensor:
+        options = self._options(logits)
+        return multimix_cross_entropy(logits, targets, attention=attention, **options)
+
+    def _options(self, logits: Tensor) -> dict[str, Any]:
+        """What to draw for these logits, ``(b, c)`` or ``(r, b, c)``."""
+        b = logits.shape[-2]
+        m = min(self.m, b) if self.m is not None and b else None
+        if self.generator is None and self.gather:
+            self.generator = shared_generator(logits.device)
+        return dict(n=self.n, m=m, alpha=self.alpha, alpha_per=self.alpha_per, generator=self.generator)
+
+
+class DenseMultiMix(MultiMix):
+    """Dense MultiMix: the same at every position of a feature map, weighted by attention.
+
+    Section 3.3 of the paper. The classifier must be linear: it is applied to every position, and
+    the logits are interpolated. To predict, average the features over the positions, then
+    classify, as ever.
+
+    The paper does not say whether attention is trained through. By default it is not, as a
+    confidence that the loss could lower at will says nothing about where the label holds; with
+    ``attention_grad`` it is, and the weights of all positions are kept for it,
+    ``r * n * b`` numbers.
+
+    Args:
+        n: Number of tuples at each position.
+        attention: ``'gap'``, ``'cam'`` or ``'uniform'``; see
+            :func:`~mmdet_multimix.ops.spatial_attention`.
+        attention_grad: Whether gradients flow through the attention.
+        **kwargs: As for :class:`MultiMix`.
+    """
+
+    def __init__(
+        self,
+        n: int = 1000,
+        *,
+        attention: str = 'gap',
+        attention_grad: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(n, **kwargs)
+        check_choice('attention', attention, KINDS)
+        self.attention = attention
+        self.attention_grad = attention_grad
+
+    def forward(self, features: Tensor, labels: Tensor, classifier: nn.Linear) -> Tensor:
+        """The sum of :meth:`losses`, a scalar."""
+        return sum(self.losses(features, labels, classifier).values())
+
+    def losses(self, features: Tensor, labels: Tensor, classifier: nn.Linear) -> dict[str, Tensor]:
+        """The weighted losses by name.
+
+        Args:
+            features: ``(b, d, h, w)`` or ``(b, d, r)``.
+            labels: ``(b,)`` integers or ``(b, c)`` soft.
+            classifier: The linear layer ``d -> c``.
+
+        Returns:
+            ``loss_multimix``, and ``loss_cls``, of the averaged features, with a clean weight.
+
+        Raises:
+            ValueError: A classifier that is not linear, shapes that do not match.
+        """
+        z = _positions_last(features, classifier)  # (b, d, r)
+        attention = self._attention(z, labels, classifier)
+        logits = F.linear(z.permute(2, 0, 1), classifier.weight, classifier.bias)  # (r, b, c)
+        clean = classifier(z.mean(dim=2)) if self.clean_weight else None  # (b, c)
+        if self.gather:
+            tensors = (logits, labels, attention) + ((clean,) if clean is not None else ())
+            dims = (1, 0, 0, 0)[: len(tensors)]
+            logits, labels, attention, *rest = gather_examples(*tensors, dims=dims)
+            clean = rest[0] if rest else None
+        losses = {'loss_multimix': self.loss_weight * self._dense(logits, labels, attention)}
+        if clean is not None:
+            losses['loss_cls'] = self.clean_weight * _clean(clean, labels)
+        return losses
+
+    def extra_repr(self) -> str:
+        own = f'attention={self.attention!r}, attention_grad={self.attention_grad!r}'
+        return f'{super().extra_repr()}, {own}'
+
+    def _attention(self, z: Tensor, labels: Tensor, classifier: nn.Linear) -> Tensor:
+        weight = classifier.weight
+        if not self.attention_grad:
+            z, weight = z.detach(), weight.detach()
+        return spatial_attention(z, kind=self.attention, weight=weight, labels=labels)
+
+    def _dense(self, logits: Tensor, labels: Tensor, attention: Tensor) -> Tensor:
+        r, b, _ = logits.shape
+        if not self.attention_grad or not b:
+            return self._mixed(logits, labels, attention)
+        options = self._options(logits)
+        weights = sample_weights(b=b, r=r, device=logits.device, dtype=attention.dtype, **options)
+        return mixed_cross_entropy(logits, labels, attend(weights, attention))
+
+
+def _positions_last(features: Tensor, classifier: nn.Linear) -> Tensor:
+    """Check features and classifier; give the features as ``(b, d, r)``."""
+    if not isinstance(classifier, nn.Linear):
+        raise ValueError(
+            'Dense MultiMix classifies every position with the weight and bias of a linear layer, '
+            f'classifier must be an nn.Linear, got {type(classifier).__name__}'
+        )
+    if features.dim() not in (3, 4):
+        raise ValueError(f'features must be (b, d, h, w) or (b, d, r), got {tuple(features.shape)}')
+    z = features.flatten(2) if features.dim() == 4 else features
+    if z.shape[1] != classifier.in_features:
+        raise ValueError(
+            f'features have {z.shape[1]} channels, the classifier takes {classifier.in_features}'
+        )
+    return z
+
+
+def _clean(logits: Tensor, targets: Tensor) -> Tensor:
+    """Plain cross-entropy of the examples, the mean over positions if there are any."""
+    if not logits.numel():
+        return logits.sum().float() * 0
+    c = logits.shape[-1]
+    with torch.autocast(logits.device.type, enabled=False):
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        if targets.is_floating_point():
+            targets = targets.to(logits.dtype).expand_as(logits).reshape(-1, c)
+        else:
+            targets = targets.long().expand(logits.shape[:-1]).reshape(-1)
+        return F.cross_entropy(logits.reshape(-1, c), targets)

@@ -1,0 +1,14 @@
+"""The mathematics of MultiMix. Imports torch and nothing else."""
+
+from .attention import attend, spatial_attention
+from .mixed_cross_entropy import mixed_cross_entropy
+from .multimix_loss import multimix_cross_entropy
+from .weights import sample_weights
+
+__all__ = [
+    'attend',
+    'mixed_cross_entropy',
+    'multimix_cross_entropy',
+    'sample_weights',
+    'spatial_attention',
+]

@@ -1,0 +1,118 @@
+"""Attention of Dense MultiMix: how much of each example's target holds at each position.
+
+Shape letters: b examples, c classes, d channels, h x w or r positions, n tuples.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .checks import check_choice, check_labels
+
+KINDS = ('gap', 'cam', 'uniform')
+
+
+def spatial_attention(
+    features: Tensor,
+    *,
+    kind: str = 'gap',
+    weight: Tensor | None = None,
+    labels: Tensor | None = None,
+) -> Tensor:
+    """Confidence that the label of an example holds at each of its positions, eq. (9).
+
+    ``a = relu(zᵀ u)``, l1-normalised over the positions, where the direction u is
+
+    * ``'gap'``: the example's own embedding, averaged over the positions;
+    * ``'cam'``: the row of the classifier's ``weight`` of the example's label, as in class
+      activation maps; for soft labels the expected row;
+    * ``'uniform'``: no direction, all positions alike.
+
+    The paper leaves the direction to the reader of its figures; these are the readings we know.
+    A map that is zero everywhere after the ReLU becomes uniform.
+
+    Args:
+        features: ``(b, d, h, w)`` or ``(b, d, r)``.
+        kind: ``'gap'``, ``'cam'`` or ``'uniform'``.
+        weight: ``(c, d)``, for ``'cam'``.
+        labels: ``(b,)`` integers or ``(b, c)`` soft, for ``'cam'``.
+
+    Returns:
+        ``(b, r)``, non-negative, rows sum to 1; float32 at least.
+
+    Raises:
+        ValueError: An unknown kind, a missing argument of ``'cam'``, shapes that do not match.
+    """
+    check_choice('kind', kind, KINDS)
+    if features.dim() not in (3, 4):
+        raise ValueError(f'features must be (b, d, h, w) or (b, d, r), got {_shape(features)}')
+    z = features.flatten(2) if features.dim() == 4 else features  # (b, d, r)
+    if not z.shape[1] or not z.shape[2]:
+        raise ValueError(f'features must have channels and positions, got {_shape(features)}')
+    dtype = torch.promote_types(z.dtype, torch.float32)
+    b, _, r = z.shape
+    uniform = torch.full((b, r), 1 / r, dtype=dtype, device=z.device)
+    if kind == 'uniform':
+        return uniform
+    with torch.autocast(z.device.type, enabled=False):
+        z = z.to(dtype)
+        u = z.mean(dim=2) if kind == 'gap' else _label_rows(z, weight, labels)  # (b, d)
+        a = torch.bmm(u.unsqueeze(1), z).squeeze(1).relu()
+        total = a.sum(dim=1, keepdim=True)
+        alive = total > 0
+        return torch.where(alive, a / torch.where(alive, total, 1), uniform)
+
+
+def attend(weights: Tensor, attention: Tensor) -> Tensor:
+    """Multiply the weights at each position by the attention there, eq. (10), and renormalise
+    every row, eq. (11).
+
+    Where none of a tuple's examples has any attention at a position, the row stays as it was
+    drawn: the paper's quotient is 0 / 0 there.
+
+    Args:
+        weights: ``(r, n, b)``.
+        attention: ``(b, r)``.
+
+    Returns:
+        ``(r, n, b)``, rows sum to 1.
+
+    Raises:
+        ValueError: Shapes that do not match.
+    """
+    if weights.dim() != 3 or attention.shape != (weights.shape[2], weights.shape[0]):
+        raise ValueError(
+            f'weights must be (r, n, b) and attention (b, r), got {_shape(weights)} and {_shape(attention)}'
+        )
+    if not weights.numel():
+        return weights
+    a = attention.t().unsqueeze(1)  # (r, 1, b)
+    # The result does not depend on the scale of a position; a largest entry of 1 keeps small
+    # attention times small weights from underflowing.
+    top = a.detach().amax(dim=2, keepdim=True)
+    mixed = weights * (a / torch.where(top > 0, top, 1))  # eq. (10)
+    total = mixed.sum(dim=2, keepdim=True)
+    alive = total > 0
+    return torch.where(alive, mixed / torch.where(alive, total, 1), weights)  # eq. (11)
+
+
+def _label_rows(z: Tensor, weight: Tensor | None, labels: Tensor | None) -> Tensor:
+    if weight is None or labels is None:
+        missing = 'weight' if weight is None else 'labels'
+        raise ValueError(f"kind='cam' needs the classifier's weight and labels, {missing} is None")
+    if weight.dim() != 2 or weight.shape[1] != z.shape[1]:
+        raise ValueError(f'weight must be (c, {z.shape[1]}) like the features, {_shape(weight)}')
+    if labels.shape[:1] != z.shape[:1] or labels.dim() not in (1, 2):
+        raise ValueError(f'labels must be ({z.shape[0]},) or (b, c), got {_shape(labels)}')
+    weight = weight.to(z.dtype)
+    if labels.is_floating_point():
+        if labels.shape != (z.shape[0], weight.shape[0]):
+            raise ValueError(f'soft labels must be (b, {weight.shape[0]}), got {_shape(labels)}')
+        return labels.to(z.dtype) @ weight
+    check_labels(labels, weight.shape[0])
+    return weight[labels]
+
+
+def _shape(tensor: Tensor) -> tuple[int, ...]:
+    return tuple(tensor.shape)

@@ -1,0 +1,78 @@
+"""Checks of arguments: each one names the argument and the value it refuses.
+
+A check of a tensor's *values* costs nothing on the CPU but would make an accelerator wait, so
+there the values are asserted on the device, or left to show up as NaN in the loss.
+
+Shape letters: b examples, c classes, r positions.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def check_count(name: str, value: int, *, at_most: int | None = None, limit: str | None = None) -> None:
+    """Refuse anything but an integer in ``[1, at_most]``."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f'{name} must be an integer, got {value!r}')
+    if value < 1:
+        raise ValueError(f'{name} must be at least 1, got {value}')
+    if at_most is not None and value > at_most:
+        raise ValueError(f'{name} must be at most {at_most}, {limit}; got {value}')
+
+
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Refuse anything but one of the choices."""
+    if value not in choices:
+        raise ValueError(f'{name} must be one of {", ".join(map(repr, choices))}; got {value!r}')
+
+
+def check_alpha(alpha: float | tuple[float, float]) -> tuple[float, float]:
+    """Return ``(low, high)``, or refuse a concentration that is not positive and finite."""
+    try:
+        low, high = (alpha, alpha) if isinstance(alpha, (int, float)) else alpha
+        low, high = float(low), float(high)
+    except (TypeError, ValueError):
+        raise ValueError(f'alpha must be a number or a (low, high) pair, got {alpha!r}') from None
+    if not (0 < low <= high and math.isfinite(high)):
+        raise ValueError(f'alpha must be positive and finite with low <= high, got {alpha!r}')
+    if low < 1e-30:
+        # The logarithm of a gamma variate is about -1 / alpha, which must stay finite.
+        raise ValueError(f'alpha must be at least 1e-30, got {alpha!r}')
+    return low, high
+
+
+def check_logits(logits: Tensor) -> None:
+    """Refuse NaN, +inf, and rows with every class masked; on the CPU only."""
+    if logits.device.type != 'cpu' or not logits.numel():
+        return
+    top = logits.amax(dim=-1)  # NaN is contagious
+    if bool((top.abs() < MASKED).all()):
+        return
+    if bool(top.isnan().any()):
+        raise ValueError('logits contain NaN')
+    if bool((top == math.inf).any()):
+        raise ValueError('logits contain +inf')
+    raise ValueError('logits have an example with all classes masked (or beyond 1e30)')
+
+
+def check_labels(labels: Tensor, classes: int, *, background: bool = False) -> None:
+    """Refuse integer targets outside ``[0, classes)``, ``[0, classes]`` with a background."""
+    last = classes if background else classes - 1
+    if not labels.numel():
+        return
+    if labels.device.type != 'cpu':
+        inside = (labels >= 0) & (labels <= last)
+        torch._assert_async(inside.all(), f'targets must lie in [0, {last}]')
+        return
+    low, high = (int(x) for x in labels.aminmax())
+    if low < 0 or high > last:
+        raise ValueError(f'targets must lie in [0, {last}], got {low if low < 0 else high}')
+
+
+# Logits at or below -MASKED count as masked classes. Far from any real logit, and far enough from
+# the end of float32 that a sum over a mini-batch stays finite.
+MASKED = 1e30

@@ -1,0 +1,242 @@
+"""The engine of the fused losses: value and gradients of mixed logits, a block at a time.
+
+Shape letters: b examples, n tuples, c classes, r positions; q positions and k rows of one block.
+
+Both losses have the form ``loss = mean_i A(s_i) - <ỹ_i, s_i>`` with mixed logits ``S = ΛL`` and
+mixed targets ``Ỹ = ΛY``, where A is
+
+* softmax: ``t_i · logsumexp(s_i)`` with the mass ``t_i = Σ_c ỹ_ic``, which is 1 if the rows of Λ
+  and Y sum to 1;
+* sigmoid: ``Σ_c softplus(s_ic)``.
+
+The second term needs no Ỹ, since ``Σ_i <ỹ_i, s_i> = <ΛᵀΛ, Y Lᵀ>``, a b x b product, and neither
+do its gradients. With ``E = A'(S)``:
+
+* ``dL = (Λᵀ E - ΛᵀΛ Y) / n``
+* ``dY = (Λᵀ logsumexp(S) - ΛᵀΛ L) / n``, without the first term for the sigmoid
+* ``dΛ = (E Lᵀ + logsumexp(S) (Y 1)ᵀ - Λ (Y Lᵀ + L Yᵀ)) / n``, without the middle term likewise
+
+All of them are computed while S is at hand, so S only ever exists for one block.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .checks import MASKED
+from .targets import one_hot
+
+# Mixed logits of one block: in cache on the CPU, enough to fill the device elsewhere.
+_BLOCK_CPU = 1 << 18
+_BLOCK_DEVICE = 1 << 26
+
+# ``lo, hi`` and the blocks of positions lo:hi, each the row it starts at and ``(q, k, b)``.
+Blocks = Iterable[tuple[int, int, Iterable[tuple[int, Tensor]]]]
+
+
+@dataclass
+class Wanted:
+    """Which gradients to compute beside the loss."""
+
+    logits: bool = True
+    targets: bool = False
+    weights: bool = False
+
+
+def given_blocks(weights: Tensor) -> Iterator[tuple[int, int, list[tuple[int, Tensor]]]]:
+    """The blocks of weights ``(r, n, b)`` that are given: all of them, the engine splits them."""
+    yield 0, weights.shape[0], [(0, weights)]
+
+
+def run(
+    kind: str, logits: Tensor, targets: Tensor, n: int, blocks: Blocks, wanted: Wanted
+) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None]:
+    """Loss, and gradients for logits ``(r, b, c)``, targets ``(r, b, c)``, weights ``(r, n, b)``.
+
+    Args:
+        kind: ``'softmax'`` or ``'sigmoid'``.
+        logits: ``(r, b, c)``.
+        targets: ``(r, b)`` integers or ``(r, b, c)``.
+        n: Number of tuples, at each position.
+        blocks: The weights, in blocks that cover every position and row once.
+        wanted: Which gradients to compute; None stands for the others.
+    """
+    r, b, c = logits.shape
+    dtype = torch.promote_types(logits.dtype, torch.float32)
+    make = torch.zeros if n == 0 else torch.empty
+    grads = _Gradients(
+        make(r, b, c, dtype=dtype, device=logits.device) if wanted.logits else None,
+        make(r, b, c, dtype=dtype, device=logits.device) if wanted.targets else None,
+        make(r, n, b, dtype=dtype, device=logits.device) if wanted.weights else None,
+    )
+    loss = torch.zeros((), dtype=torch.float64, device=logits.device)
+    budget = _BLOCK_CPU if logits.device.type == 'cpu' else _BLOCK_DEVICE
+    scratch = torch.empty(0, dtype=dtype, device=logits.device)
+    for lo, hi, row_blocks in blocks:
+        groups = None
+        for start, weights in row_blocks:
+            k = weights.shape[1]
+            q = min(hi - lo, max(1, budget // (k * c)))  # positions of a group
+            if groups is None:
+                groups = [
+                    _Group(kind, logits, targets, p, min(p + q, hi), 1 / (n * r), grads)
+                    for p in range(lo, hi, q)
+                ]
+            step = math.ceil(k / math.ceil(q * k * c / budget)) if q == 1 else k
+            for group in groups:
+                block = weights[group.lo - lo : group.hi - lo].to(dtype)
+                for i in range(0, k, step):
+                    rows = block[:, i : i + step]
+                    size = rows.shape[0] * rows.shape[1] * c
+                    if scratch.numel() < size:
+                        scratch = torch.empty(size, dtype=dtype, device=logits.device)
+                    s = scratch[:size].view(rows.shape[0], rows.shape[1], c)
+                    loss += group.add(rows, start + i, s)
+        for group in groups:
+            loss += group.finish()
+    return (loss / (n * r)).to(dtype), grads.logits, grads.targets, grads.weights
+
+
+@dataclass
+class _Gradients:
+    logits: Tensor | None
+    targets: Tensor | None
+    weights: Tensor | None
+
+
+class _Group:
+    """A few positions: what all their blocks of weights share, and what they add up to."""
+
+    def __init__(self, kind, logits, targets, lo, hi, scale, grads: _Gradients) -> None:
+        self.kind, self.lo, self.hi, self.scale, self.grads = kind, lo, hi, scale, grads
+        dtype = torch.promote_types(logits.dtype, torch.float32)
+        raw = logits[lo:hi].to(dtype)
+        self.masked = raw <= -MASKED
+        # A masked class is -1e30 rather than -inf, so that a weight of 0 times it is not NaN.
+        self.logits = raw.clamp_min(-MASKED)  # (q, b, c)
+        if kind == 'softmax':
+            # Subtracting a number from all logits of an example changes neither the loss nor its
+            # gradients, as rows of E and Ỹ have the same mass. It keeps the two terms small.
+            self.logits = self.logits - self.logits.amax(dim=-1, keepdim=True)
+        self.targets = targets[lo:hi]
+        self.soft = targets.is_floating_point()
+        if self.soft:
+            self.targets = self.targets.to(dtype)
+        # ΛᵀΛ costs n b b, Ỹ costs n b c: take the cheaper one. The rarer gradients need ΛᵀΛ.
+        q, b, c = self.logits.shape
+        self.by_gram = b <= c or grads.targets is not None or grads.weights is not None
+        self.empty = True
+        self.dense_targets = None
+        if self.by_gram:
+            self.gram = torch.empty(q, b, b, dtype=dtype, device=logits.device)
+            self.agreement = self._agreement()  # L Yᵀ, (q, b, b)
+        else:
+            self.dense_targets = one_hot(self.targets, c, dtype)
+        self.mass = self.targets.sum(dim=-1, keepdim=True) if self.soft else None  # (q, b, 1)
+
+    def add(self, weights: Tensor, start: int, s: Tensor) -> Tensor:
+        """Take in rows ``(q, k, b)`` of Λ; ``s`` is the room for their mixed logits."""
+        torch.bmm(weights, self.logits, out=s)  # S = ΛL, (q, k, c)
+        beta = 0 if self.empty else 1
+        value = torch.zeros((), dtype=torch.float64, device=s.device)
+        mixed_targets = None
+        if not self.by_gram:
+            mixed_targets = torch.bmm(weights, self.dense_targets)  # Ỹ = ΛY, (q, k, c)
+            value -= (mixed_targets * s).sum(dtype=torch.float64)
+        if self.kind == 'softmax':
+            mass = weights.sum(dim=-1, keepdim=True) if self.mass is None else weights @ self.mass
+            lse, scale = _softmax_(s, mass)
+            value += (mass * lse).sum(dtype=torch.float64)
+        else:
+            lse = scale = None
+            value += _sigmoid_(s)
+        grads = self.grads
+        if grads.weights is not None:
+            self._weights_gradient(weights, start, s, lse, scale)
+        if grads.targets is not None and lse is not None:
+            _accumulate(grads.targets[self.lo : self.hi], weights, lse.expand_as(s), beta)
+        if grads.logits is not None:
+            out = grads.logits[self.lo : self.hi]
+            if mixed_targets is not None:
+                s = (s if scale is None else s.mul_(scale)).sub_(mixed_targets)
+                scale = None
+            _accumulate(out, weights if scale is None else weights * scale, s, beta)
+        if self.by_gram:
+            _accumulate(self.gram, weights, weights, beta)
+        self.empty = False
+        return value
+
+    def finish(self) -> Tensor:
+        """Apply the terms of ΛᵀΛ, scale, and return what they add to the loss."""
+        value = torch.zeros((), dtype=torch.float64, device=self.logits.device)
+        here = slice(self.lo, self.hi)
+        grads = self.grads
+        if self.by_gram:
+            value -= (self.gram * self.agreement).sum(dtype=torch.float64)
+        if grads.logits is not None:
+            grad = grads.logits[here]
+            if self.by_gram:
+                self._subtract_gram_targets(grad)
+            grad.mul_(self.scale).masked_fill_(self.masked, 0)
+        if grads.targets is not None:
+            grad = grads.targets[here]
+            beta = 1 if self.kind == 'softmax' else 0
+            torch.baddbmm(grad, self.gram, self.logits, beta=beta, alpha=-1, out=grad)
+            grad.mul_(self.scale)
+        return value
+
+    def _agreement(self) -> Tensor:
+        """L Yᵀ: how much of example l's logits goes to the target of example k, at [l, k]."""
+        if self.soft:
+            return torch.bmm(self.logits, self.targets.transpose(1, 2))
+        q, b, c = self.logits.shape
+        columns = self.targets.unsqueeze(1).expand(q, b, b)
+        if self.kind == 'softmax':
+            return self.logits.gather(2, columns)
+        known = columns < c
+        return self.logits.gather(2, columns.clamp_max(c - 1)) * known
+
+    def _subtract_gram_targets(self, grad: Tensor) -> None:
+        """``grad -= ΛᵀΛ Y``."""
+        if self.soft or grad.device.type != 'cpu' or self.kind != 'softmax':
+            # On a device a scatter adds in any order; a product repeats exactly.
+            y = one_hot(self.targets, grad.shape[2], grad.dtype)
+            torch.baddbmm(grad, self.gram, y, alpha=-1, out=grad)
+        else:
+            columns = self.targets.unsqueeze(1).expand_as(self.gram)
+            grad.scatter_add_(2, columns, self.gram.neg())
+
+    def _weights_gradient(self, weights, start, e, lse, scale) -> None:
+        out = self.grads.weights[self.lo : self.hi, start : start + weights.shape[1]]
+        grad = torch.bmm(e, self.logits.transpose(1, 2))  # E Lᵀ, (q, k, b)
+        if scale is not None:
+            grad *= scale
+        grad -= torch.bmm(weights, self.agreement + self.agreement.transpose(1, 2))
+        if lse is not None:
+            grad += lse if self.mass is None else lse * self.mass.transpose(1, 2)
+        out.copy_(grad.mul_(self.scale))
+
+
+def _softmax_(s: Tensor, mass: Tensor) -> tuple[Tensor, Tensor]:
+    """Turn s into exponentials in place; return logsumexp, and what scales them to E."""
+    top = s.amax(dim=-1, keepdim=True)
+    total = s.sub_(top).exp_().sum(dim=-1, keepdim=True)
+    return top + total.log(), mass / total  # both (q, k, 1)
+
+
+def _sigmoid_(s: Tensor) -> Tensor:
+    """Turn s into sigmoids in place; return the sum of softplus(s)."""
+    value = F.softplus(s, threshold=50).sum(dtype=torch.float64)
+    s.sigmoid_()
+    return value
+
+
+def _accumulate(out: Tensor, weights: Tensor, rows: Tensor, beta: int) -> None:
+    """``out = beta * out + weightsᵀ rows``, position by position."""
+    torch.baddbmm(out, weights.transpose(1, 2), rows, beta=beta, out=out)

@@ -1,0 +1,73 @@
+"""Cross-entropy of mixed logits against mixed targets.
+
+Shape letters: b examples, n tuples, c classes, r positions.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .checks import MASKED, check_choice, check_logits
+from .mixed_loss import fused_loss
+from .targets import compute_dtype, expand_targets, expand_weights, one_hot, with_positions
+
+IMPLS = ('fused', 'plain')
+
+
+def mixed_cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor, *, impl: str = 'fused') -> Tensor:
+    """Mean cross-entropy of n interpolated examples, the loss of MultiMix.
+
+    It is what this computes, without the tensors in it::
+
+        mixed_logits = weights @ logits  # (n, c)
+        mixed_targets = weights @ one_hot(targets)  # (n, c)
+        -(mixed_targets * mixed_logits.log_softmax(-1)).sum(-1).mean()
+
+    The paper interpolates embeddings, ``Z̃ = ΛZ``, and classifies them. Its classifier is linear
+    and the rows of Λ sum to 1, so classifying first and interpolating logits is the same thing,
+    bias included, at a fraction of the cost. It is not the same for a classifier that is not
+    linear, such as one of cosines: interpolate its inputs, and classify those, instead.
+
+    ``'fused'`` computes the gradients in the forward pass, a block of tuples at a time, and never
+    holds ``mixed_logits``; :mod:`~mmdet_multimix.ops.fused` derives it. It has no second
+    derivative. ``'plain'`` is the code above.
+
+    Args:
+        logits: ``(b, c)``, or ``(r, b, c)`` at r positions. A class of ``-inf`` (or anything below
+            -1e30) is masked and gets no gradient; a target on a class that another example of the
+            tuple masks costs about 1e30 instead of the infinity it is due.
+        targets: ``(b,)`` integers or ``(b, c)`` soft, the same at all positions; or ``(r, b)``,
+            ``(r, b, c)``. Soft ones need not sum to 1.
+        weights: ``(n, b)`` or ``(r, n, b)``, from :func:`sample_weights`, maybe :func:`attend`.
+        impl: ``'fused'`` or ``'plain'``.
+
+    Returns:
+        A scalar, the mean over tuples and positions, float32 at least (half precision inputs and
+        autocast are computed in float32). An empty mini-batch gives a zero attached to the logits.
+
+    Raises:
+        ValueError: Shapes that do not match, an unknown ``impl``; on the CPU also labels out of
+            range and NaN in the logits. On a device a bad label is a device-side assert, and NaN
+            goes through to the loss, where a gradient scaler looks for it.
+    """
+    check_choice('impl', impl, IMPLS)
+    positions = logits.dim() == 3
+    logits = with_positions(logits)
+    targets = expand_targets(targets, logits)
+    weights = expand_weights(weights, logits, positions=positions)
+    if not logits.shape[1]:
+        return logits.sum().to(compute_dtype(logits.dtype)) * 0
+    check_logits(logits.detach())
+    if impl == 'fused':
+        return fused_loss('softmax', logits, targets, weights)
+    return _plain(logits, targets, weights)
+
+
+def _plain(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    dtype = compute_dtype(logits.dtype)
+    with torch.autocast(logits.device.type, enabled=False):
+        weights = weights.to(dtype)
+        mixed_logits = weights @ logits.to(dtype).clamp_min(-MASKED)  # (r, n, c)
+        mixed_targets = weights @ one_hot(targets, logits.shape[2], dtype)  # (r, n, c)
+        return -(mixed_targets * mixed_logits.log_softmax(dim=-1)).sum(dim=-1).mean()

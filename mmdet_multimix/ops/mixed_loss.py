@@ -1,0 +1,68 @@
+"""From user arguments to the engine: the autograd function behind the fused losses.
+
+Shape letters: b examples, n tuples, c classes, r positions.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from . import fused
+from .attention import attend
+from .weights import Recipe
+
+
+class _Fused(torch.autograd.Function):
+    """Computes the gradients with the loss; backward only scales them."""
+
+    @staticmethod
+    def forward(ctx, logits, targets, weights, kind, n, blocks, grad_enabled):
+        needs = ctx.needs_input_grad
+        wanted = fused.Wanted(*(grad_enabled and needs[i] for i in range(3)))
+        with torch.autocast(logits.device.type, enabled=False):
+            loss, *grads = fused.run(kind, logits, targets, n, blocks, wanted)
+        ctx.dtypes = [None if x is None else x.dtype for x in (logits, targets, weights)]
+        ctx.save_for_backward(*grads)
+        return loss
+
+    @staticmethod
+    def backward(ctx, grad):
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                'the fused mixed losses have no second derivative: their gradient is computed '
+                "in the forward pass; use impl='plain' with create_graph=True"
+            )
+        # A loss scale reaches float32 gradients here, before they are rounded to a half type.
+        out = [
+            None if saved is None else (saved * grad).to(dtype)
+            for saved, dtype in zip(ctx.saved_tensors, ctx.dtypes, strict=True)
+        ]
+        return *out, None, None, None, None
+
+
+@torch.compiler.disable
+def fused_loss(kind: str, logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """The loss for given weights: logits ``(r, b, c)``, targets ``(r, b[, c])``, ``(r, n, b)``."""
+    blocks = fused.given_blocks(weights.detach())
+    n = weights.shape[1]
+    return _Fused.apply(logits, targets, weights, kind, n, blocks, torch.is_grad_enabled())
+
+
+@torch.compiler.disable
+def drawn_loss(
+    kind: str, logits: Tensor, targets: Tensor, recipe: Recipe, attention: Tensor | None
+) -> Tensor:
+    """The loss for weights drawn on the way; attention is ``(b, r)`` and gets no gradient."""
+    blocks = recipe.blocks()
+    if attention is not None:
+        blocks = _attended(blocks, attention.detach())
+    args = (kind, recipe.n, blocks, torch.is_grad_enabled())
+    return _Fused.apply(logits, targets, None, *args)
+
+
+def _attended(blocks, attention: Tensor):
+    """Pass every block through :func:`attend`."""
+    for lo, hi, row_blocks in blocks:
+        here = attention[:, lo:hi]
+        yield lo, hi, ((start, attend(block, here)) for start, block in row_blocks)

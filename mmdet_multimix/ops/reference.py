@@ -1,0 +1,118 @@
+"""The paper's equations, in loops, on embeddings, in float64. For tests and benchmarks only.
+
+Venkataramanan, Kijak, Amsaleg, Avrithis: Embedding Space Interpolation Beyond Mini-Batch, Beyond
+Pairs and Beyond Examples, NeurIPS 2023. Numbers in brackets are its equations, as far as the
+caption of its figure 2 gives them.
+
+Everything here is done the slow way on purpose: embeddings are interpolated one tuple at a time,
+then classified, and no identity of :mod:`~mmdet_multimix.ops.fused` is used.
+
+Shape letters: b examples, n tuples, c classes, d channels, r positions.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def _rows(targets: Tensor, c: int) -> list[Tensor]:
+    """Targets as a list of b rows over c classes; the integer c is a row of zeros."""
+    if targets.is_floating_point():
+        return list(targets.double())
+    rows = []
+    for label in targets.tolist():
+        row = torch.zeros(c, dtype=torch.float64)
+        if label < c:
+            row[label] = 1
+        rows.append(row)
+    return rows
+
+
+def interpolate(weights: Tensor, vectors: list[Tensor] | Tensor) -> Tensor:
+    """One tuple, ``Σ_k λ_k v_k`` for weights ``(b,)`` and b vectors, as in (12) and (13)."""
+    mixed = torch.zeros_like(vectors[0], dtype=torch.float64)
+    for weight, vector in zip(weights.double(), vectors, strict=True):
+        mixed = mixed + weight * vector.double()
+    return mixed
+
+
+def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """Of one example: logits and target ``(c,)``."""
+    shifted = logits - logits.detach().max()
+    log_p = shifted - shifted.exp().sum().log()
+    loss = torch.zeros((), dtype=torch.float64)
+    for y, log in zip(target, log_p, strict=True):
+        loss = loss - y * log
+    return loss
+
+
+def binary_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """Of one example, summed over its classes: logits and target ``(c,)``."""
+    loss = torch.zeros((), dtype=torch.float64)
+    for y, s in zip(target, logits, strict=True):
+        log_p, log_q = -torch.log1p(torch.exp(-s)), -torch.log1p(torch.exp(s))
+        loss = loss - y * log_p - (1 - y) * log_q
+    return loss
+
+
+def multimix(
+    embeddings: Tensor,
+    targets: Tensor,
+    weights: Tensor,
+    classifier: Tensor,
+    bias: Tensor | None = None,
+    criterion=cross_entropy,
+) -> Tensor:
+    """MultiMix: embeddings ``(b, d)``, targets ``(b,)`` or ``(b, c)``, weights ``(n, b)``,
+    classifier ``(c, d)``, bias ``(c,)``; the mean loss of the n interpolated embeddings."""
+    rows = _rows(targets, classifier.shape[0])
+    total = torch.zeros((), dtype=torch.float64)
+    for weight in weights:
+        z = interpolate(weight, list(embeddings))
+        y = interpolate(weight, rows)
+        logits = classifier.double() @ z
+        if bias is not None:
+            logits = logits + bias.double()
+        total = total + criterion(logits, y)
+    return total / len(weights)
+
+
+def attention_map(embedding: Tensor, direction: Tensor) -> Tensor:
+    """(9): embedding ``(d, r)`` and direction ``(d,)`` give ``(r,)`` that sums to 1."""
+    a = [torch.dot(z.double(), direction.double()).clamp_min(0) for z in embedding.t()]
+    total = sum(a)
+    if total == 0:
+        return torch.full((len(a),), 1 / len(a), dtype=torch.float64)
+    return torch.stack([x / total for x in a])
+
+
+def attended(weights: Tensor, attention: Tensor) -> Tensor:
+    """(10) and (11): weights ``(b,)`` of a tuple at a position, attention ``(b,)`` there."""
+    products = [w * a for w, a in zip(weights.double(), attention.double(), strict=True)]  # (10)
+    total = sum(products)
+    if total == 0:
+        return weights.double()
+    return torch.stack([p / total for p in products])  # (11)
+
+
+def dense_multimix(
+    embeddings: Tensor,
+    targets: Tensor,
+    weights: Tensor,
+    attention: Tensor,
+    classifier: Tensor,
+    bias: Tensor | None = None,
+    criterion=cross_entropy,
+) -> Tensor:
+    """Dense MultiMix: embeddings ``(b, d, r)``, weights ``(r, n, b)``, attention ``(b, r)``,
+    targets ``(b,)``, ``(b, c)``, or per position ``(r, b)``, ``(r, b, c)``; the rest as in
+    :func:`multimix`. The mean over tuples and positions."""
+    total = torch.zeros((), dtype=torch.float64)
+    r = embeddings.shape[2]
+    everywhere = targets.dim() == (2 if targets.is_floating_point() else 1)
+    for j in range(r):
+        rows = torch.stack([attended(weight, attention[:, j]) for weight in weights[j]])
+        y = targets if everywhere else targets[j]
+        total = total + multimix(embeddings[:, :, j], y, rows, classifier, bias, criterion)
+    return total / r
