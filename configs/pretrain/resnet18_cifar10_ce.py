@@ -1,0 +1,8 @@
+_base_ = [
+    '../_base_/models/resnet18_cifar_cls.py',
+    '../_base_/datasets/cifar10_cls.py',
+    '../_base_/schedules/cifar_2000e.py',
+    '../_base_/default_runtime_cls.py',
+]
+# A checkpoint takes longer to write than several iterations.
+default_hooks = dict(checkpoint=dict(interval=10))

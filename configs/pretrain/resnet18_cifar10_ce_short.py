@@ -1,0 +1,6 @@
+_base_ = [
+    '../_base_/models/resnet18_cifar_cls.py',
+    '../_base_/datasets/cifar10_cls.py',
+    '../_base_/schedules/cifar_60e.py',
+    '../_base_/default_runtime_cls.py',
+]

@@ -1,0 +1,5 @@
+"""Backbones that mmdet does not have."""
+
+from .cifar_resnet import CIFARResNet
+
+__all__ = ['CIFARResNet']

@@ -1,0 +1,5 @@
+"""Image classifiers around mmdet's backbones."""
+
+from .image_classifier import ImageClassifier
+
+__all__ = ['ImageClassifier']
