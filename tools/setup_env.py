@@ -136,7 +136,9 @@ def fingerprint(stack):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('--stack', choices=sorted(VENVS), default='onedl', help='onedl is the reference')
     args = parser.parse_args()
     venv = ROOT / VENVS[args.stack]
@@ -164,7 +166,14 @@ def main():
 
     install('Installing build tools', 'build', '-r', REQUIREMENTS / 'build.txt')
     install('Installing torch (a few GB)', 'torch', '-r', REQUIREMENTS / 'torch.txt')
-    install('Installing dependencies', 'deps', '-r', REQUIREMENTS / 'torch.txt', '-r', REQUIREMENTS / 'stack_deps.txt')
+    install(
+        'Installing dependencies',
+        'deps',
+        '-r',
+        REQUIREMENTS / 'torch.txt',
+        '-r',
+        REQUIREMENTS / 'stack_deps.txt',
+    )
     if not has_ops(python):
         mmengine = pinned(args.stack, 'mmengine')
         install(f'Installing {mmengine}', 'mmengine', '--no-deps', mmengine)

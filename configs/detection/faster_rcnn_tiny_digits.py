@@ -1,0 +1,28 @@
+# The detector of tools/demo.py: trains in a minute or two on two cores.
+_base_ = [
+    '../_base_/models/faster_rcnn_tiny.py',
+    '../_base_/datasets/digits_detection.py',
+    'mmdet::_base_/default_runtime.py',
+]
+custom_imports = dict(imports=['mmdet_multimix'], allow_failed_imports=False)
+
+max_iters = 600
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=200)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='SGD', lr=0.02, momentum=0.9, weight_decay=1e-4),
+    clip_grad=dict(max_norm=10, norm_type=2),
+)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
+    dict(type='CosineAnnealingLR', eta_min=0, by_epoch=False, begin=50, end=max_iters, T_max=max_iters - 50),
+]
+default_hooks = dict(
+    logger=dict(interval=20),
+    checkpoint=dict(by_epoch=False, interval=200, max_keep_ckpts=1, save_best='coco/bbox_mAP'),
+)
+log_processor = dict(window_size=20, by_epoch=False)
+custom_hooks = [dict(type='CheckInvalidLossHook', interval=50)]
+randomness = dict(seed=0)

@@ -1,0 +1,15 @@
+# Faster R-CNN R50-FPN on Pascal VOC 07+12, as configs/faster_rcnn_r50_multimix.py on COCO.
+_base_ = 'mmdet::pascal_voc/faster-rcnn_r50_fpn_1x_voc0712.py'
+custom_imports = dict(imports=['mmdet_multimix'], allow_failed_imports=False)
+
+model = dict(
+    backbone=dict(
+        init_cfg=dict(
+            _delete_=True,
+            type='MultiMixPretrained',
+            checkpoint='work_dirs/resnet50_imagenet_multimix/backbone.pth',
+        )
+    ),
+    roi_head=dict(bbox_head=dict(type='MultiMixShared2FCBBoxHead', multimix=dict(n=1000, loss_weight=0.3))),
+)
+custom_hooks = [dict(type='CheckInvalidLossHook', interval=50)]

@@ -1,0 +1,16 @@
+"""MultiMix and Dense MultiMix for MMDetection.
+
+Importing the package registers its models, datasets, metrics and hooks in mmdet's registries, which is
+what `custom_imports = dict(imports=['mmdet_multimix'])` in a config does.
+"""
+
+from . import compat
+from .version import __version__
+
+compat.check_stack()
+compat.allow_checkpoint_globals()
+
+from . import datasets, engine, evaluation, models  # noqa: E402
+from .models import DenseMultiMix, MultiMix  # noqa: E402
+
+__all__ = ['DenseMultiMix', 'MultiMix', '__version__', 'datasets', 'engine', 'evaluation', 'models']

@@ -1,0 +1,212 @@
+"""Checks a config before anything long starts: data, class names, checkpoints.
+
+mmengine finds a missing file when it opens it, minutes later or on one rank only, and some mistakes never:
+class names that are not in the annotations train on nothing, in silence. All that is wrong is reported at
+once, each line with the key of the config and what to do.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from xml.etree import ElementTree
+
+from mmdet.registry import DATASETS, MODELS
+
+_HOW_TO_GET = {
+    'CocoDataset': (
+        'COCO: unpack train2017.zip, val2017.zip and annotations_trainval2017.zip from cocodataset.org into '
+        'data/coco (train2017/, val2017/, annotations/), or link data/coco to your copy'
+    ),
+    'VOCDataset': (
+        'Pascal VOC: unpack the VOC2007 trainval and test and the VOC2012 trainval archives from '
+        'host.robots.ox.ac.uk/pascal/VOC into data/ (data/VOCdevkit/VOC2007, .../VOC2012), or link '
+        'data/VOCdevkit to your copy'
+    ),
+}
+_BACKBONE = (
+    'pretrain one with tools/train.py and a config of configs/pretrain, then export it: '
+    'python tools/publish_backbone.py WORK_DIR/CHECKPOINT.pth {path}'
+)
+# Backbones of mmdet whose init_weights never asks, or overwrites, the initialiser in init_cfg.
+_OWN_LOADERS = {'SwinTransformer', 'PyramidVisionTransformer', 'HourglassNet', 'DetectoRS_ResNet'}
+_XML_FILES_READ = 200  # enough to see every class name of any set that could be trained on
+
+
+class PreflightError(ValueError):
+    """What is wrong with a config or its files, one line each."""
+
+
+def check_config(cfg, stage: str = 'train') -> None:
+    """Checks the data sets and checkpoint files that a config names.
+
+    Args:
+        cfg: An mmengine `Config`.
+        stage: `'train'` (train and validation data, initial weights) or `'test'` (test data).
+
+    Raises:
+        PreflightError: with everything that was found.
+    """
+    loaders = ('train_dataloader', 'val_dataloader') if stage == 'train' else ('test_dataloader',)
+    problems = []
+    for loader in loaders:
+        if cfg.get(loader):
+            for key, dataset in _leaves(cfg[loader]['dataset'], f'{loader}.dataset'):
+                problems += _check_dataset(key, dataset)
+    problems += _check_checkpoints(cfg, stage)
+    if problems:
+        lines = '\n'.join(f'  - {problem}' for problem in dict.fromkeys(problems))
+        raise PreflightError(f'cannot {stage}:\n{lines}')
+
+
+def _leaves(dataset: dict, key: str) -> Iterator[tuple[str, dict]]:
+    """The data sets inside the wrappers (Repeat, Concat, ClassBalanced, MultiImageMix)."""
+    if 'dataset' in dataset:
+        yield from _leaves(dataset['dataset'], f'{key}.dataset')
+    elif 'datasets' in dataset:
+        for index, inner in enumerate(dataset['datasets']):
+            yield from _leaves(inner, f'{key}.datasets[{index}]')
+    else:
+        yield key, dataset
+
+
+def _check_dataset(key: str, dataset: dict) -> Iterator[str]:
+    kind = dataset.get('type')
+    name = kind if isinstance(kind, str) else getattr(kind, '__name__', str(kind))
+    if DATASETS.get(name) is None:
+        yield f'{key}.type: unknown data set {name!r}; is its package in custom_imports?'
+        return
+    if not dataset.get('ann_file') or '://' in str(dataset.get('data_root')):
+        return  # classification sets check themselves; remote files are not ours to look for
+    root = Path(dataset.get('data_root') or '')
+    remedy = _HOW_TO_GET.get(name, 'set data_root, ann_file and data_prefix to where it is')
+    annotations = root / dataset['ann_file']
+    if not annotations.is_file():
+        yield f'{key}: annotation file {annotations} does not exist. {remedy}'
+        return
+    folders = {root / prefix for prefix in (dataset.get('data_prefix') or {}).values()}
+    for folder in sorted(folders):
+        if not folder.is_dir():
+            yield f'{key}: image folder {folder} does not exist. {remedy}'
+    classes = _classes(DATASETS.get(name), dataset)
+    if classes and annotations.suffix == '.json':
+        yield from _check_coco_names(key, annotations, classes)
+    elif classes and annotations.suffix == '.txt':
+        yield from _check_voc_names(key, annotations, dataset, classes)
+
+
+def _classes(kind: type, dataset: dict) -> tuple[str, ...]:
+    classes = (dataset.get('metainfo') or {}).get('classes') or getattr(kind, 'METAINFO', {}).get('classes')
+    return (classes,) if isinstance(classes, str) else tuple(classes or ())
+
+
+def coco_categories(path: Path) -> list[str] | None:
+    """The category names of a COCO file in their order, without parsing hundreds of megabytes.
+
+    Returns:
+        None where the file is not laid out like COCO's.
+    """
+    if not path.stat().st_size:
+        return None
+    with path.open('rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+        start = text.rfind(b'"categories"')
+        start = text.find(b'[', start) if start >= 0 else -1
+        end = text.find(b']', start) if start >= 0 else -1
+        if end < 0:
+            return None
+        try:
+            return [category['name'] for category in json.loads(text[start : end + 1])]
+        except (ValueError, KeyError, TypeError):
+            pass  # categories with lists of their own (keypoints): take the long way
+    try:
+        return [category['name'] for category in json.loads(path.read_text())['categories']]
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _check_coco_names(key: str, path: Path, classes: tuple[str, ...]) -> Iterator[str]:
+    names = coco_categories(path)
+    if names is None:
+        yield f'{key}: {path} is no COCO annotation file: it has no readable list of categories'
+        return
+    missing = [name for name in classes if name not in names]
+    if missing:
+        yield (
+            f'{key}.metainfo.classes: {_quoted(missing)} not among the categories of {path}, '
+            f'which are {_quoted(names)}. Set metainfo=dict(classes=...) and num_classes to match'
+        )
+    elif [name for name in names if name in classes] != list(classes):
+        # mmdet numbers the labels in the file's order, whatever the order of the names.
+        yield (
+            f'{key}.metainfo.classes: not in the order of {path}, so labels would carry wrong names. '
+            f'Write them as {_quoted([name for name in names if name in classes])}'
+        )
+
+
+def _check_voc_names(key: str, image_sets: Path, dataset: dict, classes: tuple[str, ...]) -> Iterator[str]:
+    root = Path(dataset.get('data_root') or '') / (dataset.get('data_prefix') or {}).get('sub_data_root', '')
+    folder = root / dataset.get('ann_subdir', 'Annotations')
+    names: set[str] = set()
+    for line in islice(image_sets.read_text().split(), _XML_FILES_READ):
+        path = folder / f'{line}.xml'
+        try:
+            names.update(node.text for node in ElementTree.parse(path).iterfind('object/name'))
+        except FileNotFoundError:
+            yield f'{key}: {image_sets} lists {line}, but {path} does not exist'
+            return
+        except ElementTree.ParseError as error:
+            yield f'{key}: {path} is not readable XML: {error}'
+            return
+    if names and not names & set(classes):
+        yield (
+            f'{key}.metainfo.classes: none of {_quoted(classes)} is in the annotations of {image_sets}, '
+            f'which have {_quoted(sorted(names))}. Set metainfo=dict(classes=...) and num_classes to match'
+        )
+
+
+def _quoted(names) -> str:
+    shown = ', '.join(repr(name) for name in list(names)[:10])
+    return shown + (f' and {len(names) - 10} more' if len(names) > 10 else '')
+
+
+def _check_checkpoints(cfg, stage: str) -> Iterator[str]:
+    if cfg.get('load_from') and not _exists(cfg.load_from):
+        yield f'load_from: checkpoint {cfg.load_from} does not exist'
+    if stage != 'train':
+        return
+    for key, node in _nodes(cfg.get('model') or {}, 'model'):
+        init_cfg = node.get('init_cfg')
+        for init in init_cfg if isinstance(init_cfg, (list, tuple)) else [init_cfg]:
+            if not isinstance(init, dict) or init.get('type') not in ('MultiMixPretrained', 'Pretrained'):
+                continue
+            path = init.get('checkpoint')
+            if not path:
+                yield f'{key}.init_cfg: {init["type"]} needs checkpoint=...'
+            elif not _exists(path):
+                yield f'{key}.init_cfg.checkpoint: {path} does not exist; {_BACKBONE.format(path=path)}'
+            if init['type'] == 'MultiMixPretrained' and _loads_by_itself(node.get('type')):
+                yield (
+                    f'{key}.init_cfg: {node["type"]} reads init_cfg with a loader of its own; move it to the '
+                    'detector: model=dict(init_cfg=dict(type="MultiMixPretrained", ...))'
+                )
+
+
+def _nodes(node, key: str) -> Iterator[tuple[str, dict]]:
+    if isinstance(node, dict):
+        yield key, node
+        for name, inner in node.items():
+            yield from _nodes(inner, f'{key}.{name}')
+    elif isinstance(node, (list, tuple)):
+        for index, inner in enumerate(node):
+            yield from _nodes(inner, f'{key}[{index}]')
+
+
+def _exists(path: str) -> bool:
+    return '://' in str(path) or Path(path).is_file()
+
+
+def _loads_by_itself(kind) -> bool:
+    return bool(_OWN_LOADERS & {parent.__name__ for parent in getattr(MODELS.get(kind), '__mro__', ())})

@@ -1,0 +1,20 @@
+"""Models: what owns hyper-parameters and holds layers. The mathematics is in `mmdet_multimix.ops`."""
+
+from . import backbones, classifiers, cls_heads, losses, pretrained, roi_heads
+from .multimix import SETTINGS, DenseMultiMix, MultiMix
+from .pretrained import MultiMixPretrained
+from .roi_multimix import RoIMultiMix
+
+__all__ = [
+    'SETTINGS',
+    'DenseMultiMix',
+    'MultiMix',
+    'MultiMixPretrained',
+    'RoIMultiMix',
+    'backbones',
+    'classifiers',
+    'cls_heads',
+    'losses',
+    'pretrained',
+    'roi_heads',
+]

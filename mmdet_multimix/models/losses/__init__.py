@@ -1,0 +1,5 @@
+"""Losses for people's own configs."""
+
+from .multimix_loss import MultiMixLoss
+
+__all__ = ['MultiMixLoss']

@@ -1,0 +1,59 @@
+"""Evaluates a checkpoint of a classifier or a detector."""
+
+import argparse
+import os
+import sys
+
+from mmengine.config import DictAction
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+from train import load_config
+
+from mmdet_multimix.engine import PreflightError, check_config
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--work-dir', help='folder for logs and metrics')
+    parser.add_argument('--out', help='write the predictions of a detector to this pickle file')
+    parser.add_argument('--show-dir', help='paint detections into this folder, inside the work dir')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='override keys of the config, as a.b=1 a.c="[1,2]"',
+    )
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    args = parser.parse_args()
+    if args.out and not args.out.endswith(('.pkl', '.pickle')):
+        parser.error(f'--out must end in .pkl, got {args.out}')
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def main():
+    args = parse_args()
+    try:
+        cfg = load_config(args.config, args.cfg_options, args.work_dir)
+        cfg.launcher = args.launcher
+        cfg.load_from = args.checkpoint
+        if args.show_dir:
+            if 'visualization' not in cfg.get('default_hooks', {}):
+                raise PreflightError('--show-dir needs default_hooks.visualization in the config')
+            cfg.default_hooks.visualization.update(draw=True, test_out_dir=args.show_dir)
+        check_config(cfg, 'test')
+    except PreflightError as error:
+        sys.exit(f'{args.config}: {error}')
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    if args.out:
+        from mmdet.evaluation import DumpDetResults
+
+        runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
+    runner.test()
+
+
+if __name__ == '__main__':
+    main()
