@@ -3,8 +3,8 @@ optim_wrapper = dict(
     optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=5e-4, nesterov=True),
 )
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, begin=0, end=2, by_epoch=True, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', T_max=58, begin=2, end=60, by_epoch=True, convert_to_iter_based=True),
+    dict(type='LinearLR', start_factor=0.1, begin=0, end=2, by_epoch=True),
+    dict(type='CosineAnnealingLR', T_max=58, begin=2, end=60, by_epoch=True),
 ]
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=60, val_interval=1)
 val_cfg = dict(type='ValLoop')
