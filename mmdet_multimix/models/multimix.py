@@ -124,6 +124,7 @@ class MultiMix(nn.Module):
         return losses
 
     def extra_repr(self) -> str:
+        """The hyper-parameters, for ``print(model)``."""
         names = ('n', 'm', 'alpha', 'alpha_per', 'loss_weight', 'clean_weight', 'gather')
         return ', '.join(f'{name}={getattr(self, name)!r}' for name in names)
 
@@ -206,6 +207,7 @@ class DenseMultiMix(MultiMix):
         return losses
 
     def extra_repr(self) -> str:
+        """The hyper-parameters, for ``print(model)``."""
         own = f'attention={self.attention!r}, attention_grad={self.attention_grad!r}'
         return f'{super().extra_repr()}, {own}'
 

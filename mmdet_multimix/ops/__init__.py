@@ -1,13 +1,17 @@
 """The mathematics of MultiMix. Imports torch and nothing else."""
 
 from .attention import attend, spatial_attention
+from .mixed_bce import mixed_binary_cross_entropy, mixed_focal_loss
 from .mixed_cross_entropy import mixed_cross_entropy
-from .multimix_loss import multimix_cross_entropy
+from .multimix_loss import multimix_binary_cross_entropy, multimix_cross_entropy
 from .weights import sample_weights
 
 __all__ = [
     'attend',
+    'mixed_binary_cross_entropy',
     'mixed_cross_entropy',
+    'mixed_focal_loss',
+    'multimix_binary_cross_entropy',
     'multimix_cross_entropy',
     'sample_weights',
     'spatial_attention',

@@ -65,8 +65,7 @@ def spatial_attention(
 
 
 def attend(weights: Tensor, attention: Tensor) -> Tensor:
-    """Multiply the weights at each position by the attention there, eq. (10), and renormalise
-    every row, eq. (11).
+    """Reweight by attention: multiply, eq. (10), and renormalise every row, eq. (11).
 
     Where none of a tuple's examples has any attention at a position, the row stays as it was
     drawn: the paper's quotient is 0 / 0 there.

@@ -45,8 +45,8 @@ def check_alpha(alpha: float | tuple[float, float]) -> tuple[float, float]:
     return low, high
 
 
-def check_logits(logits: Tensor) -> None:
-    """Refuse NaN, +inf, and rows with every class masked; on the CPU only."""
+def check_logits(logits: Tensor, *, competing: bool = True) -> None:
+    """Refuse NaN, +inf, and, if classes compete, rows with all of them masked; on the CPU only."""
     if logits.device.type != 'cpu' or not logits.numel():
         return
     top = logits.amax(dim=-1)  # NaN is contagious
@@ -56,7 +56,10 @@ def check_logits(logits: Tensor) -> None:
         raise ValueError('logits contain NaN')
     if bool((top == math.inf).any()):
         raise ValueError('logits contain +inf')
-    raise ValueError('logits have an example with all classes masked (or beyond 1e30)')
+    if bool((top >= MASKED).any()):
+        raise ValueError(f'logits must be below {MASKED:.0e}, got {float(top.max()):.3g}')
+    if competing:
+        raise ValueError('logits have an example with all its classes masked')
 
 
 def check_labels(labels: Tensor, classes: int, *, background: bool = False) -> None:

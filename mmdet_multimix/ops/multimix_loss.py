@@ -54,9 +54,32 @@ def multimix_cross_entropy(
     Raises:
         ValueError: As :func:`mixed_cross_entropy` and :func:`sample_weights`.
     """
+    return _drawn('softmax', logits, targets, n, m, alpha, alpha_per, attention, generator)
+
+
+def multimix_binary_cross_entropy(
+    logits: Tensor,
+    targets: Tensor,
+    n: int = 1000,
+    *,
+    m: int | None = None,
+    alpha: float | tuple[float, float] = (0.5, 2.0),
+    alpha_per: str = 'tuple',
+    attention: Tensor | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Mixed binary cross-entropy of n tuples drawn on the way.
+
+    To :func:`mixed_binary_cross_entropy` what :func:`multimix_cross_entropy` is to
+    :func:`mixed_cross_entropy`, with the same arguments, result and errors.
+    """
+    return _drawn('sigmoid', logits, targets, n, m, alpha, alpha_per, attention, generator)
+
+
+def _drawn(kind, logits, targets, n, m, alpha, alpha_per, attention, generator) -> Tensor:
     positions = logits.dim() == 3
     logits = with_positions(logits)
-    targets = expand_targets(targets, logits)
+    targets = expand_targets(targets, logits, background=kind == 'sigmoid')
     r, b, _ = logits.shape
     if attention is not None and (not positions or attention.shape != (b, r)):
         raise ValueError(
@@ -68,5 +91,5 @@ def multimix_cross_entropy(
     )
     if not b:
         return logits.sum().to(dtype) * 0
-    check_logits(logits.detach())
-    return drawn_loss('softmax', logits, targets, recipe, attention)
+    check_logits(logits.detach(), competing=kind == 'softmax')
+    return drawn_loss(kind, logits, targets, recipe, attention)

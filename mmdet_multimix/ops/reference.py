@@ -64,8 +64,11 @@ def multimix(
     bias: Tensor | None = None,
     criterion=cross_entropy,
 ) -> Tensor:
-    """MultiMix: embeddings ``(b, d)``, targets ``(b,)`` or ``(b, c)``, weights ``(n, b)``,
-    classifier ``(c, d)``, bias ``(c,)``; the mean loss of the n interpolated embeddings."""
+    """MultiMix: the mean loss of n interpolated embeddings.
+
+    Embeddings ``(b, d)``, targets ``(b,)`` or ``(b, c)``, weights ``(n, b)``, classifier
+    ``(c, d)``, bias ``(c,)``.
+    """
     rows = _rows(targets, classifier.shape[0])
     total = torch.zeros((), dtype=torch.float64)
     for weight in weights:
@@ -105,9 +108,11 @@ def dense_multimix(
     bias: Tensor | None = None,
     criterion=cross_entropy,
 ) -> Tensor:
-    """Dense MultiMix: embeddings ``(b, d, r)``, weights ``(r, n, b)``, attention ``(b, r)``,
-    targets ``(b,)``, ``(b, c)``, or per position ``(r, b)``, ``(r, b, c)``; the rest as in
-    :func:`multimix`. The mean over tuples and positions."""
+    """Dense MultiMix: the mean over positions of MultiMix with attended weights.
+
+    Embeddings ``(b, d, r)``, weights ``(r, n, b)``, attention ``(b, r)``, targets ``(b,)``,
+    ``(b, c)``, or per position ``(r, b)``, ``(r, b, c)``; the rest as in :func:`multimix`.
+    """
     total = torch.zeros((), dtype=torch.float64)
     r = embeddings.shape[2]
     everywhere = targets.dim() == (2 if targets.is_floating_point() else 1)
@@ -116,3 +121,21 @@ def dense_multimix(
         y = targets if everywhere else targets[j]
         total = total + multimix(embeddings[:, :, j], y, rows, classifier, bias, criterion)
     return total / r
+
+
+def focal(kind: str, gamma: float, alpha: float):
+    """A criterion for :func:`multimix`: the focal loss of one example, class by class."""
+
+    def criterion(logits: Tensor, target: Tensor) -> Tensor:
+        loss = torch.zeros((), dtype=torch.float64)
+        for y, s in zip(target, logits, strict=True):
+            log_p, log_q = -torch.log1p(torch.exp(-s)), -torch.log1p(torch.exp(s))
+            p = log_p.exp()
+            if kind == 'quality':
+                loss = loss + (y - p).abs() ** gamma * -(y * log_p + (1 - y) * log_q)
+            else:
+                loss = loss - y * alpha * (1 - p) ** gamma * log_p
+                loss = loss - (1 - y) * (1 - alpha) * p**gamma * log_q
+        return loss
+
+    return criterion

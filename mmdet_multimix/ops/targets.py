@@ -17,7 +17,7 @@ def with_positions(logits: Tensor) -> Tensor:
         raise ValueError(f'logits must be (b, c) or (r, b, c), got {tuple(logits.shape)}')
     if not logits.is_floating_point():
         raise ValueError(f'logits must be floating, got {logits.dtype}')
-    if not logits.shape[-1] or not logits.shape[0] and logits.dim() == 3:
+    if not logits.shape[-1] or (logits.dim() == 3 and not logits.shape[0]):
         raise ValueError(f'logits must have classes and positions, got {tuple(logits.shape)}')
     return logits if logits.dim() == 3 else logits.unsqueeze(0)
 

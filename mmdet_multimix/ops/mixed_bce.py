@@ -1,0 +1,129 @@
+"""The sigmoid variants, for classifiers that score every class on its own, as many detectors do.
+
+The paper's loss is softmax cross-entropy; these are its counterparts, not part of the paper.
+
+Shape letters: b examples, n tuples, c classes, r positions.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .checks import MASKED, check_choice, check_logits
+from .mixed_cross_entropy import IMPLS
+from .mixed_loss import fused_loss
+from .targets import compute_dtype, expand_targets, expand_weights, one_hot, with_positions
+
+FOCAL_KINDS = ('focal', 'quality')
+
+
+def mixed_binary_cross_entropy(
+    logits: Tensor, targets: Tensor, weights: Tensor, *, impl: str = 'fused'
+) -> Tensor:
+    """Binary cross-entropy of n interpolated examples: mean over tuples, *sum* over classes.
+
+    It is what this computes, without the tensors in it::
+
+        mixed_logits = weights @ logits  # (n, c)
+        mixed_targets = weights @ one_hot(targets)  # (n, c)
+        F.binary_cross_entropy_with_logits(mixed_logits, mixed_targets, reduction='none').sum(-1).mean()
+
+    Binary cross-entropy is linear in the targets like cross-entropy, so the same identity holds.
+
+    Args:
+        logits: ``(b, c)``, or ``(r, b, c)`` at r positions.
+        targets: As in :func:`mixed_cross_entropy`; the integer c is background, no class at all.
+        weights: ``(n, b)`` or ``(r, n, b)``.
+        impl: ``'fused'`` or ``'plain'``.
+
+    Returns:
+        A scalar, the mean over tuples and positions of the sum over classes.
+
+    Raises:
+        ValueError: As :func:`mixed_cross_entropy`.
+    """
+    check_choice('impl', impl, IMPLS)
+    shaped = _checked(logits, targets, weights)
+    if shaped is None:
+        return logits.sum().to(compute_dtype(logits.dtype)) * 0
+    if impl == 'fused':
+        return fused_loss('sigmoid', *shaped)
+    with torch.autocast(logits.device.type, enabled=False):
+        mixed_logits, mixed_targets = _mix(*shaped)
+        loss = F.binary_cross_entropy_with_logits(mixed_logits, mixed_targets, reduction='none')
+        return loss.sum(dim=-1).mean()
+
+
+def mixed_focal_loss(
+    logits: Tensor,
+    targets: Tensor,
+    weights: Tensor,
+    *,
+    kind: str = 'focal',
+    gamma: float = 2.0,
+    alpha: float = 0.25,
+) -> Tensor:
+    """Focal loss of n interpolated examples: mean over tuples, sum over classes.
+
+    The modulating factor is not linear in the logits, so the identity of the other losses does not
+    hold: logits and targets are mixed, ``n * c`` numbers each, and autograd does the rest. With
+    p the sigmoid of a mixed logit and y its mixed target, of each class
+
+    * ``'focal'`` (Lin et al. 2017): ``y · alpha (1 - p)^gamma (-log p) + (1 - y) · (1 - alpha)
+      p^gamma (-log (1 - p))``, the two cases of a hard target interpolated;
+    * ``'quality'`` (Li et al. 2020, for soft targets): ``|y - p|^gamma BCE(p, y)``.
+
+    Args:
+        logits: ``(b, c)``, or ``(r, b, c)`` at r positions.
+        targets: As in :func:`mixed_binary_cross_entropy`.
+        weights: ``(n, b)`` or ``(r, n, b)``.
+        kind: ``'focal'`` or ``'quality'``.
+        gamma: Exponent of the modulating factor, at least 0.
+        alpha: Weight of the positive term of ``'focal'``, in [0, 1].
+
+    Returns:
+        A scalar, the mean over tuples and positions of the sum over classes.
+
+    Raises:
+        ValueError: An unknown kind, gamma or alpha out of range, or as
+            :func:`mixed_cross_entropy`.
+    """
+    check_choice('kind', kind, FOCAL_KINDS)
+    if not gamma >= 0:
+        raise ValueError(f'gamma must not be negative, got {gamma!r}')
+    if not 0 <= alpha <= 1:
+        raise ValueError(f'alpha must lie in [0, 1], got {alpha!r}')
+    shaped = _checked(logits, targets, weights)
+    if shaped is None:
+        return logits.sum().to(compute_dtype(logits.dtype)) * 0
+    with torch.autocast(logits.device.type, enabled=False):
+        s, y = _mix(*shaped)
+        p = s.sigmoid()
+        if kind == 'quality':
+            bce = F.binary_cross_entropy_with_logits(s, y, reduction='none')
+            return ((y - p).abs().pow(gamma) * bce).sum(dim=-1).mean()
+        positive = alpha * (1 - p).pow(gamma) * -F.logsigmoid(s)
+        negative = (1 - alpha) * p.pow(gamma) * -F.logsigmoid(-s)
+        return (y * positive + (1 - y) * negative).sum(dim=-1).mean()
+
+
+def _checked(logits: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, ...] | None:
+    """All inputs with positions; None for an empty mini-batch."""
+    positions = logits.dim() == 3
+    logits = with_positions(logits)
+    targets = expand_targets(targets, logits, background=True)
+    weights = expand_weights(weights, logits, positions=positions)
+    if not logits.shape[1]:
+        return None
+    check_logits(logits.detach(), competing=False)
+    return logits, targets, weights
+
+
+def _mix(logits: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Mixed logits and mixed targets, ``(r, n, c)`` both."""
+    dtype = compute_dtype(logits.dtype)
+    weights = weights.to(dtype)
+    mixed_logits = weights @ logits.to(dtype).clamp_min(-MASKED)
+    return mixed_logits, weights @ one_hot(targets, logits.shape[2], dtype)

@@ -1,0 +1,177 @@
+import pytest
+import torch
+from tolerances import assert_near
+
+from mmdet_multimix.ops import attend, mixed_cross_entropy, reference, sample_weights, spatial_attention
+
+F64 = torch.float64
+
+
+def directions(z, kind, weight, labels):
+    return z.flatten(2).mean(dim=2) if kind == 'gap' else weight[labels]
+
+
+@pytest.mark.parametrize('kind', ['gap', 'cam'])
+@pytest.mark.parametrize('shape', [(4, 3, 5), (4, 3, 2, 3), (1, 1, 1), (2, 3, 1, 1)])
+def test_equals_the_reference(shape, kind):
+    z, weight = torch.randn(shape, dtype=F64), torch.randn(6, shape[1], dtype=F64)
+    labels = torch.randint(0, 6, shape[:1])
+    a = spatial_attention(z, kind=kind, weight=weight, labels=labels)
+    for i, u in enumerate(directions(z, kind, weight, labels)):
+        assert_near(a[i], reference.attention_map(z[i].flatten(1), u), F64)
+
+
+@pytest.mark.parametrize('kind', ['gap', 'cam', 'uniform'])
+@pytest.mark.parametrize('dtype', [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+def test_rows_sum_to_one(kind, dtype):
+    z = torch.randn(5, 4, 3, 3).to(dtype)
+    weight, labels = torch.randn(7, 4).to(dtype), torch.randint(0, 7, (5,))
+    a = spatial_attention(z, kind=kind, weight=weight, labels=labels)
+    assert a.shape == (5, 9) and (a >= 0).all() and a.dtype == torch.promote_types(dtype, torch.float32)
+    assert_near(a.sum(dim=1), torch.ones(5), torch.float32)
+    if kind != 'uniform':
+        exact = spatial_attention(z.double(), kind=kind, weight=weight.double(), labels=labels)
+        assert_near(a, exact, max(torch.float32, dtype, key=lambda t: torch.finfo(t).bits))
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        assert torch.equal(spatial_attention(z, kind=kind, weight=weight, labels=labels), a)
+
+
+@pytest.mark.parametrize('kind', ['gap', 'cam'])
+def test_dead_maps_become_uniform(kind):
+    z = torch.rand(2, 3, 4)
+    z[0] = 0
+    weight = torch.stack([torch.ones(3), -torch.ones(3)])
+    a = spatial_attention(z, kind=kind, weight=weight, labels=torch.tensor([0, 1]))
+    assert (a[0] == 0.25).all()
+    assert (a[1] == 0.25).all() == (kind == 'cam')
+
+
+def test_soft_labels_give_the_expected_row():
+    z, weight = torch.randn(3, 4, 5, dtype=F64), torch.randn(6, 4, dtype=F64)
+    soft = torch.rand(3, 6, dtype=F64)
+    a = spatial_attention(z, kind='cam', weight=weight, labels=soft)
+    for i, u in enumerate(soft @ weight):
+        assert_near(a[i], reference.attention_map(z[i], u), F64)
+
+
+@pytest.mark.parametrize('kind', ['gap', 'cam'])
+def test_attention_has_a_gradient(kind):
+    z = torch.randn(2, 3, 4, dtype=F64, requires_grad=True)
+    weight = torch.randn(5, 3, dtype=F64, requires_grad=True)
+    labels = torch.tensor([1, 4])
+
+    def f(z, weight):
+        return spatial_attention(z, kind=kind, weight=weight, labels=labels)
+
+    assert torch.autograd.gradcheck(f, (z, weight))
+
+
+def test_gradient_is_finite_beside_dead_maps():
+    z = torch.zeros(2, 3, 4, dtype=F64, requires_grad=True)
+    spatial_attention(z).square().sum().backward()
+    assert torch.isfinite(z.grad).all()
+
+
+@pytest.mark.parametrize(('r', 'n', 'b', 'm'), [(1, 1, 1, 1), (3, 7, 4, 4), (4, 9, 5, 2)])
+def test_attend_equals_the_reference(r, n, b, m):
+    rows, a = sample_weights(n, b, r=r, m=m, dtype=F64), torch.rand(b, r, dtype=F64)
+    a[0] = 0  # with m < b: tuples without attention
+    got = attend(rows, a)
+    assert_near(got.sum(dim=-1), torch.ones(r, n), F64)
+    for j in range(r):
+        for i in range(n):
+            assert_near(got[j, i], reference.attended(rows[j, i], a[:, j]), F64)
+
+
+def test_equal_attention_leaves_the_weights_alone():
+    rows = sample_weights(9, 5, r=3, dtype=F64)
+    assert_near(attend(rows, torch.full((5, 3), 1 / 3, dtype=F64)), rows, F64)
+    assert_near(attend(rows, spatial_attention(torch.randn(5, 2, 3), kind='uniform')), rows, torch.float32)
+
+
+def test_no_attention_at_all_leaves_the_weights_alone():
+    rows = sample_weights(9, 5, r=2)
+    a = torch.rand(5, 2)
+    a[:, 0] = 0
+    got = attend(rows, a)
+    assert torch.equal(got[0], rows[0]) and not torch.equal(got[1], rows[1])
+
+
+def test_tiny_attention_does_not_underflow():
+    rows, a = sample_weights(9, 5, r=2, alpha=0.05), torch.rand(5, 2) + 0.1
+    assert_near(attend(rows, a * 1e-38), attend(rows, a), torch.bfloat16)
+    assert_near(attend(rows, a * 1e-30), attend(rows, a), torch.float32)
+
+
+def test_attend_has_a_gradient():
+    rows = sample_weights(3, 4, r=2, m=3, dtype=F64).requires_grad_()
+    a = torch.rand(4, 2, dtype=F64) + 0.01
+    assert torch.autograd.gradcheck(attend, (rows, a.clone().requires_grad_()))
+    a[1:, 1] = 0  # rows without attention: the quotient jumps there, but nothing may be NaN
+    a.requires_grad_()
+    attend(rows, a).square().sum().backward()
+    assert torch.isfinite(a.grad).all() and torch.isfinite(rows.grad).all()
+
+
+@pytest.mark.parametrize('targets', ['integer', 'soft', 'integer at r'])
+@pytest.mark.parametrize('m', [None, 2])
+def test_dense_multimix_equals_the_reference(problem, targets, m):
+    """Equations (9) to (13) end to end, gradients through the attention included."""
+    p = problem(r=4, b=5, targets=targets, m=m)
+    losses = []
+    for dense in (False, True):
+        a = spatial_attention(p.z)
+        if dense:
+            loss = reference.dense_multimix(p.z, p.targets, p.weights, a, p.w, p.bias)
+        else:
+            loss = mixed_cross_entropy(p.logits(), p.targets, attend(p.weights, a))
+        losses.append((loss, p.grads(loss)))
+    (loss, got), (expected, wanted) = losses
+    assert_near(loss, expected, F64)
+    # A row without attention is not renormalised, so its derivative leaves the simplex, where bias
+    # before and after mixing differ: project it back.
+    dead = (p.weights * a.t().unsqueeze(1)).sum(dim=-1) == 0
+    assert m == 2 or not dead.any()
+    for grads in (got, wanted):
+        grads['weights'][dead] -= grads['weights'][dead].mean(dim=-1, keepdim=True)
+    for name in got:
+        assert_near(got[name], wanted[name], F64, name)
+
+
+@pytest.mark.parametrize(
+    ('call', 'match'),
+    [
+        (
+            lambda z: spatial_attention(z, kind='max'),
+            "kind must be one of 'gap', 'cam', 'uniform'; got 'max'",
+        ),
+        (lambda z: spatial_attention(z[0]), r'features must be .* got \(3, 4\)'),
+        (lambda z: spatial_attention(z, kind='cam'), 'weight is None'),
+        (lambda z: spatial_attention(z, kind='cam', weight=torch.ones(5, 3)), 'labels is None'),
+        (
+            lambda z: spatial_attention(
+                z, kind='cam', weight=torch.ones(5, 2), labels=torch.zeros(2, dtype=torch.long)
+            ),
+            r'weight must be \(c, 3\)',
+        ),
+        (
+            lambda z: spatial_attention(z, kind='cam', weight=torch.ones(5, 3), labels=torch.tensor([0, 5])),
+            r'targets must lie in \[0, 4\], got 5',
+        ),
+        (
+            lambda z: spatial_attention(
+                z, kind='cam', weight=torch.ones(5, 3), labels=torch.zeros(3, dtype=torch.long)
+            ),
+            r'labels must be \(2,\)',
+        ),
+        (
+            lambda z: spatial_attention(z, kind='cam', weight=torch.ones(5, 3), labels=torch.zeros(2, 4)),
+            r'soft labels must be \(b, 5\)',
+        ),
+        (lambda z: attend(torch.ones(4, 9, 2), torch.ones(4, 2)), r'attention \(b, r\)'),
+        (lambda z: attend(torch.ones(9, 2), torch.ones(2, 4)), r'weights must be \(r, n, b\)'),
+    ],
+)
+def test_bad_arguments_are_named(call, match):
+    with pytest.raises(ValueError, match=match):
+        call(torch.randn(2, 3, 4))
