@@ -8,17 +8,22 @@ missing is said here instead of by a traceback from deep inside mmdet.
 from __future__ import annotations
 
 import importlib
+from pickle import UnpicklingError
 
 INSTALL_HINT = (
     'Install one of the two stacks this package works with, torch first:\n'
-    '  pip install "torch>=2.4" torchvision "setuptools>=77,<81" wheel ninja\n'
+    '  pip install "torch>=2.6" torchvision "setuptools>=77,<81" wheel ninja\n'
     '  pip install --no-build-isolation "mmdet_multimix[onedl]"      # maintained fork, recommended\n'
     '  pip install --no-build-isolation "mmdet_multimix[openmmlab]"  # upstream\n'
     'mmcv compiles its ops only if it sees torch while it is built, hence --no-build-isolation.'
 )
 
 # Inclusive minimum, exclusive maximum, per import name.
-SUPPORTED_VERSIONS = {'mmengine': ('0.10.4', '0.11.0'), 'mmcv': ('2.0.0', '3.0.0'), 'mmdet': ('3.1.0', '4.0.0')}
+SUPPORTED_VERSIONS = {
+    'mmengine': ('0.10.4', '0.11.0'),
+    'mmcv': ('2.0.0', '3.0.0'),
+    'mmdet': ('3.1.0', '4.0.0'),
+}
 
 
 def check_stack() -> None:
@@ -37,7 +42,8 @@ def check_stack() -> None:
         version = module.__version__
         if not digit_version(minimum) <= digit_version(version) < digit_version(maximum):
             raise ImportError(
-                f'mmdet_multimix needs {name} >= {minimum}, < {maximum}, but {version} is installed.\n{INSTALL_HINT}'
+                f'mmdet_multimix needs {name} >= {minimum}, < {maximum}, but {version} is installed.\n'
+                f'{INSTALL_HINT}'
             )
     try:
         importlib.import_module('mmcv.ops')
@@ -48,26 +54,30 @@ def check_stack() -> None:
         ) from error
 
 
-def checkpoint_globals() -> list:
-    """The classes that an mmengine training checkpoint holds beside tensors and plain containers.
+def _history_method(owner: type, name: str) -> object:
+    """Stands in for `getattr`, with which a pickled `HistoryBuffer` names its four statistics.
 
-    The log history of the message hub is stored as NumPy arrays in `HistoryBuffer` objects. None of these
-    can run code when it is unpickled.
+    The real `getattr` would let a file reach into whatever else may be loaded.
     """
-    import numpy as np
     from mmengine.logging import HistoryBuffer
 
-    multiarray = np._core.multiarray if hasattr(np, '_core') else np.core.multiarray
-    dtypes = {type(np.dtype(kind)) for kind in ('float64', 'float32', 'int64', 'int32', 'uint32', 'bool')}
-    return [HistoryBuffer, multiarray._reconstruct, multiarray.scalar, np.ndarray, np.dtype, *dtypes]
+    if owner is HistoryBuffer and name in ('min', 'max', 'current', 'mean'):
+        return getattr(owner, name)
+    raise UnpicklingError(f'a checkpoint may not ask for {name!r} of {owner!r}')
 
 
 def allow_checkpoint_globals() -> None:
     """Lets torch's weights-only loader, the default since torch 2.6, read mmengine's own checkpoints.
 
-    Upstream mmengine calls `torch.load` without saying what it trusts, so that resuming fails there.
-    Registering the few classes it needs mends that; safe loading stays on.
+    Beside tensors and plain containers these hold the log history of the message hub: `HistoryBuffer`
+    objects with NumPy arrays. Upstream mmengine calls `torch.load` without saying that it trusts them, so
+    that resuming fails there. Registering the few classes mends that; safe loading stays on.
     """
+    import numpy as np
     import torch
+    from mmengine.logging import HistoryBuffer
 
-    torch.serialization.add_safe_globals(checkpoint_globals())
+    multiarray = np._core.multiarray if hasattr(np, '_core') else np.core.multiarray
+    dtypes = {type(np.dtype(kind)) for kind in ('float64', 'float32', 'int64', 'int32', 'uint32', 'bool')}
+    allowed = [HistoryBuffer, multiarray._reconstruct, multiarray.scalar, np.ndarray, np.dtype, *dtypes]
+    torch.serialization.add_safe_globals([*allowed, (_history_method, 'builtins.getattr')])

@@ -75,6 +75,7 @@ class Demo:
         inputs = (val, self.data / 'annotations' / 'train.json')
         if pretraining != 'none':
             backbone = self.backbone(pretraining, seed)
+            options['model.backbone.init_cfg._delete_'] = True
             options['model.backbone.init_cfg.type'] = 'MultiMixPretrained'
             options['model.backbone.init_cfg.checkpoint'] = str(backbone)
             inputs += (backbone,)

@@ -7,7 +7,7 @@ import sys
 from mmengine.config import DictAction
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
-from train import load_config
+from train import load_config, start_launcher
 
 from mmdet_multimix.engine import PreflightError, check_config
 
@@ -38,7 +38,7 @@ def main():
     args = parse_args()
     try:
         cfg = load_config(args.config, args.cfg_options, args.work_dir)
-        cfg.launcher = args.launcher
+        start_launcher(cfg, args.launcher)
         cfg.load_from = args.checkpoint
         if args.show_dir:
             if 'visualization' not in cfg.get('default_hooks', {}):

@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+import torch
 from mmengine.config import Config, DictAction
 from mmengine.device import is_cuda_available, is_musa_available, is_npu_available
 from mmengine.registry import RUNNERS
@@ -49,11 +50,32 @@ def load_config(path, cfg_options, work_dir):
     return cfg
 
 
+def has_accelerator():
+    return is_cuda_available() or is_npu_available() or is_musa_available()
+
+
+def start_launcher(cfg, launcher):
+    """Sets how processes find each other; without an accelerator they talk through gloo.
+
+    mmengine would reach for a GPU in each process, even where none is.
+    """
+    cfg.launcher = launcher
+    if launcher == 'pytorch' and not has_accelerator():
+        torch.distributed.init_process_group('gloo')
+        wrapper = dict(
+            type='MMDistributedDataParallel',
+            device_ids=None,
+            broadcast_buffers=False,
+            find_unused_parameters=cfg.get('find_unused_parameters', False),
+        )
+        cfg.setdefault('model_wrapper_cfg', wrapper)
+
+
 def apply_flags(cfg, args):
     """Writes the flags of the command line into the config."""
-    cfg.launcher = args.launcher
+    start_launcher(cfg, args.launcher)
     if args.amp:
-        if not (is_cuda_available() or is_npu_available() or is_musa_available()):
+        if not has_accelerator():
             raise PreflightError('--amp needs an accelerator, and none was found')
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.loss_scale = 'dynamic'

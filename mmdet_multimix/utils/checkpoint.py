@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..compat import checkpoint_globals
+from ..compat import allow_checkpoint_globals
 
 # Step counters of batch norm: old torchvision files lack them, and no output depends on them.
 _NOT_NEEDED = 'num_batches_tracked'
@@ -34,9 +34,10 @@ def read_checkpoint(path: str | Path) -> dict:
         raise ValueError(f'checkpoint {path!r} is an address; download it and give the local file')
     if not Path(path).is_file():
         raise FileNotFoundError(f'checkpoint {str(path)!r} does not exist')
+    # Not only once at import: mmengine's fork takes classes off torch's list again after each load.
+    allow_checkpoint_globals()
     try:
-        with torch.serialization.safe_globals(checkpoint_globals()):
-            checkpoint = torch.load(path, map_location='cpu', weights_only=True)
+        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(
             f'checkpoint {str(path)!r} is damaged or holds more than weights, and is not loaded unsafely. '
