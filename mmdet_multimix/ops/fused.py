@@ -30,6 +30,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .checks import MASKED
+from .products import accumulate, product
 from .targets import one_hot
 
 # Mixed logits of one block: in cache on the CPU, enough to fill the device elsewhere.
@@ -77,7 +78,6 @@ def run(
     )
     loss = torch.zeros((), dtype=torch.float64, device=logits.device)
     budget = _BLOCK_CPU if logits.device.type == 'cpu' else _BLOCK_DEVICE
-    scratch = torch.empty(0, dtype=dtype, device=logits.device)
     for lo, hi, row_blocks in blocks:
         groups = None
         for start, weights in row_blocks:
@@ -92,12 +92,7 @@ def run(
             for group in groups:
                 block = weights[group.lo - lo : group.hi - lo].to(dtype)
                 for i in range(0, k, step):
-                    rows = block[:, i : i + step]
-                    size = rows.shape[0] * rows.shape[1] * c
-                    if scratch.numel() < size:
-                        scratch = torch.empty(size, dtype=dtype, device=logits.device)
-                    s = scratch[:size].view(rows.shape[0], rows.shape[1], c)
-                    loss += group.add(rows, start + i, s)
+                    loss += group.add(block[:, i : i + step], start + i)
         for group in groups:
             loss += group.finish()
     return (loss / (n * r)).to(dtype), grads.logits, grads.targets, grads.weights
@@ -117,9 +112,12 @@ class _Group:
         self.kind, self.lo, self.hi, self.scale, self.grads = kind, lo, hi, scale, grads
         dtype = torch.promote_types(logits.dtype, torch.float32)
         raw = logits[lo:hi].to(dtype)
-        self.masked = raw <= -MASKED
-        # A masked class is -1e30 rather than -inf, so that a weight of 0 times it is not NaN.
-        self.logits = raw.clamp_min(-MASKED)  # (q, b, c)
+        self.masked = None
+        if raw.device.type != 'cpu' or not bool(raw.amin() > -MASKED):  # only the CPU looks for free
+            self.masked = raw <= -MASKED
+            # A masked class is -1e30 rather than -inf, so that a weight of 0 times it is not NaN.
+            raw = raw.clamp_min(-MASKED)
+        self.logits = raw  # (q, b, c)
         if kind == 'softmax':
             # Subtracting a number from all logits of an example changes neither the loss nor its
             # gradients, as rows of E and Ỹ have the same mass. It keeps the two terms small.
@@ -140,14 +138,14 @@ class _Group:
             self.dense_targets = one_hot(self.targets, c, dtype)
         self.mass = self.targets.sum(dim=-1, keepdim=True) if self.soft else None  # (q, b, 1)
 
-    def add(self, weights: Tensor, start: int, s: Tensor) -> Tensor:
-        """Take in rows ``(q, k, b)`` of Λ; ``s`` is the room for their mixed logits."""
-        torch.bmm(weights, self.logits, out=s)  # S = ΛL, (q, k, c)
-        beta = 0 if self.empty else 1
+    def add(self, weights: Tensor, start: int) -> Tensor:
+        """Take in rows ``(q, k, b)`` of Λ, which start at row ``start``."""
+        s = product(weights, self.logits)  # S = ΛL, (q, k, c)
+        first = self.empty
         value = torch.zeros((), dtype=torch.float64, device=s.device)
         mixed_targets = None
         if not self.by_gram:
-            mixed_targets = torch.bmm(weights, self.dense_targets)  # Ỹ = ΛY, (q, k, c)
+            mixed_targets = product(weights, self.dense_targets)  # Ỹ = ΛY, (q, k, c)
             value -= (mixed_targets * s).sum(dtype=torch.float64)
         if self.kind == 'softmax':
             mass = weights.sum(dim=-1, keepdim=True) if self.mass is None else weights @ self.mass
@@ -160,15 +158,15 @@ class _Group:
         if grads.weights is not None:
             self._weights_gradient(weights, start, s, lse, scale)
         if grads.targets is not None and lse is not None:
-            _accumulate(grads.targets[self.lo : self.hi], weights, lse.expand_as(s), beta)
+            accumulate(grads.targets[self.lo : self.hi], weights, lse.expand_as(s), first=first)
         if grads.logits is not None:
             out = grads.logits[self.lo : self.hi]
             if mixed_targets is not None:
                 s = (s if scale is None else s.mul_(scale)).sub_(mixed_targets)
                 scale = None
-            _accumulate(out, weights if scale is None else weights * scale, s, beta)
+            accumulate(out, weights if scale is None else weights * scale, s, first=first)
         if self.by_gram:
-            _accumulate(self.gram, weights, weights, beta)
+            accumulate(self.gram, weights, weights, first=first)
         self.empty = False
         return value
 
@@ -183,7 +181,9 @@ class _Group:
             grad = grads.logits[here]
             if self.by_gram:
                 self._subtract_gram_targets(grad)
-            grad.mul_(self.scale).masked_fill_(self.masked, 0)
+            grad.mul_(self.scale)
+            if self.masked is not None:
+                grad.masked_fill_(self.masked, 0)
         if grads.targets is not None:
             grad = grads.targets[here]
             beta = 1 if self.kind == 'softmax' else 0
@@ -214,10 +214,10 @@ class _Group:
 
     def _weights_gradient(self, weights, start, e, lse, scale) -> None:
         out = self.grads.weights[self.lo : self.hi, start : start + weights.shape[1]]
-        grad = torch.bmm(e, self.logits.transpose(1, 2))  # E Lᵀ, (q, k, b)
+        grad = product(e, self.logits.transpose(1, 2))  # E Lᵀ, (q, k, b)
         if scale is not None:
             grad *= scale
-        grad -= torch.bmm(weights, self.agreement + self.agreement.transpose(1, 2))
+        grad -= product(weights, self.agreement + self.agreement.transpose(1, 2))
         if lse is not None:
             grad += lse if self.mass is None else lse * self.mass.transpose(1, 2)
         out.copy_(grad.mul_(self.scale))
@@ -235,8 +235,3 @@ def _sigmoid_(s: Tensor) -> Tensor:
     value = F.softplus(s, threshold=50).sum(dtype=torch.float64)
     s.sigmoid_()
     return value
-
-
-def _accumulate(out: Tensor, weights: Tensor, rows: Tensor, beta: int) -> None:
-    """``out = beta * out + weightsᵀ rows``, position by position."""
-    torch.baddbmm(out, weights.transpose(1, 2), rows, beta=beta, out=out)

@@ -202,24 +202,14 @@ def _propose(a: Tensor, shape: tuple[int, int], generator) -> tuple[Tensor, Tens
     """One proposal for each entry: the logarithm of the variate, and whether it is accepted."""
     d = a + 2 / 3  # (a + 1) - 1/3
     x = torch.empty(shape, dtype=a.dtype).normal_(generator=generator)
-    log_v = x.mul(d.sqrt().mul_(3).reciprocal_()).add_(1)  # the cube root of v, not yet its log
-    v = log_v * log_v * log_v
-    log_v.log_().mul_(3)  # NaN where v < 0: compares false below, hence rejected
-    log_p = (log_v - v).add_(1).mul_(d).add_(x.square_(), alpha=0.5)
-    log_u = _log_uniform(shape, a.dtype, generator)
+    v = torch.addcmul(torch.ones((), dtype=a.dtype), x, (d * 9).rsqrt_())  # its cube root so far
+    log_v = v.log().mul_(3)  # NaN where v < 0: compares false below, hence rejected
+    v.pow_(3).sub_(log_v)
+    log_p = torch.addcmul(d, x, x, value=0.5, out=x).addcmul_(d, v, value=-1)  # x²/2 + d - d(v - log v)
+    smallest = torch.finfo(a.dtype).eps / 4  # half a step of uniform_, so that no logarithm is infinite
+    log_u = torch.empty(shape, dtype=a.dtype).uniform_(smallest, 1, generator=generator).log_()
     accepted = log_u < log_p
-    return log_u.sub_(log_p).div_(a).add_(log_v).add_(d.log_()), accepted
-
-
-def _log_uniform(shape: tuple[int, int], dtype: torch.dtype, generator) -> Tensor:
-    """Logarithms of uniforms on (0, 1], with 31 random bits (63 in float64) down to zero."""
-    count = shape[0] * shape[1]
-    if dtype == torch.float64:
-        words, bits = torch.empty(count, dtype=torch.int64).random_(generator=generator), 63
-    else:  # one 64-bit word makes two numbers, at half the price of uniform_
-        words = torch.empty((count + 1) // 2, dtype=torch.int64).random_(generator=generator)
-        words, bits = words.view(torch.int32)[:count].bitwise_and_(0x7FFFFFFF), 31
-    return words.to(dtype).add_(0.5).mul_(2.0**-bits).log_().view(shape)
+    return log_v.addcmul_(log_u.sub_(log_p), a.reciprocal()).add_(d.log_()), accepted
 
 
 def _log_gamma_device(a: Tensor, shape: tuple[int, int], generator) -> Tensor:
