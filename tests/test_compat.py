@@ -1,0 +1,42 @@
+import subprocess
+import sys
+
+import pytest
+from cli import ROOT, environment
+
+from mmdet_multimix import compat
+
+BLOCK = """
+import sys
+sys.path.insert(0, {root!r})
+{setup}
+import mmdet_multimix
+"""
+
+
+def import_error(setup):
+    code = BLOCK.format(root=str(ROOT), setup=setup)
+    result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, env=environment())
+    assert result.returncode != 0
+    return result.stderr
+
+
+@pytest.mark.parametrize('name', ['mmdet', 'mmengine'])
+def test_a_missing_part_of_the_stack_says_what_to_install(name):
+    text = import_error(f"sys.modules['{name}'] = None")
+    assert f'needs {name}' in text and '[onedl]' in text and '[openmmlab]' in text
+
+
+def test_mmcv_without_ops_is_told_apart():
+    text = import_error("sys.modules['mmcv.ops'] = None")
+    assert 'without its compiled ops' in text and '--no-build-isolation' in text
+
+
+def test_an_unsupported_version_is_named(monkeypatch):
+    import mmdet
+
+    monkeypatch.setattr(mmdet, '__version__', '2.28.0')
+    with pytest.raises(ImportError, match=r'needs mmdet >= 3\.1\.0.* 2\.28\.0 is installed'):
+        compat.check_stack()
+    compat_versions = compat.SUPPORTED_VERSIONS
+    assert set(compat_versions) == {'mmengine', 'mmcv', 'mmdet'}
