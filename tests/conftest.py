@@ -2,9 +2,9 @@ import os
 
 os.environ.setdefault('OMP_NUM_THREADS', '2')
 
-import matplotlib  # noqa: E402
-import pytest  # noqa: E402
-import torch  # noqa: E402
+import matplotlib
+import pytest
+import torch
 
 matplotlib.use('Agg')
 

@@ -20,7 +20,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from publish_backbone import publish
 
-import mmdet_multimix  # noqa: F401  registers the models
+import mmdet_multimix
 from mmdet_multimix.datasets.digits_detection import write_digits_detection
 from mmdet_multimix.experiment import Progress, Run, RunFailedError, last_scalar, read_scalars
 from mmdet_multimix.utils.checkpoint import read_checkpoint, state_dict_of

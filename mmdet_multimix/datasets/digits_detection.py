@@ -25,7 +25,7 @@ def write_digits_detection(
     (`split_digits`), so that what a detector recognises it has never seen.
 
     Args:
-        root: Folder, created where needed. Written last: the annotations, so that a set which has them is whole.
+        root: Folder, created where needed. The annotations are written last: a set that has them is whole.
         num_train: Training images.
         num_val: Validation images; they do not change with `num_train`.
         seed: Of the division of the digits and of all placements.

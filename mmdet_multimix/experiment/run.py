@@ -16,7 +16,7 @@ from pathlib import Path
 import rich.progress
 from mmengine.config import Config
 
-from .scalars import last_entry
+from .scalars import last_iteration
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 _POLL = 0.5  # seconds between two looks at a running command
@@ -180,7 +180,7 @@ class Run:
             )
 
     def _show(self, progress: Progress, loop: dict) -> None:
-        entry = last_entry(self.work_dir)
+        entry = last_iteration(self.work_dir)
         if loop.get('max_epochs'):
             share = entry.get('epoch', 0) / loop.max_epochs
         else:

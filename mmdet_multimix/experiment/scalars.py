@@ -36,10 +36,10 @@ def last_scalar(work_dir: str | Path, key: str) -> float:
     return values[-1][1]
 
 
-def last_entry(work_dir: str | Path) -> dict:
-    """The newest logged line of a run, or an empty dict."""
+def last_iteration(work_dir: str | Path) -> dict:
+    """The newest logged line of training, not of validation, or an empty dict."""
     paths = sorted(Path(work_dir).glob('*/vis_data/scalars.json'))
-    entries = _entries(paths[-1]) if paths else []
+    entries = [entry for entry in _entries(paths[-1]) if 'loss' in entry] if paths else []
     return entries[-1] if entries else {}
 
 

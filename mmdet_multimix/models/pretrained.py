@@ -79,6 +79,6 @@ class MultiMixPretrained:
             + _some('missing', matched.missing)
             + _some('misshapen', matched.misshapen)
             + _some('unexpected', matched.foreign or matched.unexpected)
-            + '\nGive the checkpoint of this architecture (same depth, width and stem), or lower min_coverage '
-            'if the rest should start at random.'
+            + '\nGive the checkpoint of this architecture (same depth, width and stem), '
+            'or lower min_coverage if the rest should start at random.'
         )

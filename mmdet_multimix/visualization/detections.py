@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,9 +14,7 @@ from PIL import Image
 
 from .plots import save_figure
 
-_PALETTE = (
-    '#e6194b', '#3cb44b', '#ffe119', '#4363d8', '#f58231', '#911eb4', '#46f0f0', '#f032e6', '#bcf60c', '#fabebe',
-)  # fmt: skip
+_PALETTE = matplotlib.color_sequences['tab10']
 
 
 def plot_detections(

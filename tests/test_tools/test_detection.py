@@ -59,7 +59,9 @@ def test_training_logs_both_losses_and_evaluates(trained):
 
 def test_the_test_tool_evaluates_and_writes_predictions(trained, digits_options, tmp_path):
     out = tmp_path / 'predictions.pkl'
-    printed = tool('test.py', TINY, trained / 'iter_4.pth', '--work-dir', tmp_path, '--out', out, options=digits_options)
+    printed = tool(
+        'test.py', TINY, trained / 'iter_4.pth', '--work-dir', tmp_path, '--out', out, options=digits_options
+    )
     assert 'bbox_mAP' in printed and out.stat().st_size > 0
     tool('test.py', TINY, trained / 'iter_4.pth', '--out', 'x.txt', fails=True)
     assert 'load_from' in tool('test.py', TINY, 'no.pth', options=digits_options, fails=True)
@@ -86,7 +88,9 @@ def test_a_killed_run_resumes_where_it_was(trained, digits_options, tmp_path):
 
 def test_same_seed_same_run(trained, digits_options, tmp_path):
     tool('train.py', TINY, '--work-dir', tmp_path, options={**digits_options, **iterations(4)})
-    ours, theirs = (torch.load(d / 'iter_4.pth', weights_only=False)['state_dict'] for d in (tmp_path, trained))
+    ours, theirs = (
+        torch.load(d / 'iter_4.pth', weights_only=False)['state_dict'] for d in (tmp_path, trained)
+    )
     for key, value in ours.items():
         assert torch.equal(value, theirs[key]), key
 
@@ -127,7 +131,9 @@ def test_stock_mmdet_loads_it_strictly_and_predicts_the_same(trained, tmp_path):
     results = []
     for name in ('stock', 'mixed'):
         arguments = [TINY, trained / 'iter_4.pth', tmp_path / f'{name}.pth']
-        subprocess.run([sys.executable, tmp_path / f'{name}.py', *arguments], check=True, cwd=tmp_path, env=environment())
+        subprocess.run(
+            [sys.executable, tmp_path / f'{name}.py', *arguments], check=True, cwd=tmp_path, env=environment()
+        )
         results.append(torch.load(tmp_path / f'{name}.pth', weights_only=True))
     assert set(results[0]) == {'bboxes', 'scores', 'labels'} and len(results[0]['bboxes']) > 0
     for key, value in results[0].items():
@@ -139,7 +145,9 @@ def test_without_data_or_backbone_it_ends_at_once_and_says_how_to_get_them():
         ('faster_rcnn_r50_multimix', ('instances_train2017.json', 'cocodataset.org')),
         ('faster_rcnn_r50_multimix_voc0712', ('VOC2012/ImageSets/Main/trainval.txt', 'VOCdevkit')),
     ):
-        printed = tool('train.py', f'configs/{name}.py', options={'model.backbone.frozen_stages': 1}, fails=True)
+        printed = tool(
+            'train.py', f'configs/{name}.py', options={'model.backbone.frozen_stages': 1}, fails=True
+        )
         assert 'Traceback' not in printed
         for word in (*words, 'publish_backbone.py', 'backbone.pth does not exist'):
             assert word in printed
@@ -217,7 +225,12 @@ def test_a_checkpoint_of_another_architecture_stops_the_run(digits_options, back
 
 
 def test_nan_stops_the_run_with_a_message(digits_options, tmp_path):
-    options = {**digits_options, **iterations(4), 'optim_wrapper.optimizer.lr': '1e30', 'optim_wrapper.clip_grad': 'None'}
+    options = {
+        **digits_options,
+        **iterations(4),
+        'optim_wrapper.optimizer.lr': '1e30',
+        'optim_wrapper.clip_grad': 'None',
+    }
     options['param_scheduler'] = '[]'
     printed = tool('train.py', TINY, '--work-dir', tmp_path, options=options, fails=True)
     assert 'nan' in printed.lower() or 'infinite' in printed.lower()

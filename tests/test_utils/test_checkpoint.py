@@ -76,7 +76,11 @@ def test_unsafe_files_are_refused_and_not_run(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ('content', 'message'),
-    [(b'no checkpoint', 'evil|damaged|cannot be read'), (b'', 'damaged|cannot be read'), (None, 'does not exist')],
+    [
+        (b'no checkpoint', 'evil|damaged|cannot be read'),
+        (b'', 'damaged|cannot be read'),
+        (None, 'does not exist'),
+    ],
 )
 def test_broken_files_are_named(tmp_path, content, message):
     path = tmp_path / 'broken.pth'

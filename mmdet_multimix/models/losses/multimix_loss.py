@@ -34,7 +34,7 @@ class MultiMixLoss(nn.Module):
             self.loss_cls, 'custom_cls_channels', False
         ):
             raise ValueError(
-                f'MultiMixLoss mixes softmax logits over num_classes + 1 classes; loss_cls={loss_cls} has others'
+                f'MultiMixLoss mixes softmax logits over num_classes + 1 classes; {loss_cls} has others'
             )
         self.multimix = RoIMultiMix(**multimix)
 
