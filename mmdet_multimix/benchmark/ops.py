@@ -1,0 +1,81 @@
+"""``tools/benchmark.py ops``: the mixing operations against the paper as written and no mixing."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from . import report
+from .contestants import CASES, NAMES, SCALING, Case, build
+from .measure import MODES, interleaved, machine, peak_extra, precision, summary
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this subcommand."""
+    default = 'cuda' if torch.cuda.is_available() else 'cpu'
+    parser.add_argument('--device', choices=('cpu', 'cuda'), default=default)
+    parser.add_argument('--repetitions', type=int, default=11, help='of every contestant, in turn')
+    parser.add_argument('--cases', default='', help='only settings whose name contains this')
+    parser.add_argument('--no-scaling', action='store_true', help='leave out n from 10^3 to 10^6')
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--out', type=Path, default=Path('benchmarks'), help='folder for JSON and plot')
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """Measure, print and save."""
+    console = Console()
+    torch.manual_seed(args.seed)
+    cases = [case for case in CASES if args.cases in case.name]
+    result: dict[str, Any] = dict(machine=machine(args.device, args.seed), rows=[], scaling=[])
+    for mode in MODES if args.device == 'cuda' else MODES[:1]:
+        for case in cases:
+            with console.status(f'{case.name}, {mode}'), precision(mode, args.device):
+                result['rows'].append(_measure(case, mode, args))
+    if not args.no_scaling:
+        for case in SCALING:
+            with console.status(case.name):
+                result['scaling'].append(_grow(case, args))
+    result['machine']['load_average_after'] = machine(args.device, args.seed)['load_average']
+    report.show(result, console)
+    for path in report.save(result, args.out, f'ops_{args.device}'):
+        console.print(f'wrote {path}')
+    return result
+
+
+def _measure(case: Case, mode: str, args: argparse.Namespace) -> dict[str, Any]:
+    steps = {name: build(name, case, args.device, seed=args.seed) for name in NAMES}
+    if args.device == 'cuda':
+        steps['plain compiled'] = build('plain', case, args.device, seed=args.seed, compiled=True)
+    times = interleaved(steps, args.device, args.repetitions)
+    results = {name: summary(values) for name, values in times.items()}
+    del steps
+    for name in NAMES:
+        results[name]['memory'] = peak_extra(name, case, args.device)
+
+    def ratio(a: str, b: str) -> float:  # turn by turn, as a machine's speed drifts
+        return statistics.median(x / y for x, y in zip(times[a], times[b], strict=True))
+
+    return dict(
+        case=case.name,
+        sizes=case.sizes,
+        mode=mode,
+        repetitions=args.repetitions,
+        results=results,
+        speedup=ratio('plain', 'ours'),
+        over_floor=ratio('ours', 'floor'),
+        memory_share=results['ours']['memory'] / max(1, results['plain']['memory']),
+    )
+
+
+def _grow(case: Case, args: argparse.Namespace) -> dict[str, Any]:
+    repetitions = max(1, min(args.repetitions, 3 * 10**5 // case.n))
+    step = build('ours', case, args.device, seed=args.seed)
+    times = interleaved({'ours': step}, args.device, repetitions, warmup=1)['ours']
+    return dict(
+        n=case.n, **summary(times), memory=peak_extra('ours', case, args.device), repetitions=repetitions
+    )

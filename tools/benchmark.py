@@ -1,0 +1,22 @@
+"""Measure what mixing costs. ``python tools/benchmark.py ops`` for the operations alone."""
+
+from __future__ import annotations
+
+import argparse
+
+from mmdet_multimix.benchmark import ops
+
+COMMANDS = {'ops': ops}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(dest='command', required=True)
+    for name, module in COMMANDS.items():
+        module.add_arguments(commands.add_parser(name, help=module.__doc__))
+    args = parser.parse_args()
+    COMMANDS[args.command].run(args)
+
+
+if __name__ == '__main__':
+    main()
