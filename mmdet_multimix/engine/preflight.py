@@ -79,9 +79,17 @@ def _check_dataset(key: str, dataset: dict) -> Iterator[str]:
     if DATASETS.get(name) is None:
         yield f'{key}.type: unknown data set {name!r}; is its package in custom_imports?'
         return
-    if not dataset.get('ann_file') or '://' in str(dataset.get('data_root')):
-        return  # classification sets check themselves; remote files are not ours to look for
+    if '://' in str(dataset.get('data_root')):
+        return  # remote files are not ours to look for
     root = Path(dataset.get('data_root') or '')
+    if not dataset.get('ann_file'):
+        # Classification sets say themselves what they miss. One that is there need not be read twice.
+        if dataset.get('data_root') and not (root / dataset.get('split', '')).is_dir():
+            try:
+                DATASETS.build(dataset)
+            except (OSError, ValueError) as error:
+                yield f'{key}: {error}'
+        return
     remedy = _HOW_TO_GET.get(name, 'set data_root, ann_file and data_prefix to where it is')
     annotations = root / dataset['ann_file']
     if not annotations.is_file():

@@ -137,3 +137,10 @@ def test_testing_looks_at_test_data_only(tmp_path):
     assert 'no.pth' in error_of(cfg, 'test')
     cfg.load_from = None
     check_config(cfg, 'test')
+
+
+@pytest.mark.parametrize('kind', ['CIFAR10Dataset', 'ImageFolderDataset'])
+def test_a_missing_classification_set_says_what_it_wants(tmp_path, kind):
+    dataset = dict(type=kind, data_root=str(tmp_path / 'nowhere'), split='train')
+    text = error_of(config(dataset))
+    assert 'train_dataloader.dataset' in text and 'nowhere' in text

@@ -56,5 +56,5 @@ def test_a_finished_run_is_kept_and_a_changed_one_repeated(tmp_path, capsys):
 
 
 def test_a_failed_run_shows_the_end_of_its_log(tmp_path):
-    with Progress(1) as progress, pytest.raises(RunFailedError, match='nothing.pth does not exist'):
+    with Progress(1) as progress, pytest.raises(RunFailedError, match=r'nothing\.pth does not exist'):
         short_run(tmp_path / 'run', load_from='nothing.pth').train(progress)

@@ -63,7 +63,7 @@ def test_one_roi_gives_its_own_cross_entropy():
 
 
 def test_unknown_selection_is_named():
-    with pytest.raises(ValueError, match="among must be one of .* got 'some'"):
+    with pytest.raises(ValueError, match=r"among must be one of .* got 'some'"):
         RoIMultiMix(among='some')
 
 

@@ -170,6 +170,9 @@ def test_faster_rcnn_r50_trains_on_coco_layout(coco, backbone_r50, tmp_path):
         {
             'train_dataloader.dataset.data_root': f'{coco}/',
             'train_dataloader.dataset.pipeline.2.scale': '(96,64)',
+            # One image a batch, the one without objects among them.
+            'train_dataloader.batch_size': 1,
+            'train_dataloader.dataset.filter_cfg.filter_empty_gt': False,
             'val_dataloader.dataset.data_root': f'{coco}/',
             'val_dataloader.dataset.pipeline.1.scale': '(96,64)',
             'val_evaluator.ann_file': f'{coco}/annotations/instances_val2017.json',

@@ -30,8 +30,9 @@ class MultiMixShared2FCBBoxHead(Shared2FCBBoxHead):
         super().__init__(*args, **kwargs)
         if type(self.fc_cls) is not nn.Linear or self.fc_cls.out_features != self.num_classes + 1:
             raise ValueError(
-                'MultiMixShared2FCBBoxHead needs a linear fc_cls with num_classes + 1 = '
-                f'{self.num_classes + 1} outputs, got {self.fc_cls}; drop cls_predictor_cfg, or a loss_cls that changes the classes'
+                f'MultiMixShared2FCBBoxHead needs a linear fc_cls with {self.num_classes + 1} outputs, '
+                f'num_classes and the background, got {self.fc_cls}; drop cls_predictor_cfg, or a loss_cls '
+                'that changes the classes'
             )
         if getattr(self.loss_cls, 'use_sigmoid', False):
             raise ValueError('MultiMixShared2FCBBoxHead needs a softmax loss_cls, got use_sigmoid=True')
