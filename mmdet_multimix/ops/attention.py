@@ -93,6 +93,8 @@ def attend(weights: Tensor, attention: Tensor) -> Tensor:
     mixed = weights * (a / torch.where(top > 0, top, 1))  # eq. (10)
     total = mixed.sum(dim=2, keepdim=True)
     alive = total > 0
+    if weights.device.type == 'cpu' and bool(alive.all()):  # as ever, and the CPU looks for free
+        return mixed / total  # eq. (11)
     return torch.where(alive, mixed / torch.where(alive, total, 1), weights)  # eq. (11)
 
 
