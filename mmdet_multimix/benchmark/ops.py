@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Measure, print and save."""
-    console = Console()
+    console = Console(width=120)
     torch.manual_seed(args.seed)
     cases = [case for case in CASES if args.cases in case.name]
     result: dict[str, Any] = dict(machine=machine(args.device, args.seed), rows=[], scaling=[])

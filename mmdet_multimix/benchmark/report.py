@@ -19,9 +19,9 @@ LABELS = {'plain': 'as the paper writes it', 'ours': 'this package', 'floor': 'n
 
 def show(report: dict[str, Any], console: Console | None = None) -> None:
     """Print one table of the settings and one of the growth with n."""
-    console = console or Console()
+    console = console or Console(width=120)
     info = report['machine']
-    title = f'{info["device"]}, {info["threads"]} threads, torch {info["torch"]}'
+    title = f'{info["device"]}, threads: {info["threads"]}, torch {info["torch"]}'
     table = Table(title=title, title_justify='left')
     for column in (
         'setting',
@@ -78,7 +78,7 @@ def plot(report: dict[str, Any], path: Path) -> None:
     if report['scaling']:
         _growth(axes[2], report['scaling'])
     info = report['machine']
-    fig.suptitle(f'{info["device"]}, {info["threads"]} threads, float32', fontsize=9)
+    fig.suptitle(f'{info["device"]}, threads: {info["threads"]}, float32', fontsize=9)
     fig.savefig(path, dpi=130)
     plt.close(fig)
 
@@ -102,7 +102,7 @@ def _bars(ax, rows, key, scale, title) -> None:
 def _growth(ax, rows) -> None:
     n = [row['n'] for row in rows]
     ax.loglog(n, [row['median'] for row in rows], 'o-', color=COLOURS['ours'], label='time, s')
-    ax.loglog(n, [rows[0]['median'] * k / n[0] for k in n], ':', color='#7d8899', label='linear in n')
+    ax.loglog(n, [rows[-1]['median'] * k / n[-1] for k in n], ':', color='#7d8899', label='linear in n')
     ax.loglog(
         n,
         [max(row['memory'], 2**20) / 2**30 for row in rows],

@@ -70,11 +70,11 @@ def run(
     """
     r, b, c = logits.shape
     dtype = torch.promote_types(logits.dtype, torch.float32)
-    make = torch.zeros if n == 0 else torch.empty
+    like = dict(dtype=dtype, device=logits.device)
     grads = _Gradients(
-        make(r, b, c, dtype=dtype, device=logits.device) if wanted.logits else None,
-        make(r, b, c, dtype=dtype, device=logits.device) if wanted.targets else None,
-        make(r, n, b, dtype=dtype, device=logits.device) if wanted.weights else None,
+        torch.empty(r, b, c, **like) if wanted.logits else None,
+        torch.empty(r, b, c, **like) if wanted.targets else None,
+        torch.empty(r, n, b, **like) if wanted.weights else None,
     )
     loss = torch.zeros((), dtype=torch.float64, device=logits.device)
     budget = _BLOCK_CPU if logits.device.type == 'cpu' else _BLOCK_DEVICE
