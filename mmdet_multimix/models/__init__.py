@@ -1,6 +1,8 @@
 """Models: what owns hyper-parameters and holds layers. The mathematics is in `mmdet_multimix.ops`."""
 
 from . import backbones, classifiers, cls_heads, losses, pretrained, roi_heads
+from .detection_multimix import DetectionMultiMix
+from .mixed_form import MixedForm
 from .multimix import SETTINGS, DenseMultiMix, MultiMix
 from .pretrained import MultiMixPretrained
 from .roi_multimix import RoIMultiMix
@@ -8,6 +10,8 @@ from .roi_multimix import RoIMultiMix
 __all__ = [
     'SETTINGS',
     'DenseMultiMix',
+    'DetectionMultiMix',
+    'MixedForm',
     'MultiMix',
     'MultiMixPretrained',
     'RoIMultiMix',
