@@ -1,12 +1,12 @@
-"""Measure what mixing costs. ``python tools/benchmark.py ops`` for the operations alone."""
+"""Measures what mixing costs: ``ops`` alone, or in a whole training ``step``."""
 
 from __future__ import annotations
 
 import argparse
 
-from mmdet_multimix.benchmark import ops
+from mmdet_multimix.benchmark import ops, step
 
-COMMANDS = {'ops': ops}
+COMMANDS = {'ops': ops, 'step': step}
 
 
 def main() -> None:

@@ -1,0 +1,168 @@
+"""``tools/benchmark.py step``: what mixing adds to a whole training step, backbone and optimizer included."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmengine.config import Config
+from mmengine.structures import InstanceData
+from rich.console import Console
+from rich.table import Table
+
+from .measure import MODES, interleaved, machine, precision, summary
+
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+IMAGENET_SIZE = 224  # pixels, square
+COCO_SIZE = (800, 1344)  # height and width in pixels, padded to a multiple of 32
+OBJECTS = 7  # an image, as COCO has on average
+MIN_BATCH = 2
+# The first of each group is what the others are compared with.
+CLASSIFIERS = {
+    'cross-entropy': 'pretrain/resnet50_imagenet_ce.py',
+    'MultiMix': 'pretrain/resnet50_imagenet_multimix.py',
+    'Dense MultiMix': 'pretrain/resnet50_imagenet_dense_multimix.py',
+}
+DETECTORS = {'plain': 'Shared2FCBBoxHead', 'RoI MultiMix': 'MultiMixShared2FCBBoxHead'}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this subcommand."""
+    default = 'cuda' if torch.cuda.is_available() else 'cpu'
+    parser.add_argument('--device', choices=('cpu', 'cuda'), default=default)
+    parser.add_argument('--repetitions', type=int, default=7, help='of every contestant, in turn')
+    parser.add_argument(
+        '--batch', type=int, default=128, help='images a step of ResNet-50, halved until it fits'
+    )
+    parser.add_argument('--images', type=int, default=2, help='images a step of Faster R-CNN')
+    parser.add_argument('--only', choices=('classifier', 'detector'), help='leave out the other')
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--out', type=Path, default=Path('benchmarks'), help='folder for the JSON')
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """Measure, print and save."""
+    console = Console()
+    result: dict[str, Any] = dict(machine=machine(args.device, args.seed), rows=[])
+    for mode in MODES if args.device == 'cuda' else MODES[:1]:
+        with precision(mode, args.device):
+            if args.only != 'detector':
+                result['rows'] += _classifiers(mode, args, console)
+            if args.only != 'classifier':
+                result['rows'] += _detectors(mode, args, console)
+    result['machine']['load_average_after'] = machine(args.device, args.seed)['load_average']
+    _show(result, console)
+    args.out.mkdir(parents=True, exist_ok=True)
+    path = args.out / f'step_{args.device}.json'
+    path.write_text(json.dumps(result, indent=1) + '\n')
+    console.print(f'wrote {path}')
+    return result
+
+
+def _classifiers(mode: str, args: argparse.Namespace, console: Console) -> list[dict[str, Any]]:
+    """ResNet-50 at the largest batch that fits, the same for all contestants."""
+    batch = args.batch
+    while True:
+        try:
+            with console.status(f'ResNet-50, {IMAGENET_SIZE} px, batch {batch}, {mode}'):
+                inputs = torch.randn(batch, 3, IMAGENET_SIZE, IMAGENET_SIZE, device=args.device)
+                labels = torch.randint(0, 1000, (batch,), device=args.device)
+                steps = {}
+                for name, path in CLASSIFIERS.items():
+                    model = _build(Config.fromfile(CONFIGS / path).model, args)
+                    steps[name] = _step(model, lambda model=model: model.loss(inputs, labels))
+                return _rows(f'ResNet-50, {IMAGENET_SIZE} px', batch, steps, mode, args)
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            if 'memory' not in str(error) or batch <= MIN_BATCH:
+                raise
+            console.print(f'batch {batch} does not fit, trying {batch // 2}')
+            batch //= 2
+
+
+def _detectors(mode: str, args: argparse.Namespace, console: Console) -> list[dict[str, Any]]:
+    """Faster R-CNN R50-FPN on images of COCO's size and number of objects."""
+    height, width = COCO_SIZE
+    generator = torch.Generator().manual_seed(args.seed)
+    inputs = torch.randn(args.images, 3, height, width, generator=generator).to(args.device)
+    samples = []
+    for _ in range(args.images):
+        corner = torch.rand(OBJECTS, 2, generator=generator) * torch.tensor([width, height]) * 0.7
+        size = 30 + torch.rand(OBJECTS, 2, generator=generator) * torch.tensor([width, height]) * 0.25
+        shape = dict(img_shape=COCO_SIZE, pad_shape=COCO_SIZE, ori_shape=COCO_SIZE, scale_factor=(1.0, 1.0))
+        sample = DetDataSample(metainfo={**shape, 'batch_input_shape': COCO_SIZE})
+        labels = torch.randint(0, 80, (OBJECTS,), generator=generator)
+        sample.gt_instances = InstanceData(bboxes=torch.cat([corner, corner + size], 1), labels=labels)
+        samples.append(sample.to(args.device))
+    cfg = Config.fromfile(CONFIGS / 'faster_rcnn_r50_multimix.py')
+    cfg.model.backbone.init_cfg = None
+    steps = {}
+    with console.status(f'Faster R-CNN R50-FPN, {height} px, {args.images} images, {mode}'):
+        for name, head in DETECTORS.items():
+            cfg.model.roi_head.bbox_head.type = head
+            if name == 'plain':
+                mixing = cfg.model.roi_head.bbox_head.pop('multimix')
+            else:
+                cfg.model.roi_head.bbox_head.multimix = mixing
+            model = _build(cfg.model, args)
+            steps[name] = _step(model, lambda model=model: model.loss(inputs, samples))
+        return _rows(f'Faster R-CNN R50-FPN, {height} px', args.images, steps, mode, args)
+
+
+def _build(cfg: Config, args: argparse.Namespace) -> torch.nn.Module:
+    torch.manual_seed(args.seed)
+    return MODELS.build(cfg).to(args.device).train()
+
+
+def _step(model: torch.nn.Module, losses: Callable[[], dict]) -> Callable[[], None]:
+    """Forward, backward and an SGD step that changes nothing, so that every repetition does the same work."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0, momentum=0.9)
+
+    def step() -> None:
+        torch.manual_seed(0)  # the samplers of a detector draw: the same RoIs for every contestant
+        loss, _ = model.parse_losses(losses())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def _rows(
+    setting: str, batch: int, steps: dict[str, Callable[[], None]], mode: str, args: argparse.Namespace
+) -> list[dict[str, Any]]:
+    times = interleaved(steps, args.device, args.repetitions, warmup=1)
+    first = next(iter(steps))
+    rows = []
+    for name, values in times.items():
+        ratios = [a / b for a, b in zip(values, times[first], strict=True)]
+        row = dict(setting=setting, batch=batch, mode=mode, method=name, repetitions=args.repetitions)
+        # Turn by turn: the speed of a machine drifts by more than what is measured here.
+        rows.append({**row, **summary(values), 'ratio': statistics.median(ratios), 'ratios': summary(ratios)})
+    return rows
+
+
+def _show(result: dict[str, Any], console: Console) -> None:
+    info = result['machine']
+    title = f'{info["device"]}, {info["threads"]} threads, torch {info["torch"]}'
+    table = Table(
+        'setting', 'batch', 'precision', 'method', 'step', 'over the first', title=title, title_justify='left'
+    )
+    for row in result['rows']:
+        spread = row['q3'] - row['q1']
+        low, high = (100 * (row['ratios'][q] - 1) for q in ('q1', 'q3'))
+        table.add_row(
+            row['setting'],
+            str(row['batch']),
+            row['mode'],
+            row['method'],
+            f'{row["median"]:.3f} ± {spread:.3f} s',
+            f'{100 * (row["ratio"] - 1):+.1f} % ({low:+.1f} to {high:+.1f})',
+        )
+    console.print(table)
