@@ -16,7 +16,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from mmdet.registry import MODELS
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from publish_backbone import publish
 
@@ -236,9 +238,8 @@ def above_score(instances):
 def embed(run):
     """Pooled features of the validation images and their labels."""
     cfg = Config.fromfile(run.config)
-    model = mmdet_multimix.models.classifiers.ImageClassifier(
-        **{key: value for key, value in cfg.model.items() if key != 'type'}
-    )
+    init_default_scope(cfg.default_scope)
+    model = MODELS.build(cfg.model)
     model.load_state_dict(state_dict_of(read_checkpoint(run.checkpoint)))
     model.eval()
     features, labels = [], []

@@ -6,6 +6,7 @@ import argparse
 import json
 import statistics
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def _classifiers(mode: str, args: argparse.Namespace, console: Console) -> list[
                 steps = {}
                 for name, path in CLASSIFIERS.items():
                     model = _build(Config.fromfile(CONFIGS / path).model, args)
-                    steps[name] = _step(model, lambda model=model: model.loss(inputs, labels))
+                    steps[name] = _step(model, partial(model.loss, inputs, labels))
                 return _rows(f'ResNet-50, {IMAGENET_SIZE} px', batch, steps, mode, args)
         except (torch.OutOfMemoryError, RuntimeError) as error:
             if 'memory' not in str(error) or batch <= MIN_BATCH:
@@ -111,7 +112,7 @@ def _detectors(mode: str, args: argparse.Namespace, console: Console) -> list[di
             else:
                 cfg.model.roi_head.bbox_head.multimix = mixing
             model = _build(cfg.model, args)
-            steps[name] = _step(model, lambda model=model: model.loss(inputs, samples))
+            steps[name] = _step(model, partial(model.loss, inputs, samples))
         return _rows(f'Faster R-CNN R50-FPN, {height} px', args.images, steps, mode, args)
 
 
