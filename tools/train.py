@@ -86,9 +86,11 @@ def apply_flags(cfg, args):
             )
         cfg.auto_scale_lr.enable = True
     if args.resume == 'auto':
-        cfg.resume = True
-        cfg.load_from = None
-        if find_latest_checkpoint(cfg.work_dir) is None:
+        # Before the first checkpoint a run that was killed starts as it did: from load_from, if any.
+        cfg.resume = find_latest_checkpoint(cfg.work_dir) is not None
+        if cfg.resume:
+            cfg.load_from = None
+        else:
             print(f'--resume: no checkpoint in {cfg.work_dir} yet, starting from the beginning')
     elif args.resume:
         cfg.resume = True

@@ -7,7 +7,7 @@ _base_ = [
 custom_imports = dict(imports=['mmdet_multimix'], allow_failed_imports=False)
 
 max_iters = 600
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=200)
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=100)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 optim_wrapper = dict(
@@ -20,7 +20,7 @@ param_scheduler = [
     dict(type='CosineAnnealingLR', eta_min=0, by_epoch=False, begin=50, end=max_iters, T_max=max_iters - 50),
 ]
 default_hooks = dict(
-    logger=dict(interval=20),
+    logger=dict(interval=20, log_metric_by_epoch=False),
     checkpoint=dict(by_epoch=False, interval=200, max_keep_ckpts=1, save_best='coco/bbox_mAP'),
 )
 log_processor = dict(window_size=20, by_epoch=False)

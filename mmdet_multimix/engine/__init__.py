@@ -1,5 +1,6 @@
-"""What runs around a model: checks before training."""
+"""What runs around a model: checks before training, and hooks."""
 
+from .hooks import MultiMixHook, MultiMixScheduleHook
 from .preflight import PreflightError, check_config
 
-__all__ = ['PreflightError', 'check_config']
+__all__ = ['MultiMixHook', 'MultiMixScheduleHook', 'PreflightError', 'check_config']

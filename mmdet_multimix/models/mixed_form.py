@@ -132,6 +132,8 @@ def _cross_entropy(loss_cls: CrossEntropyLoss) -> MixedForm:
         raise UnmixableError('its CrossEntropyLoss has use_mask or ignore_index, no classification of boxes')
     if not loss_cls.use_sigmoid:
         weight = loss_cls.class_weight
+        if isinstance(weight, Tensor):  # DETR's, with that of the background
+            weight = weight.tolist()
         if weight is not None and not isinstance(weight, (list, tuple)):
             raise UnmixableError(f'its class_weight is {weight!r}, not a list of numbers')
         return MixedForm(class_weight=tuple(map(float, weight)) if weight is not None else None)
