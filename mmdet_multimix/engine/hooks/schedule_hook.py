@@ -1,0 +1,151 @@
+"""When MultiMix is on, and scalars that tell what it mixes.
+
+Shape letters: b examples, n tuples, c classes.
+"""
+
+from __future__ import annotations
+
+import torch
+from mmdet.registry import HOOKS
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import EpochBasedTrainLoop, Runner
+from torch import Tensor, nn
+
+from ...models import DetectionMultiMix, MultiMix
+from ...ops import sample_weights
+
+_DRAWS = 64  # tuples from which the effective numbers are estimated
+
+
+@HOOKS.register_module()
+class MultiMixScheduleHook(Hook):
+    """Ramps the weight of MultiMix up, holds it, and switches it off.
+
+    Acts on every `MultiMix` in the model: those of losses, heads and classification heads. The weight is
+    `loss_weight` of each, times a factor that is computed from the iteration alone: 0 at the start, rising
+    linearly to 1 at `ramp`, and 0 again from `stop` on. So it is right after a resume. While it is 0,
+    detectors do not mix, and `loss_multimix` is 0 under the same key.
+
+    Writes to the log, as `train/...`,
+
+    * `multimix_weight`, in every iteration;
+    * every `interval` iterations, of detectors: `multimix_examples`, the number of examples mixed, and the
+      mean effective number, 1 / Σλ², of `multimix_examples_per_tuple` and of `multimix_classes_per_tuple`,
+      where λ are the weights of the examples, or the shares of the classes, background being one, in a mixed
+      target. They are estimated from 64 tuples with a generator of their own; of several heads, their mean.
+
+    Args:
+        ramp: Length of the ramp, in epochs, fractions of them too, or iterations.
+        stop: Epoch or iteration from which there is no mixing; None means never.
+        by_epoch: Whether `ramp` and `stop` count epochs. A run whose loop counts iterations needs False.
+        interval: Iterations from one estimate to the next.
+
+    Raises:
+        ValueError: Arguments out of range; `by_epoch` where the loop counts iterations; no MultiMix in the
+            model.
+    """
+
+    def __init__(
+        self, ramp: float = 0, stop: float | None = None, *, by_epoch: bool = True, interval: int = 50
+    ) -> None:
+        if not ramp >= 0:
+            raise ValueError(f'ramp must not be negative, got {ramp!r}')
+        if stop is not None and not stop > ramp:
+            raise ValueError(f'stop must come after the ramp of {ramp}, got {stop!r}')
+        if interval < 1:
+            raise ValueError(f'interval must be at least 1, got {interval!r}')
+        self.ramp = ramp
+        self.stop = stop
+        self.by_epoch = by_epoch
+        self.interval = interval
+        self._weights: list[tuple[MultiMix, float]] = []
+
+    def before_train(self, runner: Runner) -> None:
+        """Finds what is to be scheduled."""
+        loop, scheduled = runner.train_loop, self.ramp or self.stop is not None
+        if scheduled and self.by_epoch and not isinstance(loop, EpochBasedTrainLoop):
+            raise ValueError(
+                f'{type(self).__name__} counts epochs, but {type(loop).__name__} counts iterations: '
+                'give ramp and stop in iterations and set by_epoch=False'
+            )
+        self._weights = [(module, module.loss_weight) for module in self._modules(runner)]
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
+        """Sets the weights of this iteration."""
+        factor = self.factor(runner.iter, len(runner.train_dataloader) if self.by_epoch else 1)
+        for module, weight in self._weights:
+            module.loss_weight = weight * factor
+        mean = sum(module.loss_weight for module, _ in self._weights) / len(self._weights)
+        runner.message_hub.update_scalar('train/multimix_weight', mean)
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
+    ) -> None:
+        """Now and then estimates what was mixed."""
+        if not self.every_n_train_iters(runner, self.interval):
+            return
+        found = [
+            mixed_numbers(module) for module, _ in self._weights if isinstance(module, DetectionMultiMix)
+        ]
+        for key in found[0] if found else ():
+            mean = sum(numbers[key] for numbers in found) / len(found)
+            runner.message_hub.update_scalar(f'train/multimix_{key}', mean)
+
+    def after_train(self, runner: Runner) -> None:
+        """Leaves the weights as the config has them."""
+        for module, weight in self._weights:
+            module.loss_weight = weight
+
+    def factor(self, iteration: int, iterations_per_unit: int = 1) -> float:
+        """The factor in an iteration, counted from 0."""
+        progress = iteration / iterations_per_unit
+        if self.stop is not None and progress >= self.stop:
+            return 0.0
+        return min(1.0, progress / self.ramp) if self.ramp else 1.0
+
+    def _modules(self, runner: Runner) -> list[MultiMix]:
+        if any(isinstance(hook, MultiMixScheduleHook) and hook is not self for hook in runner.hooks):
+            raise ValueError(
+                'two hooks schedule MultiMix: MultiMixHook has ramp and stop, drop MultiMixScheduleHook'
+            )
+        modules = [module for module in unwrapped(runner).modules() if isinstance(module, MultiMix)]
+        if not modules:
+            raise ValueError(
+                'MultiMixScheduleHook has nothing to schedule: the model has no MultiMix. Use MultiMixHook, '
+                'MultiMixLoss or a head that mixes'
+            )
+        return modules
+
+
+def unwrapped(runner: Runner) -> nn.Module:
+    """The model without the wrapper of distributed training."""
+    return runner.model.module if is_model_wrapper(runner.model) else runner.model
+
+
+def mixed_numbers(module: DetectionMultiMix) -> dict[str, Tensor | float]:
+    """How many examples were mixed last, and the effective numbers in a tuple; zeros where there were none.
+
+    Returns:
+        `examples`, `examples_per_tuple`, `classes_per_tuple`.
+    """
+    labels = module.mixed_labels
+    if labels is None or not len(labels):
+        return dict(examples=0.0, examples_per_tuple=0.0, classes_per_tuple=0.0)
+    b = len(labels)
+    generator = torch.Generator(labels.device).manual_seed(0)  # the training's own goes on undisturbed
+    m = None if module.m is None else min(module.m, b)
+    options = dict(m=m, alpha=module.alpha, alpha_per=module.alpha_per)
+    weights = sample_weights(_DRAWS, b, generator=generator, device=labels.device, **options)  # (n, b)
+    if labels.is_floating_point():
+        shares = (
+            weights @ torch.cat([labels, 1 - labels.sum(dim=1, keepdim=True).clamp(max=1)], dim=1).float()
+        )
+    else:
+        classes = torch.unique(labels)
+        shares = weights @ (labels.unsqueeze(1) == classes).float()  # (n, c)
+    return dict(
+        examples=float(b),
+        examples_per_tuple=(1 / weights.square().sum(dim=1)).mean(),
+        classes_per_tuple=(shares.sum(dim=1).square() / shares.square().sum(dim=1)).mean(),
+    )
