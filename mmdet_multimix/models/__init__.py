@@ -5,11 +5,12 @@ from .detection_multimix import DetectionMultiMix
 from .mixed_form import MixedForm
 from .multimix import SETTINGS, DenseMultiMix, MultiMix
 from .pretrained import MultiMixPretrained
-from .roi_multimix import RoIMultiMix
+from .roi_multimix import DenseRoIMultiMix, RoIMultiMix
 
 __all__ = [
     'SETTINGS',
     'DenseMultiMix',
+    'DenseRoIMultiMix',
     'DetectionMultiMix',
     'MixedForm',
     'MultiMix',

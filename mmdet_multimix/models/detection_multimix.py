@@ -18,14 +18,10 @@ AMONG = ('all', 'foreground', 'balanced')
 MAX_EXAMPLES = 1024  # as many as two images have RoIs; one-stage heads have up to a million positions
 
 
-class DetectionMultiMix(MultiMix):
-    """MultiMix of RoIs, anchors, points or queries, as a term beside a detector's own classification loss.
+class ExampleChoice:
+    """Which of a detector's examples are mixed; for modules that own `among` and `max_examples`.
 
-    The paper's examples are images; here they are whatever the detector classifies, over all images of the
-    mini-batch and all levels of the pyramid at once. Their logits are mixed, which equals mixing what comes
-    before the last, linear, layer (see `mmdet_multimix.ops.mixed_cross_entropy`).
-
-    What is mixed with what: of the examples with a positive label weight, those of
+    Of the examples with a positive label weight, those of
 
     * `among='foreground'`: an object's label;
     * `'balanced'`: an object's label, and as many of the background, drawn at random;
@@ -35,16 +31,77 @@ class DetectionMultiMix(MultiMix):
     Never more than `max_examples`: a random subset is mixed where there are. The background drawn is any of
     the head's, not its hard negatives. Drawing uses torch's generator of the device.
 
+    Choosing waits for the device once or twice, right after the head, which has done the same for the same
+    labels, computed its own loss.
+    """
+
+    among: str
+    max_examples: int | None
+    generator: torch.Generator | None
+    mixed_labels: Tensor | None = None
+    """Labels `(b,)`, or soft targets `(b, c)`, of what was mixed last; for scalars and pictures."""
+
+    def _set_choice(self, among: str, max_examples: int | None) -> None:
+        check_choice('among', among, AMONG)
+        if max_examples is not None:
+            check_count('max_examples', max_examples)
+        self.among = among
+        self.max_examples = max_examples
+
+    def choose(self, labels: Tensor, label_weights: Tensor | None, background: int) -> Tensor:
+        """The indices of the examples to mix; `mixed_labels` becomes their labels.
+
+        Args:
+            labels: `(b,)` integers, or `(b, c)` soft.
+            label_weights: `(b,)`, zero where an example must not be used; None means 1.
+            background: The label of the background, or the first column that is none of an object's class.
+        """
+        if labels.is_floating_point():
+            foreground = labels[:, :background].sum(dim=1) > 0
+            usable = torch.ones_like(foreground)
+        else:
+            # Negative labels are ignored by mmdet's assigners; those too large are left in, to be refused.
+            usable, foreground = labels >= 0, labels < background
+        if label_weights is not None:
+            usable = usable & (label_weights > 0)
+        chosen = self._chosen(usable & foreground, usable & ~foreground)
+        self.mixed_labels = labels[chosen].detach()
+        return chosen
+
+    def _chosen(self, foreground: Tensor, background: Tensor) -> Tensor:
+        cap = self.max_examples
+        if self.among == 'all' and (cap is None or len(foreground) <= cap):
+            return (foreground | background).nonzero().flatten()
+        objects = cap // 2 if self.among == 'balanced' and cap is not None else cap
+        chosen = self._draw(foreground.nonzero().flatten(), objects)
+        if self.among == 'foreground':
+            return chosen
+        wanted = len(chosen) if self.among == 'balanced' else cap - len(chosen)
+        return torch.cat([chosen, self._draw(background.nonzero().flatten(), wanted)])
+
+    def _draw(self, indices: Tensor, count: int | None) -> Tensor:
+        if count is None or len(indices) <= count:
+            return indices
+        order = torch.randperm(len(indices), generator=self.generator, device=indices.device)
+        return indices[order[:count]]
+
+
+class DetectionMultiMix(ExampleChoice, MultiMix):
+    """MultiMix of RoIs, anchors, points or queries, as a term beside a detector's own classification loss.
+
+    The paper's examples are images; here they are whatever the detector classifies, over all images of the
+    mini-batch and all levels of the pyramid at once. Their logits are mixed, which equals mixing what comes
+    before the last, linear, layer (see `mmdet_multimix.ops.mixed_cross_entropy`).
+
+    What is mixed with what is said by `ExampleChoice`.
+
     Deviations from the paper: the detector keeps its loss on the unmixed examples, to which this one is
     added with a small weight; label weights only say which examples take part; the loss is a mean over
     tuples, whatever the detector divides its own by.
 
-    To choose examples, it waits for the device once or twice, right after the head, which has done the
-    same for the same labels, computed its own loss.
-
     Args:
         n: Tuples per step.
-        among: As above.
+        among: `'foreground'`, `'balanced'` or `'all'`.
         loss_weight: Weight of the term. At 0 nothing is computed.
         m: Examples per tuple, all by default.
         alpha: Dirichlet parameter, or the range it is drawn from.
@@ -66,14 +123,8 @@ class DetectionMultiMix(MultiMix):
         max_examples: int | None = MAX_EXAMPLES,
     ) -> None:
         super().__init__(n, m=m, alpha=alpha, alpha_per=alpha_per, loss_weight=loss_weight)
-        check_choice('among', among, AMONG)
-        if max_examples is not None:
-            check_count('max_examples', max_examples)
-        self.among = among
+        self._set_choice(among, max_examples)
         self.form = form or MixedForm()
-        self.max_examples = max_examples
-        self.mixed_labels: Tensor | None = None
-        """Labels `(b,)`, or soft targets `(b, c)`, of what was mixed last; for scalars and pictures."""
 
     def losses(
         self,
@@ -99,9 +150,8 @@ class DetectionMultiMix(MultiMix):
             return {'loss_multimix': sum(level[:0].float().sum() for level in levels) * 0}
         c = levels[0].shape[-1]
         labels, label_weights, scores = map(_joined, (labels, label_weights, scores))
-        foreground, background = self._parts(labels, label_weights, c)
-        chosen = self._choose(foreground, background)
-        labels = self.mixed_labels = labels[chosen].detach()
+        chosen = self.choose(labels, label_weights, self.form.background(c))
+        labels = labels[chosen].detach()
         scores = None if scores is None else scores[chosen]
         return super().losses(_rows(levels, chosen), self.form.targets(labels, scores, c))
 
@@ -112,36 +162,6 @@ class DetectionMultiMix(MultiMix):
 
     def _mixed(self, logits: Tensor, targets: Tensor, attention: Tensor | None = None) -> Tensor:
         return self.form.loss(logits, targets, self._options(logits))
-
-    def _parts(self, labels: Tensor, label_weights: Tensor | None, c: int) -> tuple[Tensor, Tensor]:
-        """Which examples are foreground and which background, `(b,)` bools."""
-        if labels.is_floating_point():
-            classes = labels[:, : self.form.background(c)]
-            usable, foreground = torch.ones_like(classes[:, 0], dtype=torch.bool), classes.sum(dim=1) > 0
-        else:
-            # Negative labels are ignored by mmdet's assigners; those too large are left in, to be refused.
-            usable, foreground = labels >= 0, labels < self.form.background(c)
-        if label_weights is not None:
-            usable = usable & (label_weights > 0)
-        return usable & foreground, usable & ~foreground
-
-    def _choose(self, foreground: Tensor, background: Tensor) -> Tensor:
-        """The indices of the examples to mix."""
-        cap = self.max_examples
-        if self.among == 'all' and (cap is None or len(foreground) <= cap):
-            return (foreground | background).nonzero().flatten()
-        objects = cap // 2 if self.among == 'balanced' and cap is not None else cap
-        chosen = self._draw(foreground.nonzero().flatten(), objects)
-        if self.among == 'foreground':
-            return chosen
-        wanted = len(chosen) if self.among == 'balanced' else cap - len(chosen)
-        return torch.cat([chosen, self._draw(background.nonzero().flatten(), wanted)])
-
-    def _draw(self, indices: Tensor, count: int | None) -> Tensor:
-        if count is None or len(indices) <= count:
-            return indices
-        order = torch.randperm(len(indices), generator=self.generator, device=indices.device)
-        return indices[order[:count]]
 
 
 def _joined(parts: Tensor | Sequence[Tensor] | None) -> Tensor | None:

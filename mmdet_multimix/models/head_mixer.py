@@ -74,7 +74,7 @@ class LossCall:
 class HeadMixer:
     """MultiMix in one head, until `remove`.
 
-    What is mixed with what is said by `DetectionMultiMix`. It is given, once for each time that the head
+    What is mixed with what is said by `ExampleChoice`. It chooses from, once for each time that the head
     computes its losses,
 
     * of RoI heads, the sampled RoIs of all images (each stage of a cascade by itself);

@@ -1,10 +1,12 @@
-"""MultiMix over the RoIs that a two-stage detector samples, for losses and heads with a softmax."""
+"""MultiMix and Dense MultiMix over the RoIs that a two-stage detector samples, for softmax classifiers."""
 
 from __future__ import annotations
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
-from .detection_multimix import DetectionMultiMix
+from .detection_multimix import DetectionMultiMix, ExampleChoice
+from .multimix import DenseMultiMix
 
 
 class RoIMultiMix(DetectionMultiMix):
@@ -53,3 +55,64 @@ class RoIMultiMix(DetectionMultiMix):
             `loss_multimix`, a scalar in float32; zero, with gradient zero, where no RoI takes part.
         """
         return super().losses(cls_score, labels, label_weights)
+
+
+class DenseRoIMultiMix(ExampleChoice, DenseMultiMix):
+    """Dense MultiMix of RoI feature maps, as a term beside a detector's own classification loss.
+
+    Section 3.3 of the paper with RoIs for images: every position of a RoI's map is classified by the linear
+    classifier of its mean, positions are mixed across RoIs with weights that follow the attention over each
+    map. Which RoIs take part is said by `ExampleChoice`; there is no bound but the sampler's.
+
+    Deviations from the paper: as for `DetectionMultiMix`. The background has no place in a RoI that
+    attention could find; its RoIs are mixed like the others, unless `among='foreground'`.
+
+    Args:
+        n: Tuples per step and position.
+        among: `'foreground'`, `'balanced'` or `'all'`.
+        loss_weight: Weight of the term. At 0 nothing is computed.
+        attention: `'gap'`, `'cam'` or `'uniform'`; see `DenseMultiMix`.
+        m: RoIs per tuple, all of them by default.
+        alpha: Dirichlet parameter, or the range it is drawn from.
+        alpha_per: `'tuple'` or `'example'`.
+    """
+
+    def __init__(
+        self,
+        n: int = 200,
+        *,
+        among: str = 'foreground',
+        loss_weight: float = 0.1,
+        attention: str = 'gap',
+        m: int | None = None,
+        alpha: float | tuple[float, float] = (0.5, 2.0),
+        alpha_per: str = 'tuple',
+    ) -> None:
+        super().__init__(
+            n, attention=attention, m=m, alpha=alpha, alpha_per=alpha_per, loss_weight=loss_weight
+        )
+        self._set_choice(among, None)
+
+    def losses(
+        self, features: Tensor, labels: Tensor, classifier: nn.Linear, label_weights: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Computes the term.
+
+        Args:
+            features: Maps of the RoIs, `(b, d, h, w)`.
+            labels: `(b,)`, the last class where background.
+            classifier: The linear layer from d to `num_classes + 1`.
+            label_weights: `(b,)`, zero where a RoI must not be used.
+
+        Returns:
+            `loss_multimix`, a scalar in float32; zero, with gradient zero, where no RoI takes part.
+        """
+        if self.loss_weight:
+            chosen = self.choose(labels, label_weights, classifier.out_features - 1)
+        else:
+            self.mixed_labels, chosen = None, labels.new_zeros(0, dtype=torch.long)
+        return super().losses(features[chosen], labels[chosen], classifier)
+
+    def extra_repr(self) -> str:
+        """The hyper-parameters, for `print(model)`."""
+        return f'{super().extra_repr()}, among={self.among!r}'

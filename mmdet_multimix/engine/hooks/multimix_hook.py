@@ -26,7 +26,7 @@ class MultiMixHook(MultiMixScheduleHook):
 
     Before training starts it finds the detector's `bbox_head`, or that of its `roi_head`, every stage of a
     cascade; never RPNs, mask or semantic heads. In each it adds `loss_multimix` to the head's losses; what is
-    mixed with what, see `HeadMixer` and `DetectionMultiMix`. Head and loss keep their classes, parameters and
+    mixed with what, see `HeadMixer` and `ExampleChoice`. Head and loss keep their classes, parameters and
     buffers, checkpoints their keys, inference is untouched, and after training all is as it was.
 
     The defaults, foreground at weight 0.1, are what helped most on few images in our measurements with

@@ -12,7 +12,8 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import Tensor, nn
 
-from ...models import DetectionMultiMix, MultiMix
+from ...models import MultiMix
+from ...models.detection_multimix import ExampleChoice
 from ...ops import sample_weights
 
 _DRAWS = 64  # tuples from which the effective numbers are estimated
@@ -85,9 +86,7 @@ class MultiMixScheduleHook(Hook):
         """Now and then estimates what was mixed."""
         if not self.every_n_train_iters(runner, self.interval):
             return
-        found = [
-            mixed_numbers(module) for module, _ in self._weights if isinstance(module, DetectionMultiMix)
-        ]
+        found = [mixed_numbers(module) for module, _ in self._weights if isinstance(module, ExampleChoice)]
         for key in found[0] if found else ():
             mean = sum(numbers[key] for numbers in found) / len(found)
             runner.message_hub.update_scalar(f'train/multimix_{key}', mean)
@@ -123,7 +122,7 @@ def unwrapped(runner: Runner) -> nn.Module:
     return runner.model.module if is_model_wrapper(runner.model) else runner.model
 
 
-def mixed_numbers(module: DetectionMultiMix) -> dict[str, Tensor | float]:
+def mixed_numbers(module: ExampleChoice) -> dict[str, Tensor | float]:
     """How many examples were mixed last, and the effective numbers in a tuple; zeros where there were none.
 
     Returns:

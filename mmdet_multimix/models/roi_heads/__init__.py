@@ -1,5 +1,5 @@
 """Heads of two-stage detectors."""
 
-from .bbox_heads import MultiMixShared2FCBBoxHead
+from .bbox_heads import DenseMultiMixBBoxHead, MultiMixShared2FCBBoxHead
 
-__all__ = ['MultiMixShared2FCBBoxHead']
+__all__ = ['DenseMultiMixBBoxHead', 'MultiMixShared2FCBBoxHead']
