@@ -15,8 +15,8 @@ model = dict(
         bbox_head=dict(in_channels=64, fc_out_channels=256, num_classes=3),
     ),
 )
-max_epochs = 24
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=4)
+max_epochs = 12
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=2)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 optim_wrapper = dict(
@@ -30,7 +30,7 @@ param_scheduler = [
 ]
 default_hooks = dict(
     logger=dict(interval=10),
-    checkpoint=dict(interval=4, max_keep_ckpts=1, save_best='pascal_voc/mAP'),
+    checkpoint=dict(interval=2, max_keep_ckpts=1, save_best='pascal_voc/mAP'),
 )
 custom_hooks = [dict(type='CheckInvalidLossHook', interval=50)]
 randomness = dict(seed=0)
