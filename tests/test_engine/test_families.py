@@ -72,7 +72,7 @@ class Probe(Hook):
         self.losses.append({key: value.item() for key, value in outputs.items()})
 
 
-def train(name, tmp_path, **hook):
+def train(name, tmp_path, hooks=(), **hook):
     """Two iterations; gives what the probe saw."""
     probe = Probe()
     probe.cfg = tiny_model(name)
@@ -88,8 +88,11 @@ def train(name, tmp_path, **hook):
         ),
         optim_wrapper=dict(optimizer=dict(type='SGD', lr=1e-3)),
         train_cfg=dict(by_epoch=True, max_epochs=1),
-        custom_hooks=[dict(type='MultiMixHook', interval=1, **hook), probe],
-        default_hooks=dict(checkpoint=None, logger=dict(type='LoggerHook', interval=1)),
+        custom_hooks=[dict(type='MultiMixHook', interval=1, **hook), *hooks, probe],
+        default_hooks=dict(
+            checkpoint=dict(type='CheckpointHook') if hooks else None,
+            logger=dict(type='LoggerHook', interval=1),
+        ),
         default_scope='mmdet',
         randomness=dict(seed=0),
         log_level='WARNING',
@@ -127,3 +130,14 @@ def test_family(name, tmp_path):
     assert head, probe.learns
     never = [name for name in probe.learns if name.startswith('rpn_head.rpn') or 'mask_head' in name]
     assert not never, never
+
+
+def test_averaged_weights_know_nothing_of_it(tmp_path):
+    """EMAHook copies the model in before_run, and swaps the weights to save them."""
+    probe = train('fcos', tmp_path, n=50, hooks=[dict(type='EMAHook', momentum=0.5)])
+    checkpoint = torch.load(tmp_path / 'epoch_1.pth', weights_only=False)
+    stock = MODELS.build(probe.cfg)
+    stock.load_state_dict(checkpoint['state_dict'], strict=True)
+    assert not any('multimix' in key for key in checkpoint['ema_state_dict'])
+    averaged = {key.removeprefix('module.'): value for key, value in checkpoint['ema_state_dict'].items()}
+    assert not torch.equal(averaged['bbox_head.conv_cls.weight'], stock.bbox_head.conv_cls.weight)

@@ -1,5 +1,17 @@
 """Heads of two-stage detectors."""
 
-from .bbox_heads import DenseMultiMixBBoxHead, MultiMixShared2FCBBoxHead
+from .bbox_heads import (
+    DenseMultiMixBBoxHead,
+    MultiMixBBoxHead,
+    MultiMixConvFCBBoxHead,
+    MultiMixShared2FCBBoxHead,
+    MultiMixShared4Conv1FCBBoxHead,
+)
 
-__all__ = ['DenseMultiMixBBoxHead', 'MultiMixShared2FCBBoxHead']
+__all__ = [
+    'DenseMultiMixBBoxHead',
+    'MultiMixBBoxHead',
+    'MultiMixConvFCBBoxHead',
+    'MultiMixShared2FCBBoxHead',
+    'MultiMixShared4Conv1FCBBoxHead',
+]

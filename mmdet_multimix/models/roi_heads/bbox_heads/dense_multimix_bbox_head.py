@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from mmdet.models.roi_heads.bbox_heads import BBoxHead
 from mmdet.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...roi_multimix import DenseRoIMultiMix
+from .multimix_bbox_head import check_linear_softmax
 
 
 @MODELS.register_module()
@@ -38,13 +39,7 @@ class DenseMultiMixBBoxHead(BBoxHead):
             raise ValueError(
                 'DenseMultiMixBBoxHead needs with_avg_pool=True: what it classifies must be the mean of a map'
             )
-        if type(self.fc_cls) is not nn.Linear or self.fc_cls.out_features != self.num_classes + 1:
-            raise ValueError(
-                f'DenseMultiMixBBoxHead needs a linear fc_cls with {self.num_classes + 1} outputs, '
-                f'num_classes and the background, got {self.fc_cls}'
-            )
-        if getattr(self.loss_cls, 'use_sigmoid', False):
-            raise ValueError('DenseMultiMixBBoxHead needs a softmax loss_cls, got use_sigmoid=True')
+        check_linear_softmax(self)
         self.multimix = DenseRoIMultiMix(**(multimix or {}))
         self._classified: tuple[Tensor, Tensor] | None = None
 

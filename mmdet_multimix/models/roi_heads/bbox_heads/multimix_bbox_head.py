@@ -1,25 +1,29 @@
-"""The two-FC box head with MultiMix on the RoI embeddings before `fc_cls`."""
+"""mmdet's box heads with MultiMix on the RoI embeddings before `fc_cls`."""
 
 from __future__ import annotations
 
-from mmdet.models.roi_heads.bbox_heads import Shared2FCBBoxHead
+from mmdet.models.roi_heads.bbox_heads import (
+    BBoxHead,
+    ConvFCBBoxHead,
+    Shared2FCBBoxHead,
+    Shared4Conv1FCBBoxHead,
+)
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
 from ...roi_multimix import RoIMultiMix
 
 
-@MODELS.register_module()
-class MultiMixShared2FCBBoxHead(Shared2FCBBoxHead):
-    """`Shared2FCBBoxHead` that also classifies mixtures of the RoI embeddings while it trains.
+class RoIMixing:
+    """Lets a `BBoxHead`, named after it among the bases, classify mixtures of the RoI embeddings too.
 
-    Adds `loss_multimix` beside `loss_cls`. Parameters and inference are those of `Shared2FCBBoxHead`, which
-    loads the checkpoint strictly.
+    Adds `loss_multimix` beside `loss_cls`. Parameters and inference are those of the head, which loads the
+    checkpoint strictly.
 
     Args:
-        *args: As for `Shared2FCBBoxHead`.
+        *args: As for the head.
         multimix: The arguments of `RoIMultiMix`: `n`, `among`, `loss_weight`, `m`, `alpha`, `alpha_per`.
-        **kwargs: As for `Shared2FCBBoxHead`.
+        **kwargs: As for the head.
 
     Raises:
         ValueError: The classifier is not linear or not a softmax over `num_classes + 1` classes: then mixing
@@ -28,14 +32,7 @@ class MultiMixShared2FCBBoxHead(Shared2FCBBoxHead):
 
     def __init__(self, *args, multimix: dict | None = None, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        if type(self.fc_cls) is not nn.Linear or self.fc_cls.out_features != self.num_classes + 1:
-            raise ValueError(
-                f'MultiMixShared2FCBBoxHead needs a linear fc_cls with {self.num_classes + 1} outputs, '
-                f'num_classes and the background, got {self.fc_cls}; drop cls_predictor_cfg, or a loss_cls '
-                'that changes the classes'
-            )
-        if getattr(self.loss_cls, 'use_sigmoid', False):
-            raise ValueError('MultiMixShared2FCBBoxHead needs a softmax loss_cls, got use_sigmoid=True')
+        check_linear_softmax(self)
         self.multimix = RoIMultiMix(**(multimix or {}))
 
     def loss(
@@ -74,3 +71,35 @@ class MultiMixShared2FCBBoxHead(Shared2FCBBoxHead):
         if reduction_override != 'none':
             losses.update(self.multimix.losses(cls_score, labels, label_weights))
         return losses
+
+
+def check_linear_softmax(head: BBoxHead) -> None:
+    """Refuses a head whose logits are not a linear function of the embedding, or not those of a softmax."""
+    name = type(head).__name__
+    if type(head.fc_cls) is not nn.Linear or head.fc_cls.out_features != head.num_classes + 1:
+        raise ValueError(
+            f'{name} needs a linear fc_cls with {head.num_classes + 1} outputs, num_classes and the '
+            f'background, got {head.fc_cls}; drop cls_predictor_cfg, or a loss_cls that changes the classes'
+        )
+    if getattr(head.loss_cls, 'use_sigmoid', False):
+        raise ValueError(f'{name} needs a softmax loss_cls, got use_sigmoid=True')
+
+
+@MODELS.register_module()
+class MultiMixBBoxHead(RoIMixing, BBoxHead):
+    """`BBoxHead`, the head of C4 detectors, with `RoIMixing`."""
+
+
+@MODELS.register_module()
+class MultiMixConvFCBBoxHead(RoIMixing, ConvFCBBoxHead):
+    """`ConvFCBBoxHead` with `RoIMixing`."""
+
+
+@MODELS.register_module()
+class MultiMixShared2FCBBoxHead(RoIMixing, Shared2FCBBoxHead):
+    """`Shared2FCBBoxHead` with `RoIMixing`."""
+
+
+@MODELS.register_module()
+class MultiMixShared4Conv1FCBBoxHead(RoIMixing, Shared4Conv1FCBBoxHead):
+    """`Shared4Conv1FCBBoxHead` with `RoIMixing`."""
