@@ -84,6 +84,24 @@ def test_the_detectors_own_losses_do_not_change(name, among):
         assert torch.equal(plain[key], mixed[key]), key
 
 
+@pytest.mark.parametrize('name', ['faster_rcnn_fpn', 'retinanet', 'rtmdet', 'detr', 'ssd300'])
+@pytest.mark.parametrize('among', ['foreground', 'all'])
+def test_one_class_one_image_one_object(name, among):
+    cfg = tiny_model(name)
+    (cfg.roi_head if 'roi_head' in cfg else cfg).bbox_head.num_classes = 1
+    model = MODELS.build(cfg)
+    model.init_weights()
+    model.eval()  # batch norm takes no single value
+    HeadMixer('bbox_head', next(iter(bbox_heads(model).values())), n=20, among=among)
+    (sample,) = samples(name, (1,))
+    sample['data_samples'].gt_instances.labels *= 0
+    losses = model(**model.data_preprocessor(pseudo_collate([sample]), True), mode='loss')
+    assert losses['loss_multimix'] > 0
+    total, _ = model.parse_losses(losses)
+    assert torch.isfinite(total)
+    total.backward()
+
+
 def test_detr_mixes_the_queries_of_the_last_layer():
     model = detector('dino').train()  # denoising queries are there in training only
     mixer = HeadMixer('bbox_head', model.bbox_head, n=20, among='all')

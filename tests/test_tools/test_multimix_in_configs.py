@@ -1,12 +1,12 @@
 """MultiMixHook as a user meets it: a config of a few lines, the command line, a killed run."""
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-import torch
 from cli import ROOT, environment, tool
 from mmengine.config import Config
 
@@ -42,6 +42,20 @@ def config(tmp_path_factory):
     return write(tmp_path_factory.mktemp('mine') / 'mine.py', base, SCHEDULE)
 
 
+STOCK = """
+import sys
+sys.modules['mmdet_multimix'] = None  # any import of the package fails
+import torch
+from mmdet.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+init_default_scope('mmdet')
+model = MODELS.build(Config.fromfile(sys.argv[1], import_custom_modules=False).model)
+state = torch.load(sys.argv[2], map_location='cpu', weights_only=False)['state_dict']
+model.load_state_dict(state, strict=True)
+"""
+
+
 def test_a_resumed_run_goes_on_in_the_schedule(config, digits_options, tmp_path):
     tool('train.py', config, '--work-dir', tmp_path, options={**digits_options, **iterations(2)})
     printed = tool(
@@ -55,11 +69,30 @@ def test_a_resumed_run_goes_on_in_the_schedule(config, digits_options, tmp_path)
     assert len(losses) == 6 and losses[1] == 0 and losses[2] > 0  # the log's are running means
     examples = dict(read_scalars(tmp_path, 'multimix_examples'))
     assert examples[1] == examples[6] == 0 and all(examples[step] > 0 for step in (2, 3, 4, 5))
-    state = torch.load(tmp_path / 'iter_6.pth', weights_only=False)['state_dict']
-    assert not any('multimix' in key for key in state)
+    (tmp_path / 'stock.py').write_text(STOCK)  # where this package cannot be imported
+    base = ROOT / 'configs/detection/faster_rcnn_tiny_digits.py'
+    command = [sys.executable, tmp_path / 'stock.py', base, tmp_path / 'iter_6.pth']
+    subprocess.run(command, check=True, cwd=tmp_path, env=environment())
 
 
-def test_one_of_two_processes_sees_no_object(config, digits, digits_options, tmp_path):
+RANK_LOG = """
+import json, pathlib
+from mmdet.registry import HOOKS
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+
+@HOOKS.register_module()
+class RankLog(Hook):
+    lines = []
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        objects = sum(len(sample.gt_instances) for sample in data_batch['data_samples'])
+        self.lines.append(dict(objects=objects, losses={k: v.item() for k, v in outputs.items()}))
+        pathlib.Path(runner.work_dir, f'rank{get_rank()}.json').write_text(json.dumps(self.lines))
+"""
+
+
+def test_one_of_two_processes_sees_no_object(digits, digits_options, tmp_path):
     """Images 0 and 2 go to the first process, 1 and 3, without annotations, to the second."""
     annotations = json.loads((digits / 'annotations/train.json').read_text())
     annotations['images'] = annotations['images'][:4]
@@ -74,21 +107,24 @@ def test_one_of_two_processes_sees_no_object(config, digits, digits_options, tmp
         'train_dataloader.sampler.shuffle': False,
         'train_dataloader.batch_size': 2,
     }
-    command = [
-        'bash',
-        'tools/dist_train.sh',
-        str(config),
-        '2',
-        '--work-dir',
-        str(tmp_path / 'run'),
-        '--cfg-options',
-    ]
+    (tmp_path / 'rank_log.py').write_text(RANK_LOG)
+    hook = dict(type='MultiMixHook', n=50, among='balanced')
+    config = write(tmp_path / 'mine.py', ROOT / 'configs/detection/faster_rcnn_tiny_digits.py', hook)
+    text = config.read_text().replace("'mmdet_multimix'", "'mmdet_multimix', 'rank_log'", 1)
+    config.write_text(text.replace('custom_hooks = [', "custom_hooks = [dict(type='RankLog'), ", 1))
+    run = tmp_path / 'run'
+    command = ['bash', 'tools/dist_train.sh', config, '2', '--work-dir', run, '--cfg-options']
     command += [f'{key}={value}' for key, value in options.items()]
-    env = {**environment(), 'PORT': '29523', 'PATH': f'{Path(sys.executable).parent}:{environment()["PATH"]}'}
+    env = {**environment(), 'PORT': '29523', 'PYTHONPATH': str(tmp_path)}
+    env['PATH'] = f'{Path(sys.executable).parent}:{env["PATH"]}'
     result = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, (result.stdout + result.stderr)[-5000:]
-    assert (tmp_path / 'run/iter_2.pth').exists()
-    assert last_scalar(tmp_path / 'run', 'loss_multimix') > 0
+    ranks = [json.loads((run / f'rank{rank}.json').read_text()) for rank in (0, 1)]
+    for first, second in zip(*ranks, strict=True):
+        assert first['objects'] > 0 and second['objects'] == 0
+        assert set(first['losses']) == set(second['losses'])
+        assert all(math.isfinite(value) for step in (first, second) for value in step['losses'].values())
+        assert first['losses']['loss_multimix'] > 0 == second['losses']['loss_multimix']
 
 
 def test_retinanet_of_mmdet_in_three_lines(coco, tmp_path):
