@@ -151,9 +151,9 @@ class DetectionMultiMix(ExampleChoice, MultiMix):
         c = levels[0].shape[-1]
         labels, label_weights, scores = map(_joined, (labels, label_weights, scores))
         chosen = self.choose(labels, label_weights, self.form.background(c))
-        labels = labels[chosen].detach()
         scores = None if scores is None else scores[chosen]
-        return super().losses(_rows(levels, chosen), self.form.targets(labels, scores, c))
+        targets = self.form.targets(self.mixed_labels, scores, c)
+        return super().losses(_rows(levels, chosen), targets)
 
     def extra_repr(self) -> str:
         """The hyper-parameters, for `print(model)`."""

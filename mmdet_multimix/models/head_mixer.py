@@ -37,8 +37,6 @@ _REFUSED = {
     'CenterNetHead': 'it predicts heatmaps, which have no examples',
     'CornerHead': 'it predicts heatmaps, which have no examples',
 }
-
-
 _PATIENCE = 20  # mini-batches with objects of which a head may find none
 
 
@@ -64,7 +62,9 @@ class LossCall:
         labels, scores = target if isinstance(target, (tuple, list)) else (target, None)
         soft = labels.dim() == logits.dim()  # a row of targets for each example
         logits = logits.reshape(-1, logits.shape[-1])
-        labels = labels.reshape(logits.shape).to(logits.dtype) if soft else labels.reshape(-1)
+        labels = labels.reshape(logits.shape if soft else (-1,))
+        if soft and not labels.is_floating_point():
+            labels = labels.to(logits.dtype)
         if weights is not None:
             # By example, or by example and class: then one that counts for any class counts.
             weights = weights.reshape(len(logits), -1).amax(dim=1) if len(logits) else weights.reshape(-1)

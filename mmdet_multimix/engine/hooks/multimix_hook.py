@@ -29,8 +29,8 @@ class MultiMixHook(MultiMixScheduleHook):
     mixed with what, see `HeadMixer` and `ExampleChoice`. Head and loss keep their classes, parameters and
     buffers, checkpoints their keys, inference is untouched, and after training all is as it was.
 
-    The defaults, foreground at weight 0.1, are what helped most on few images in our measurements with
-    Faster R-CNN; other families have not been measured.
+    The defaults, foreground at weight 0.1, had the best mean over five seeds of a Faster R-CNN trained on 50
+    images of digits, a gain within the spread over seeds. Other families have not been measured.
 
     Args:
         n: Tuples per step.
