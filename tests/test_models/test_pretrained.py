@@ -88,7 +88,9 @@ def test_averaged_weights_are_taken(tmp_path):
     assert_same(model, averaged.state_dict())
 
 
-@pytest.mark.parametrize(('depth', 'channels', 'word'), [(34, 8, 'missing'), (18, 16, 'misshapen'), (50, 8, 'missing')])
+@pytest.mark.parametrize(
+    ('depth', 'channels', 'word'), [(34, 8, 'missing'), (18, 16, 'misshapen'), (50, 8, 'missing')]
+)
 def test_another_architecture_raises(trained, depth, channels, word):
     model = MODELS.build(dict(type='ResNet', depth=depth, base_channels=channels))
     before = {key: value.clone() for key, value in model.state_dict().items()}

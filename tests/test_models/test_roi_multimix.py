@@ -28,11 +28,20 @@ def head_losses(module, logits, labels, weights, **kwargs):
     b = len(labels)
     boxes = torch.rand(b, 4)
     return module.loss(
-        logits, torch.rand(b, 4 * (C - 1)), torch.rand(b, 5), labels, weights, boxes, torch.ones(b, 4), **kwargs
+        logits,
+        torch.rand(b, 4 * (C - 1)),
+        torch.rand(b, 5),
+        labels,
+        weights,
+        boxes,
+        torch.ones(b, 4),
+        **kwargs,
     )
 
 
-@pytest.mark.parametrize(('among', 'kept'), [('all', [0, 2, 3, 4, 5, 7, 8, 9, 10, 11]), ('foreground', [0, 2, 3, 4])])
+@pytest.mark.parametrize(
+    ('among', 'kept'), [('all', [0, 2, 3, 4, 5, 7, 8, 9, 10, 11]), ('foreground', [0, 2, 3, 4])]
+)
 def test_the_chosen_rois_are_mixed_as_images_are(among, kept):
     logits, labels, weights = rois()
     torch.manual_seed(0)
@@ -105,7 +114,9 @@ def test_parameters_and_predictions_are_those_of_the_stock_head(kind):
         scores, deltas = module(features[:2])
         outputs.append(module.predict_by_feat((boxes,), (scores,), (deltas,), meta, test_cfg)[0])
     assert isinstance(outputs[0], InstanceData)
-    assert torch.equal(outputs[0].bboxes, outputs[1].bboxes) and torch.equal(outputs[0].scores, outputs[1].scores)
+    assert torch.equal(outputs[0].bboxes, outputs[1].bboxes) and torch.equal(
+        outputs[0].scores, outputs[1].scores
+    )
 
 
 def test_hard_example_mining_gets_the_plain_loss_of_every_roi():
@@ -142,7 +153,11 @@ def test_the_head_refuses_what_is_not_linear_softmax(kwargs, message):
 
 @pytest.mark.parametrize(
     'loss_cls',
-    [dict(type='CrossEntropyLoss', use_sigmoid=True), dict(type='FocalLoss'), dict(type='SeesawLoss', num_classes=3)],
+    [
+        dict(type='CrossEntropyLoss', use_sigmoid=True),
+        dict(type='FocalLoss'),
+        dict(type='SeesawLoss', num_classes=3),
+    ],
 )
 def test_the_loss_refuses_what_is_not_softmax(loss_cls):
     with pytest.raises(ValueError, match='softmax'):
