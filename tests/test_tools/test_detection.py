@@ -13,6 +13,7 @@ from cli import ROOT, environment, tool
 from mmengine.config import Config
 
 from mmdet_multimix.experiment import last_scalar, read_scalars
+from mmdet_multimix.utils import read_checkpoint
 
 TINY = ROOT / 'configs/detection/faster_rcnn_tiny_digits_multimix.py'
 DETECTION = sorted([*(ROOT / 'configs/detection').glob('*.py'), *(ROOT / 'configs').glob('*.py')])
@@ -88,9 +89,7 @@ def test_a_killed_run_resumes_where_it_was(trained, digits_options, tmp_path):
 
 def test_same_seed_same_run(trained, digits_options, tmp_path):
     tool('train.py', TINY, '--work-dir', tmp_path, options={**digits_options, **iterations(4)})
-    ours, theirs = (
-        torch.load(d / 'iter_4.pth', weights_only=False)['state_dict'] for d in (tmp_path, trained)
-    )
+    ours, theirs = (read_checkpoint(d / 'iter_4.pth')['state_dict'] for d in (tmp_path, trained))
     for key, value in ours.items():
         assert torch.equal(value, theirs[key]), key
 
