@@ -20,13 +20,13 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from publish_backbone import publish
 from torchvision.ops import nms
 
 import mmdet_multimix
 from mmdet_multimix.datasets.digits_detection import write_digits_detection
 from mmdet_multimix.experiment import Progress, Run, RunFailedError, last_scalar, read_scalars
 from mmdet_multimix.utils.checkpoint import read_checkpoint, state_dict_of
+from mmdet_multimix.utils.publish import publish_backbone
 from mmdet_multimix.visualization import plot_bars, plot_curves, plot_detections, plot_embeddings
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
@@ -108,7 +108,7 @@ class Demo:
         run = self.pretrain_run(method, seed)
         new = run.train(progress)
         if new or not self.backbone(method, seed).exists():
-            publish(run.checkpoint, self.backbone(method, seed), force=True)
+            publish_backbone(run.checkpoint, self.backbone(method, seed), force=True)
         if new:
             top1 = last_scalar(run.work_dir, 'accuracy/top1')
             progress.finish(f'top-1 {top1:.1f} % ({run.seconds:.0f} s)')

@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Measure, print and save."""
-    console = Console()
+    console = Console(width=120)
     result: dict[str, Any] = dict(machine=machine(args.device, args.seed), rows=[])
     for mode in MODES if args.device == 'cuda' else MODES[:1]:
         with precision(mode, args.device):

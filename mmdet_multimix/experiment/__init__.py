@@ -1,6 +1,22 @@
 """Runs that one command starts, watches, and takes up again after an interruption."""
 
+from .jobs import Job, Jobs, Outcome
+from .locks import locked
 from .run import Progress, Run, RunFailedError
 from .scalars import last_scalar, read_scalars
+from .stages import backbone_file, detector_job, pretrain_job
 
-__all__ = ['Progress', 'Run', 'RunFailedError', 'last_scalar', 'read_scalars']
+__all__ = [
+    'Job',
+    'Jobs',
+    'Outcome',
+    'Progress',
+    'Run',
+    'RunFailedError',
+    'backbone_file',
+    'detector_job',
+    'last_scalar',
+    'locked',
+    'pretrain_job',
+    'read_scalars',
+]

@@ -16,6 +16,7 @@ from pathlib import Path
 import rich.progress
 from mmengine.config import Config
 
+from .locks import locked
 from .scalars import last_iteration
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
@@ -47,6 +48,7 @@ class Progress:
         self._total = total
         self._done = 0
         self._last_line = 0.0
+        self._waiting = ''
 
     def __enter__(self) -> Progress:
         self._bar.start()
@@ -71,11 +73,22 @@ class Progress:
             self._last_line = time.monotonic()
             print(f'{self._title}: {share:.0%} {note}', flush=True)
 
-    def finish(self, note: str) -> None:
-        """Says what came out, on a line that stays."""
+    def finish(self, note: str, title: str | None = None) -> None:
+        """Says what came out, on a line that stays, of what was started last or of `title`."""
+        shown = self._title if title is None else f'[{self._done + 1}/{self._total}] {title}'
         self._done += 1
         self._bar.update(self._task, completed=1)
-        self._bar.console.print(f'{self._title}: {note}', markup=False, highlight=False)
+        self._bar.console.print(f'{shown}: {note}', markup=False, highlight=False)
+
+    def skip(self, count: int) -> None:
+        """Counts runs that were done before."""
+        self._done += count
+
+    def wait(self, reason: str) -> None:
+        """Says, once for each reason, that something else has to end first."""
+        if reason != self._waiting:
+            self._waiting = reason
+            self._bar.console.print(f'waiting: {reason}', markup=False, highlight=False)
 
 
 @dataclass
@@ -115,6 +128,10 @@ class Run:
         Raises:
             RunFailedError: The training ended with an error.
         """
+        with locked(self.work_dir, on_wait=lambda: progress.wait(f'{self.work_dir} is in use')) as lock:
+            return self._train(progress, lock)
+
+    def _train(self, progress: Progress, lock: int) -> bool:
         fingerprint = self._fingerprint()
         state = self._state()
         if state.get('fingerprint') != fingerprint:
@@ -129,7 +146,8 @@ class Run:
         loop = self._config().train_cfg
         start = time.monotonic()
         try:
-            self._call(['train.py', self.config, '--resume'], 'train.log', lambda: self._show(progress, loop))
+            command = ['train.py', self.config, '--resume']
+            self._call(command, 'train.log', lambda: self._show(progress, loop), lock)
             state['trained'] = True
         finally:
             state['seconds'] += time.monotonic() - start
@@ -150,7 +168,7 @@ class Run:
             self._save(state)
         return state['metrics']
 
-    def _call(self, command: list, log: str, watch: Callable[[], None]) -> None:
+    def _call(self, command: list, log: str, watch: Callable[[], None], lock: int | None = None) -> None:
         tool, *rest = command
         options = [f'{key}={value}' for key, value in self.options.items()]
         arguments = [str(part) for part in (*rest, '--work-dir', self.work_dir)]
@@ -164,6 +182,7 @@ class Run:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 env={**os.environ, 'PYTHONUNBUFFERED': '1'},
+                pass_fds=() if lock is None else (lock,),  # a killed driver's training keeps others out
             )
             try:
                 while process.poll() is None:

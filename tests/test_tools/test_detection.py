@@ -14,6 +14,7 @@ from mmengine.config import Config
 
 from mmdet_multimix.experiment import last_scalar, read_scalars
 from mmdet_multimix.utils import read_checkpoint
+from mmdet_multimix.utils.publish import publish_backbone
 
 TINY = ROOT / 'configs/detection/faster_rcnn_tiny_digits_multimix.py'
 DETECTION = sorted([*(ROOT / 'configs/detection').glob('*.py'), *(ROOT / 'configs').glob('*.py')])
@@ -266,15 +267,12 @@ def test_publishing_a_backbone(trained, tmp_path):
     assert 'exists already' in tool('publish_backbone.py', trained / 'iter_4.pth', out, fails=True)
 
 
-def test_publishing_refuses_what_holds_no_backbone(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / 'tools')
-    from publish_backbone import publish
-
+def test_publishing_refuses_what_holds_no_backbone(tmp_path):
     torch.save({'state_dict': {'conv1.weight': torch.ones(1)}}, tmp_path / 'bare.pth')
     with pytest.raises(ValueError, match='no backbone'):
-        publish(tmp_path / 'bare.pth', tmp_path / 'x.pth')
+        publish_backbone(tmp_path / 'bare.pth', tmp_path / 'x.pth')
     with pytest.raises(FileNotFoundError):
-        publish(tmp_path / 'nowhere.pth', tmp_path / 'x.pth')
+        publish_backbone(tmp_path / 'nowhere.pth', tmp_path / 'x.pth')
     assert not (tmp_path / 'x.pth').exists()
 
 

@@ -1,0 +1,30 @@
+# An experiment of tools/sweep.py: which RoIs to mix, how strongly and when.
+data = 'digits'
+pretraining = '../pretrain/resnet_tiny_digits_ce.py'
+detector = 'faster_rcnn_digits.py'
+metric = 'coco/bbox_mAP'
+images = (50, 25, 100)
+images_key = 'train_dataloader.dataset.indices'
+seeds = 5
+
+_weight = 'model.roi_head.bbox_head.multimix.loss_weight'
+_among = 'model.roi_head.bbox_head.multimix.among'
+_alpha = 'model.roi_head.bbox_head.multimix.alpha'
+_within_image = 'model.roi_head.bbox_head.multimix.within_image'
+_ramp = 'custom_hooks.1.ramp'
+_stop = 'custom_hooks.1.stop'
+# The first is what the others are compared with. At weight 0 nothing is mixed.
+settings = {
+    'plain': {_weight: 0},
+    'all, 0.1': {_among: 'all', _weight: 0.1},
+    'all, 0.3': {_among: 'all', _weight: 0.3},
+    'all, 1': {_among: 'all', _weight: 1},
+    'foreground, 0.1': {_among: 'foreground', _weight: 0.1},
+    'foreground, 0.3': {_among: 'foreground', _weight: 0.3},
+    'balanced, 0.3': {_among: 'balanced', _weight: 0.3},
+    'class_balanced, 0.3': {_among: 'class_balanced', _weight: 0.3},
+    'all, 0.3, within an image': {_among: 'all', _weight: 0.3, _within_image: True},
+    'all, 0.3, small alpha': {_among: 'all', _weight: 0.3, _alpha: '(0.02,0.2)'},
+    'all, 0.3, ramp over half': {_among: 'all', _weight: 0.3, _ramp: 200},
+    'all, 0.3, off after half': {_among: 'all', _weight: 0.3, _stop: 200},
+}

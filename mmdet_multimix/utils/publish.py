@@ -1,0 +1,51 @@
+"""From a training checkpoint to the backbone that a detector takes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+from .checkpoint import read_checkpoint, state_dict_of
+
+PREFIXES = ('backbone.', 'module.backbone.')
+
+
+def publish_backbone(source: str | Path, target: str | Path, force: bool = False) -> int:
+    """Writes the backbone in a training checkpoint to a file, under the backbone's own names.
+
+    Args:
+        source: Training checkpoint; with EMA, its averaged weights are taken.
+        target: File to write.
+        force: Whether to replace it if it exists.
+
+    Returns:
+        How many tensors it has.
+
+    Raises:
+        ValueError: The target exists, or the source holds no backbone.
+    """
+    if Path(target).exists() and not force:
+        raise ValueError(f'{target} exists already; give --force to replace it')
+    checkpoint = read_checkpoint(source)
+    state = state_dict_of(checkpoint)
+    for prefix in PREFIXES:
+        found = {key[len(prefix) :]: value.clone() for key, value in state.items() if key.startswith(prefix)}
+        if found:
+            break
+    else:
+        raise ValueError(
+            f'{source} holds no backbone: none of its {len(state)} names starts with {PREFIXES[0]}'
+        )
+    meta = checkpoint.get('meta') or {}
+    kept = {
+        name: meta[name]
+        for name in ('epoch', 'iter', 'seed', 'experiment_name', 'dataset_meta')
+        if name in meta
+    }
+    Path(target).parent.mkdir(parents=True, exist_ok=True)
+    partial = f'{target}.part'
+    torch.save({'meta': kept, 'state_dict': found}, partial)
+    os.replace(partial, target)
+    return len(found)

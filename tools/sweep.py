@@ -1,0 +1,113 @@
+"""Trains a detector under many settings of MultiMix, numbers of images and seeds, and compares them.
+
+Takes an experiment file such as configs/sweeps/roi_multimix_digits.py. Finished runs are kept, an interrupted
+one goes on at its last checkpoint; started several times at once, the same command shares the work.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmengine.config import Config
+
+from mmdet_multimix.datasets.digits_detection import write_digits_detection
+from mmdet_multimix.experiment import Jobs, Progress, detector_job, locked, pretrain_job
+from mmdet_multimix.experiment.sweep import report
+
+KEYS = ('detector', 'metric', 'images', 'images_key', 'seeds', 'settings')
+VAL_IMAGES = 200
+
+
+def load(path):
+    """The experiment, its configs as paths."""
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f'experiment {path} does not exist; there are some in configs/sweeps')
+    experiment = Config.fromfile(path)
+    missing = [key for key in KEYS if key not in experiment]
+    if missing:
+        raise ValueError(f'{path} lacks {", ".join(missing)}')
+    for key in ('detector', 'pretraining'):
+        if experiment.get(key):
+            config = path.parent / experiment[key]
+            if not config.is_file():
+                raise ValueError(f'{key} of {path} is {config}, which does not exist')
+            experiment[key] = str(config)
+    return experiment
+
+
+def jobs_of(experiment, root):
+    """All pretrainings and detectors, and for each detector (setting, images, seed)."""
+    common, inputs = dict(experiment.get('options', {})), ()
+    if experiment.get('data') == 'digits':
+        digits = root / 'data'
+        for loader in ('train', 'val', 'test'):
+            common[f'{loader}_dataloader.dataset.data_root'] = f'{digits}/'
+        inputs = tuple(digits / 'annotations' / f'{split}.json' for split in ('train', 'val'))
+        common |= {'val_evaluator.ann_file': str(inputs[1]), 'test_evaluator.ann_file': str(inputs[1])}
+    jobs, detectors = [], {}
+    for seed in range(experiment.seeds):
+        if experiment.get('pretraining'):
+            name, title = f'seed{seed}/pretrain', f'seed {seed}: classifier'
+            seeded = {'randomness.seed': seed}
+            jobs.append(pretrain_job(root, name, title, Path(experiment.pretraining), seeded))
+    for images in experiment.images:
+        for seed in range(experiment.seeds):
+            for number, (setting, options) in enumerate(experiment.settings.items()):
+                name = (
+                    f'seed{seed}/{images}_images/{number:02d}_{setting.replace(", ", "_").replace(" ", "-")}'
+                )
+                job = detector_job(
+                    root,
+                    name,
+                    f'{images} images, seed {seed}: {setting}',
+                    Path(experiment.detector),
+                    {**common, 'randomness.seed': seed, experiment.images_key: images, **options},
+                    metric=experiment.metric,
+                    pretraining=f'seed{seed}/pretrain' if experiment.get('pretraining') else None,
+                    inputs=inputs,
+                    validated=True,
+                )
+                jobs.append(job)
+                detectors[name] = (setting, images, seed)
+    return jobs, detectors
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('experiment', help='a file such as configs/sweeps/roi_multimix_digits.py')
+    parser.add_argument('--work-dir', help='where everything is kept (default: work_dirs/NAME)')
+    args = parser.parse_args()
+    try:
+        experiment = load(args.experiment)
+    except ValueError as error:
+        parser.error(str(error))
+    root = Path(args.work_dir or Path('work_dirs') / Path(args.experiment).stem)
+    if experiment.get('data') == 'digits':
+        with locked(root / 'data'):
+            if not (root / 'data/annotations/val.json').exists():
+                write_digits_detection(root / 'data', num_train=max(experiment.images), num_val=VAL_IMAGES)
+    listed, detectors = jobs_of(experiment, root)
+    jobs = Jobs(listed, root)
+    settings = list(experiment.settings)
+
+    def write():
+        results = jobs.results()
+        values = {key: results[name][experiment.metric] for name, key in detectors.items() if name in results}
+        return report(root, experiment.metric, settings, list(experiment.images), values)
+
+    try:
+        with Progress(len(jobs)) as progress:
+            outcome = jobs.run(progress, write)
+    except KeyboardInterrupt:
+        sys.exit('interrupted; the same command goes on from here')
+    print(write())
+    print(f'Table, figures and plot: {root}')
+    if outcome.failures:
+        sys.exit('\n'.join(f'{name}: {message}' for name, message in outcome.failures.items()))
+
+
+if __name__ == '__main__':
+    main()
