@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from matplotlib.figure import Figure
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
@@ -18,7 +19,9 @@ from mmengine.structures import InstanceData
 from rich.console import Console
 from rich.table import Table
 
+from ..visualization.plots import save_figure
 from .measure import MODES, interleaved, machine, precision, summary
+from .report import COLOURS
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 IMAGENET_SIZE = 224  # pixels, square
@@ -61,10 +64,35 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     result['machine']['load_average_after'] = machine(args.device, args.seed)['load_average']
     _show(result, console)
     args.out.mkdir(parents=True, exist_ok=True)
-    path = args.out / f'step_{args.device}.json'
-    path.write_text(json.dumps(result, indent=1) + '\n')
-    console.print(f'wrote {path}')
+    paths = [args.out / f'step_{args.device}.{kind}' for kind in ('json', 'png')]
+    paths[0].write_text(json.dumps(result, indent=1) + '\n')
+    plot(result, paths[1])
+    for path in paths:
+        console.print(f'wrote {path}')
     return result
+
+
+def plot(result: dict[str, Any], path: Path) -> None:
+    """What every method adds to the first of its group, in percent of the step: median and quartiles."""
+    first = {(row['setting'], row['mode']): row for row in reversed(result['rows'])}
+    rows = [row for row in result['rows'] if row is not first[row['setting'], row['mode']]]
+    figure = Figure(figsize=(7.5, 1.2 + 0.45 * len(rows)), layout='constrained')
+    axes = figure.subplots()
+    for y, row in enumerate(rows):
+        low, middle, high = (100 * (row['ratios'][q] - 1) for q in ('q1', 'median', 'q3'))
+        axes.errorbar(
+            middle, y, xerr=[[middle - low], [high - middle]], fmt='o', capsize=4, color=COLOURS['ours']
+        )
+    axes.axvline(0, color='black', linewidth=1)
+    names = [f'{row["method"]}\n{row["setting"]}, {row["batch"]} images, {row["mode"]}' for row in rows]
+    axes.set_yticks(range(len(rows)), names, fontsize=8)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlabel('added to a training step, % (median and quartiles of turns)', fontsize=9)
+    axes.grid(axis='x', alpha=0.3)
+    axes.spines[['top', 'right']].set_visible(False)
+    info = result['machine']
+    axes.set_title(f'{info["device"]}, threads: {info["threads"]}', fontsize=9)
+    save_figure(figure, path)
 
 
 def _classifiers(mode: str, args: argparse.Namespace, console: Console) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The two stages of a transfer experiment as jobs: pretrain and export a backbone, train a detector from it."""
+"""The two stages of a transfer experiment as jobs: pretrain a backbone, train a detector from it."""
 
 from __future__ import annotations
 
