@@ -125,7 +125,8 @@ class Jobs:
             return True
         if any(need not in outcome.results for need in job.needs):
             return False
-        with locked(self.root / name, wait=False) as held:
+        # Not the folder itself: the work in it has a lock of its own, which a killed driver's training keeps.
+        with locked(self._path(name), wait=False) as held:
             if held is None:
                 return False
             result = self.result(name)

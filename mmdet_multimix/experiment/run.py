@@ -16,6 +16,7 @@ from pathlib import Path
 import rich.progress
 from mmengine.config import Config
 
+from .launch import Launcher
 from .locks import locked
 from .scalars import last_iteration
 
@@ -104,6 +105,7 @@ class Run:
         options: Overrides, as `--cfg-options` takes them.
         title: For the progress display.
         inputs: Files that the result depends on beside the config, such as the initial backbone.
+        launcher: How its processes are started; a run may go on with another one.
     """
 
     config: Path
@@ -111,6 +113,7 @@ class Run:
     options: dict[str, object] = field(default_factory=dict)
     title: str = ''
     inputs: tuple[Path, ...] = ()
+    launcher: Launcher = field(default_factory=Launcher)
 
     @property
     def checkpoint(self) -> Path:
@@ -170,14 +173,18 @@ class Run:
 
     def _call(self, command: list, log: str, watch: Callable[[], None], lock: int | None = None) -> None:
         tool, *rest = command
-        options = [f'{key}={value}' for key, value in self.options.items()]
-        arguments = [str(part) for part in (*rest, '--work-dir', self.work_dir)]
+        try:
+            shares = self.launcher.batch_options(self._config()) if tool == 'train.py' else {}
+        except ValueError as error:
+            raise RunFailedError(f'{self.title}: {error}') from error
+        options = [f'{key}={value}' for key, value in {**self.options, **shares}.items()]
+        arguments = [str(part) for part in (*rest, '--work-dir', self.work_dir, *self.launcher.flags)]
         if options:
             arguments += ['--cfg-options', *options]
         path = self.work_dir / log
         with path.open('a') as out:
             process = subprocess.Popen(
-                [sys.executable, str(TOOLS / tool), *arguments],
+                [*self.launcher.command(TOOLS / tool, self.work_dir.name), *arguments],
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
