@@ -10,88 +10,19 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..ops.checks import check_choice, check_count
+from .example_choice import ExampleChoice, group_mean
 from .mixed_form import MixedForm
 from .multimix import MultiMix
 
-AMONG = ('all', 'foreground', 'balanced')
 MAX_EXAMPLES = 1024  # as many as two images have RoIs; one-stage heads have up to a million positions
-
-
-class ExampleChoice:
-    """Which of a detector's examples are mixed; for modules that own `among` and `max_examples`.
-
-    Of the examples with a positive label weight, those of
-
-    * `among='foreground'`: an object's label;
-    * `'balanced'`: an object's label, and as many of the background, drawn at random;
-    * `'all'`: either. Where there are more than `max_examples`, every one with an object's label, and
-      background drawn at random until there are as many.
-
-    Never more than `max_examples`: a random subset is mixed where there are. The background drawn is any of
-    the head's, not its hard negatives. Drawing uses torch's generator of the device.
-
-    Choosing waits for the device once or twice, right after the head, which has done the same for the same
-    labels, computed its own loss.
-    """
-
-    among: str
-    max_examples: int | None
-    generator: torch.Generator | None
-    mixed_labels: Tensor | None = None
-    """Labels `(b,)`, or soft targets `(b, c)`, of what was mixed last; for scalars and pictures."""
-
-    def _set_choice(self, among: str, max_examples: int | None) -> None:
-        check_choice('among', among, AMONG)
-        if max_examples is not None:
-            check_count('max_examples', max_examples)
-        self.among = among
-        self.max_examples = max_examples
-
-    def choose(self, labels: Tensor, label_weights: Tensor | None, background: int) -> Tensor:
-        """The indices of the examples to mix; `mixed_labels` becomes their labels.
-
-        Args:
-            labels: `(b,)` integers, or `(b, c)` soft.
-            label_weights: `(b,)`, zero where an example must not be used; None means 1.
-            background: The label of the background, or the first column that is none of an object's class.
-        """
-        if labels.is_floating_point():
-            foreground = labels[:, :background].sum(dim=1) > 0
-            usable = torch.ones_like(foreground)
-        else:
-            # Negative labels are ignored by mmdet's assigners; those too large are left in, to be refused.
-            usable, foreground = labels >= 0, labels < background
-        if label_weights is not None:
-            usable = usable & (label_weights > 0)
-        chosen = self._chosen(usable & foreground, usable & ~foreground)
-        self.mixed_labels = labels[chosen].detach()
-        return chosen
-
-    def _chosen(self, foreground: Tensor, background: Tensor) -> Tensor:
-        cap = self.max_examples
-        if self.among == 'all' and (cap is None or len(foreground) <= cap):
-            return (foreground | background).nonzero().flatten()
-        objects = cap // 2 if self.among == 'balanced' and cap is not None else cap
-        chosen = self._draw(foreground.nonzero().flatten(), objects)
-        if self.among == 'foreground':
-            return chosen
-        wanted = len(chosen) if self.among == 'balanced' else cap - len(chosen)
-        return torch.cat([chosen, self._draw(background.nonzero().flatten(), wanted)])
-
-    def _draw(self, indices: Tensor, count: int | None) -> Tensor:
-        if count is None or len(indices) <= count:
-            return indices
-        order = torch.randperm(len(indices), generator=self.generator, device=indices.device)
-        return indices[order[:count]]
 
 
 class DetectionMultiMix(ExampleChoice, MultiMix):
     """MultiMix of RoIs, anchors, points or queries, as a term beside a detector's own classification loss.
 
     The paper's examples are images; here they are whatever the detector classifies, over all images of the
-    mini-batch and all levels of the pyramid at once. Their logits are mixed, which equals mixing what comes
-    before the last, linear, layer (see `mmdet_multimix.ops.mixed_cross_entropy`).
+    mini-batch (unless `within_image`) and all levels of the pyramid at once. Their logits are mixed, which
+    equals mixing what comes before the last, linear, layer (see `mmdet_multimix.ops.mixed_cross_entropy`).
 
     What is mixed with what is said by `ExampleChoice`.
 
@@ -101,13 +32,14 @@ class DetectionMultiMix(ExampleChoice, MultiMix):
 
     Args:
         n: Tuples per step.
-        among: `'foreground'`, `'balanced'` or `'all'`.
+        among: `'foreground'`, `'balanced'`, `'class_balanced'` or `'all'`.
         loss_weight: Weight of the term. At 0 nothing is computed.
         m: Examples per tuple, all by default.
         alpha: Dirichlet parameter, or the range it is drawn from.
         alpha_per: `'tuple'` or `'example'`.
         form: Which mixed loss; see `MixedForm`.
         max_examples: The most examples that are mixed, None for no bound.
+        within_image: Whether the examples of a tuple come from one image.
     """
 
     def __init__(
@@ -121,9 +53,10 @@ class DetectionMultiMix(ExampleChoice, MultiMix):
         alpha_per: str = 'tuple',
         form: MixedForm | None = None,
         max_examples: int | None = MAX_EXAMPLES,
+        within_image: bool = False,
     ) -> None:
         super().__init__(n, m=m, alpha=alpha, alpha_per=alpha_per, loss_weight=loss_weight)
-        self._set_choice(among, max_examples)
+        self._set_choice(among, max_examples, within_image)
         self.form = form or MixedForm()
 
     def losses(
@@ -132,6 +65,7 @@ class DetectionMultiMix(ExampleChoice, MultiMix):
         labels: Tensor | Sequence[Tensor],
         label_weights: Tensor | Sequence[Tensor] | None = None,
         scores: Tensor | Sequence[Tensor] | None = None,
+        images: Tensor | Sequence[Tensor] | None = None,
     ) -> dict[str, Tensor]:
         """Computes the term. Each argument is one tensor, or a list with one for each level or image.
 
@@ -140,17 +74,21 @@ class DetectionMultiMix(ExampleChoice, MultiMix):
             labels: `(b,)`, `form.background(c)` where background; or `(b, c)` soft, zeros where background.
             label_weights: `(b,)`, zero where an example must not be used.
             scores: `(b,)`, the quality of each example's box, for the quality focal loss.
+            images: `(b,)`, the index of each example's image; needed within images.
 
         Returns:
             `loss_multimix`, a scalar in float32; zero, with gradient zero, where no example takes part.
+
+        Raises:
+            ValueError: Within images, but they are not given.
         """
         levels = [logits] if isinstance(logits, Tensor) else list(logits)
         if not self.loss_weight:
-            self.mixed_labels = None
+            self._choose_nothing()
             return {'loss_multimix': sum(level[:0].float().sum() for level in levels) * 0}
         c = levels[0].shape[-1]
-        labels, label_weights, scores = map(_joined, (labels, label_weights, scores))
-        chosen = self.choose(labels, label_weights, self.form.background(c))
+        labels, label_weights, scores, images = map(_joined, (labels, label_weights, scores, images))
+        chosen = self.choose(labels, label_weights, self.form.background(c), images)
         scores = None if scores is None else scores[chosen]
         targets = self.form.targets(self.mixed_labels, scores, c)
         return super().losses(_rows(levels, chosen), targets)
@@ -158,10 +96,14 @@ class DetectionMultiMix(ExampleChoice, MultiMix):
     def extra_repr(self) -> str:
         """The hyper-parameters, for `print(model)`."""
         own = f'among={self.among!r}, form={self.form.kind!r}, max_examples={self.max_examples}'
-        return f'{super().extra_repr()}, {own}'
+        return f'{super().extra_repr()}, {own}, within_image={self.within_image}'
 
     def _mixed(self, logits: Tensor, targets: Tensor, attention: Tensor | None = None) -> Tensor:
-        return self.form.loss(logits, targets, self._options(logits))
+        means = [
+            (n, self.form.loss(rows, wanted, {**self._options(rows), 'n': n}))
+            for n, (rows, wanted) in self.groups(logits, targets)
+        ]
+        return group_mean(means)
 
 
 def _joined(parts: Tensor | Sequence[Tensor] | None) -> Tensor | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .detection_multimix import DetectionMultiMix, ExampleChoice
+from ..ops import multimix_cross_entropy
+from .detection_multimix import DetectionMultiMix
+from .example_choice import ExampleChoice, group_mean
 from .multimix import DenseMultiMix
 
 
@@ -19,12 +21,13 @@ class RoIMultiMix(DetectionMultiMix):
 
     Args:
         n: Tuples per step.
-        among: Which RoIs are mixed: `'all'` sampled ones, only the `'foreground'`, or `'balanced'`, the
-            foreground with as much background.
+        among: Which RoIs are mixed: `'all'` sampled ones, only the `'foreground'`, `'balanced'`, the
+            foreground with as much background, or `'class_balanced'`; see `ExampleChoice`.
         loss_weight: Weight of the term.
         m: RoIs per tuple, all of them by default.
         alpha: Dirichlet parameter, or the range it is drawn from.
         alpha_per: `'tuple'` or `'example'`.
+        within_image: Whether the RoIs of a tuple come from one image.
     """
 
     def __init__(
@@ -36,13 +39,25 @@ class RoIMultiMix(DetectionMultiMix):
         m: int | None = None,
         alpha: float | tuple[float, float] = (0.5, 2.0),
         alpha_per: str = 'tuple',
+        within_image: bool = False,
     ) -> None:
         super().__init__(
-            n, among=among, loss_weight=loss_weight, m=m, alpha=alpha, alpha_per=alpha_per, max_examples=None
+            n,
+            among=among,
+            loss_weight=loss_weight,
+            m=m,
+            alpha=alpha,
+            alpha_per=alpha_per,
+            max_examples=None,
+            within_image=within_image,
         )
 
     def losses(
-        self, cls_score: Tensor, labels: Tensor, label_weights: Tensor | None = None
+        self,
+        cls_score: Tensor,
+        labels: Tensor,
+        label_weights: Tensor | None = None,
+        images: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Computes the term.
 
@@ -50,11 +65,15 @@ class RoIMultiMix(DetectionMultiMix):
             cls_score: Logits, `(b, num_classes + 1)`, background last.
             labels: `(b,)`, `num_classes` where background.
             label_weights: `(b,)`, zero where a RoI must not be used.
+            images: `(b,)`, the index of each RoI's image; needed within images.
 
         Returns:
             `loss_multimix`, a scalar in float32; zero, with gradient zero, where no RoI takes part.
+
+        Raises:
+            ValueError: Within images, but they are not given.
         """
-        return super().losses(cls_score, labels, label_weights)
+        return super().losses(cls_score, labels, label_weights, images=images)
 
 
 class DenseRoIMultiMix(ExampleChoice, DenseMultiMix):
@@ -69,12 +88,13 @@ class DenseRoIMultiMix(ExampleChoice, DenseMultiMix):
 
     Args:
         n: Tuples per step and position.
-        among: `'foreground'`, `'balanced'` or `'all'`.
+        among: `'foreground'`, `'balanced'`, `'class_balanced'` or `'all'`.
         loss_weight: Weight of the term. At 0 nothing is computed.
         attention: `'gap'`, `'cam'` or `'uniform'`; see `DenseMultiMix`.
         m: RoIs per tuple, all of them by default.
         alpha: Dirichlet parameter, or the range it is drawn from.
         alpha_per: `'tuple'` or `'example'`.
+        within_image: Whether the RoIs of a tuple come from one image.
     """
 
     def __init__(
@@ -87,14 +107,20 @@ class DenseRoIMultiMix(ExampleChoice, DenseMultiMix):
         m: int | None = None,
         alpha: float | tuple[float, float] = (0.5, 2.0),
         alpha_per: str = 'tuple',
+        within_image: bool = False,
     ) -> None:
         super().__init__(
             n, attention=attention, m=m, alpha=alpha, alpha_per=alpha_per, loss_weight=loss_weight
         )
-        self._set_choice(among, None)
+        self._set_choice(among, None, within_image)
 
     def losses(
-        self, features: Tensor, labels: Tensor, classifier: nn.Linear, label_weights: Tensor | None = None
+        self,
+        features: Tensor,
+        labels: Tensor,
+        classifier: nn.Linear,
+        label_weights: Tensor | None = None,
+        images: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Computes the term.
 
@@ -103,16 +129,30 @@ class DenseRoIMultiMix(ExampleChoice, DenseMultiMix):
             labels: `(b,)`, the last class where background.
             classifier: The linear layer from d to `num_classes + 1`.
             label_weights: `(b,)`, zero where a RoI must not be used.
+            images: `(b,)`, the index of each RoI's image; needed within images.
 
         Returns:
             `loss_multimix`, a scalar in float32; zero, with gradient zero, where no RoI takes part.
+
+        Raises:
+            ValueError: Within images, but they are not given.
         """
         if self.loss_weight:
-            chosen = self.choose(labels, label_weights, classifier.out_features - 1)
+            chosen = self.choose(labels, label_weights, classifier.out_features - 1, images)
         else:
-            self.mixed_labels, chosen = None, labels.new_zeros(0, dtype=torch.long)
+            self._choose_nothing()
+            chosen = labels.new_zeros(0, dtype=torch.long)
         return super().losses(features[chosen], labels[chosen], classifier)
 
     def extra_repr(self) -> str:
         """The hyper-parameters, for `print(model)`."""
-        return f'{super().extra_repr()}, among={self.among!r}'
+        own = f'among={self.among!r}, within_image={self.within_image}'
+        return f'{super().extra_repr()}, {own}'
+
+    def _dense(self, logits: Tensor, labels: Tensor, attention: Tensor) -> Tensor:
+        means = []
+        for n, (rows, wanted, attended) in self.groups(logits.transpose(0, 1), labels, attention):
+            rows = rows.transpose(0, 1)  # (r, b, c)
+            options = {**self._options(rows), 'n': n}
+            means.append((n, multimix_cross_entropy(rows, wanted, attention=attended, **options)))
+        return group_mean(means)

@@ -13,7 +13,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import Tensor, nn
 
 from ...models import MultiMix
-from ...models.detection_multimix import ExampleChoice
+from ...models.example_choice import ExampleChoice
 from ...ops import sample_weights
 
 _DRAWS = 64  # tuples from which the effective numbers are estimated

@@ -22,13 +22,19 @@ class MultiMixLoss(nn.Module):
     Args:
         loss_cls: The loss on the unmixed RoIs, softmax cross-entropy by default.
         **multimix: The arguments of `RoIMultiMix`: `n`, `among`, `loss_weight`, `m`, `alpha`, `alpha_per`.
+            Not `within_image`: mmdet tells a loss the logits and labels of RoIs, not their images.
 
     Raises:
-        ValueError: `loss_cls` is no softmax cross-entropy over `num_classes + 1` logits.
+        ValueError: `loss_cls` is no softmax cross-entropy over `num_classes + 1` logits; `within_image`.
     """
 
     def __init__(self, loss_cls: dict | None = None, **multimix) -> None:
         super().__init__()
+        if multimix.get('within_image'):
+            raise ValueError(
+                'MultiMixLoss cannot mix within_image: mmdet does not tell a loss which image a RoI is of. '
+                'Use MultiMixHook, or a head such as MultiMixShared2FCBBoxHead'
+            )
         self.loss_cls = MODELS.build(loss_cls or dict(type='CrossEntropyLoss', use_sigmoid=False))
         if getattr(self.loss_cls, 'use_sigmoid', False) or getattr(
             self.loss_cls, 'custom_cls_channels', False

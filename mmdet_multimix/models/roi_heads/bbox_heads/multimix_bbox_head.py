@@ -22,7 +22,8 @@ class RoIMixing:
 
     Args:
         *args: As for the head.
-        multimix: The arguments of `RoIMultiMix`: `n`, `among`, `loss_weight`, `m`, `alpha`, `alpha_per`.
+        multimix: The arguments of `RoIMultiMix`: `n`, `among`, `loss_weight`, `m`, `alpha`,
+            `alpha_per`, `within_image`.
         **kwargs: As for the head.
 
     Raises:
@@ -69,7 +70,7 @@ class RoIMixing:
             reduction_override=reduction_override,
         )
         if reduction_override != 'none':
-            losses.update(self.multimix.losses(cls_score, labels, label_weights))
+            losses.update(self.multimix.losses(cls_score, labels, label_weights, rois[:, 0]))
         return losses
 
 

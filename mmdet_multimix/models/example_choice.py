@@ -1,0 +1,172 @@
+"""Which of a detector's examples are mixed, and which of them may meet in one tuple.
+
+Shape letters: b examples, n tuples, c logits of an example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..ops.checks import check_choice, check_count
+
+AMONG = ('all', 'foreground', 'balanced', 'class_balanced')
+MAX_RATIO = 2  # of the numbers of examples of two classes that are called balanced
+
+
+class ExampleChoice:
+    """Which of a detector's examples are mixed; for modules that own what `_set_choice` sets.
+
+    Of the examples with a positive label weight, those of
+
+    * `among='foreground'`: an object's label;
+    * `'balanced'`: an object's label, and as many of the background, drawn at random;
+    * `'class_balanced'`: an object's label, as many as there can be while no class of objects that occurs
+      has more than twice as many as another: of each, at most twice the number of the rarest, drawn at
+      random without replacement. The background counts as one more class: as many are drawn of it as the
+      most frequent class keeps. (Cut down to the rarest class, of which there is often a single example,
+      hardly any would be left.) Classes that do not occur do not count; without objects nothing is mixed.
+    * `'all'`: either. Where there are more than `max_examples`, every one with an object's label, and
+      background drawn at random until there are as many.
+
+    Never more than `max_examples`: a random subset is mixed where there are; of classes that are balanced,
+    as many of each. The background drawn is any of the head's, not its hard negatives. Drawing uses torch's
+    generator of the device.
+
+    With `within_image` no tuple spans two images: all of the above holds for each image by itself, with an
+    equal share of `max_examples`, and the n tuples are shared out among the images by their numbers of
+    chosen examples, so that there are n in all and the loss is still the mean over them.
+
+    Choosing waits for the device once or twice (for each image, if within one), right after the head, which
+    has done the same for the same labels, computed its own loss.
+    """
+
+    n: int
+    among: str
+    max_examples: int | None
+    within_image: bool
+    generator: torch.Generator | None
+    mixed_labels: Tensor | None = None
+    """Labels `(b,)`, or soft targets `(b, c)`, of what was mixed last; for scalars and pictures."""
+    mixed_indices: Tensor | None = None
+    """`(b,)`, where among all of the head's examples those are."""
+    group_sizes: Sequence[int] = ()
+    """How many of them in turn may meet in a tuple: b, or those of each image."""
+
+    def _set_choice(self, among: str, max_examples: int | None, within_image: bool) -> None:
+        check_choice('among', among, AMONG)
+        if max_examples is not None:
+            check_count('max_examples', max_examples)
+        self.among = among
+        self.max_examples = max_examples
+        self.within_image = within_image
+
+    def choose(
+        self, labels: Tensor, label_weights: Tensor | None, background: int, images: Tensor | None = None
+    ) -> Tensor:
+        """The indices of the examples to mix, image by image if within one.
+
+        Sets `mixed_labels`, `mixed_indices` and `group_sizes`.
+
+        Args:
+            labels: `(b,)` integers, or `(b, c)` soft.
+            label_weights: `(b,)`, zero where an example must not be used; None means 1.
+            background: The label of the background, or the first column that is none of an object's class.
+            images: `(b,)`, the index of each example's image. Needed, and looked at, only if within images.
+
+        Raises:
+            ValueError: Within images, but they are not given.
+        """
+        if self.within_image and images is None:
+            raise ValueError('within_image=True needs the image of each example: give images, (b,)')
+        classes = labels
+        if labels.is_floating_point():
+            shares = labels[:, :background]
+            foreground = shares.sum(dim=1) > 0
+            usable = torch.ones_like(foreground)
+            classes = shares.argmax(dim=1)
+        else:
+            # Negative labels are ignored by mmdet's assigners; those too large are left in, to be refused.
+            usable, foreground = labels >= 0, labels < background
+        if label_weights is not None:
+            usable = usable & (label_weights > 0)
+        objects, others = usable & foreground, usable & ~foreground
+        if self.within_image:
+            found = torch.unique(images[usable])
+            cap = self.max_examples and max(1, self.max_examples // max(1, len(found)))
+            parts = [
+                self._chosen(objects & (images == image), others & (images == image), classes, cap)
+                for image in found
+            ]
+        else:
+            parts = [self._chosen(objects, others, classes, self.max_examples)]
+        chosen = torch.cat(parts) if parts else objects.nonzero().flatten()
+        self.group_sizes = [len(part) for part in parts if len(part)]
+        self.mixed_indices, self.mixed_labels = chosen, labels[chosen].detach()
+        return chosen
+
+    def _choose_nothing(self) -> None:
+        self.mixed_indices, self.mixed_labels, self.group_sizes = None, None, ()
+
+    def groups(self, *tensors: Tensor | None) -> list[tuple[int, tuple[Tensor | None, ...]]]:
+        """What may meet in a tuple: each group's number of tuples and its part of the tensors `(b, ...)`.
+
+        One group with all of them, be they none, or one for each image that gets a tuple.
+        """
+        if len(self.group_sizes) <= 1:
+            return [(self.n, tensors)]
+        counts = share_out(self.n, self.group_sizes)
+        empty = [None] * len(counts)
+        parts = [empty if x is None else x.split(list(self.group_sizes)) for x in tensors]
+        return [(count, rows) for count, *rows in zip(counts, *parts, strict=True) if count]
+
+    def _chosen(self, objects: Tensor, others: Tensor, classes: Tensor, cap: int | None) -> Tensor:
+        if self.among == 'class_balanced':
+            return self._class_balanced(objects.nonzero().flatten(), others.nonzero().flatten(), classes, cap)
+        if self.among == 'all' and (cap is None or len(objects) <= cap):
+            return (objects | others).nonzero().flatten()
+        most = cap // 2 if self.among == 'balanced' and cap is not None else cap
+        chosen = self._draw(objects.nonzero().flatten(), most)
+        if self.among == 'foreground':
+            return chosen
+        wanted = len(chosen) if self.among == 'balanced' else cap - len(chosen)
+        return torch.cat([chosen, self._draw(others.nonzero().flatten(), wanted)])
+
+    def _class_balanced(self, objects: Tensor, others: Tensor, classes: Tensor, cap: int | None) -> Tensor:
+        if not len(objects):
+            return objects
+        objects = self._shuffled(objects)
+        _, inverse, counts = torch.unique(classes[objects], return_inverse=True, return_counts=True)
+        most = MAX_RATIO * int(counts.min())
+        if cap is not None:
+            most = min(most, max(1, cap // (len(counts) + 1)))
+        order = inverse.argsort(stable=True)  # class by class, at random within each
+        rank = torch.arange(len(order), device=order.device) - (counts.cumsum(0) - counts)[inverse[order]]
+        chosen = objects[order[rank < most]]
+        background = self._draw(others, min(most, int(counts.max())))
+        return self._draw(torch.cat([chosen, background]), cap)
+
+    def _draw(self, indices: Tensor, count: int | None) -> Tensor:
+        return indices if count is None or len(indices) <= count else self._shuffled(indices)[:count]
+
+    def _shuffled(self, indices: Tensor) -> Tensor:
+        return indices[torch.randperm(len(indices), generator=self.generator, device=indices.device)]
+
+
+def share_out(n: int, sizes: Sequence[int]) -> list[int]:
+    """Whole numbers in proportion to sizes that sum to n: the largest remainders are rounded up."""
+    total = sum(sizes)
+    counts = [n * size // total for size in sizes]
+    by_remainder = sorted(range(len(sizes)), key=lambda i: -(n * sizes[i] % total))
+    for i in by_remainder[: n - sum(counts)]:
+        counts[i] += 1
+    return counts
+
+
+def group_mean(parts: list[tuple[int, Any]]) -> Any:
+    """The mean over all tuples, from each group's number of tuples and its mean over them."""
+    n = sum(count for count, _ in parts)
+    return sum(value * (count / n) for count, value in parts)
