@@ -49,7 +49,7 @@ def jobs_of(experiment, root):
     for seed in range(experiment.seeds):
         if experiment.get('pretraining'):
             name, title = f'seed{seed}/pretrain', f'seed {seed}: classifier'
-            seeded = {'randomness.seed': seed}
+            seeded = {**experiment.get('pretraining_options', {}), 'randomness.seed': seed}
             jobs.append(pretrain_job(root, name, title, Path(experiment.pretraining), seeded))
     for images in experiment.images:
         for seed in range(experiment.seeds):

@@ -22,9 +22,9 @@ settings = {
     'foreground, 0.1': {_among: 'foreground', _weight: 0.1},
     'foreground, 0.3': {_among: 'foreground', _weight: 0.3},
     'balanced, 0.3': {_among: 'balanced', _weight: 0.3},
-    'class_balanced, 0.3': {_among: 'class_balanced', _weight: 0.3},
-    'all, 0.3, within an image': {_among: 'all', _weight: 0.3, _within_image: True},
     'all, 0.3, small alpha': {_among: 'all', _weight: 0.3, _alpha: '(0.02,0.2)'},
     'all, 0.3, ramp over half': {_among: 'all', _weight: 0.3, _ramp: 200},
     'all, 0.3, off after half': {_among: 'all', _weight: 0.3, _stop: 200},
+    'class_balanced, 0.3': {_among: 'class_balanced', _weight: 0.3},
+    'all, 0.3, within an image': {_among: 'all', _weight: 0.3, _within_image: True},
 }
