@@ -1,5 +1,27 @@
-"""Measures of trained models as mmengine metrics."""
+"""Measures of trained models: plain functions, and the cheap ones as mmengine metrics too."""
 
+from .attacks import fgsm, pgd
+from .calibration import Reliability, reliability
 from .cls_accuracy import ClsAccuracy
+from .cls_calibration import ClsCalibration
+from .embedding import alignment, class_spread, class_tightness, uniformity
+from .ood import detection_measures
+from .ranks import check_scores, label_ranks, negative_log_likelihood, topk_accuracy
 
-__all__ = ['ClsAccuracy']
+__all__ = [
+    'ClsAccuracy',
+    'ClsCalibration',
+    'Reliability',
+    'alignment',
+    'check_scores',
+    'class_spread',
+    'class_tightness',
+    'detection_measures',
+    'fgsm',
+    'label_ranks',
+    'negative_log_likelihood',
+    'pgd',
+    'reliability',
+    'topk_accuracy',
+    'uniformity',
+]

@@ -45,6 +45,7 @@ def plot_embeddings(
         axes.set_xticks([])
         axes.set_yticks([])
     handles, names = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc='outside lower center', ncols=min(10, len(classes)), markerscale=2)
+    columns = min(10, 4 * len(embeddings), len(classes))
+    figure.legend(handles, names, loc='outside lower center', ncols=columns, markerscale=2)
     figure.suptitle(title)
     save_figure(figure, path)

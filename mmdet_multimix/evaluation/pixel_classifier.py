@@ -1,0 +1,128 @@
+"""A trained classifier as a function of pixels in [0, 1], and its way out of a checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from mmdet.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from torch import Tensor
+
+from ..models.classifiers import ImageClassifier
+from ..utils.checkpoint import match_state_dict, read_checkpoint, state_dict_of
+
+WEIGHTS = ('ema', 'model')
+_SHOWN = 8  # names of parameters in an error
+
+
+class PixelClassifier:
+    """Normalises inside the call, so that images are compared, made and attacked in pixel space.
+
+    The model is put into eval mode, its parameters get no gradients.
+
+    Args:
+        model: The classifier.
+        device: Where it runs.
+    """
+
+    def __init__(self, model: ImageClassifier, device: str | torch.device = 'cpu') -> None:
+        self.model = model.to(device).eval().requires_grad_(False)
+        self.device = torch.device(device)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Logits (b, c), float32, of images (b, 3, h, w) in [0, 1]; differentiable in the images."""
+        return self.embed(images)[1]
+
+    def embed(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Pooled features and logits.
+
+        Args:
+            images: ``(b, 3, h, w)`` in [0, 1].
+
+        Returns:
+            ``(b, d)`` and ``(b, c)``, float32.
+        """
+        inputs = self.model.data_preprocessor({'inputs': 255 * images}, False)['inputs']
+        features = self.model.extract_feat(inputs)
+        return features.float().mean(dim=(2, 3)), self.model.head(features).float()
+
+
+def load_classifier(
+    cfg: Config, checkpoint: str | Path, weights: str | None = None, device: str | torch.device = 'cpu'
+) -> tuple[PixelClassifier, dict]:
+    """Build the classifier of a config and fill it from a checkpoint, completely.
+
+    Args:
+        cfg: A config of ours, its ``model`` an :class:`ImageClassifier`.
+        checkpoint: Training checkpoint.
+        weights: Where the run had an EMA, its averaged weights (``'ema'``) or those of the trained model
+            (``'model'``). None takes what the run itself evaluated: the averaged ones if there are any.
+        device: Where it runs.
+
+    Returns:
+        The classifier, and what the checkpoint says of itself: ``weights``, ``epoch`` and ``iter`` (None
+        where it says nothing) and ``classes``, the names of the training run's classes or None.
+
+    Raises:
+        FileNotFoundError: There is no such checkpoint.
+        ValueError: The config is not one of a classifier, the checkpoint is one of another model, or it
+            holds no averaged weights and they are asked for.
+    """
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    kind = MODELS.get(cfg.model.type) if isinstance(cfg.model.type, str) else cfg.model.type
+    if not (isinstance(kind, type) and issubclass(kind, ImageClassifier)):
+        raise ValueError(
+            f'model.type is {cfg.model.type}, which is not an ImageClassifier; detectors are evaluated by '
+            'tools/test.py'
+        )
+    stored = read_checkpoint(checkpoint)
+    weights, state = _choose_weights(stored, weights, checkpoint)
+    model = MODELS.build(cfg.model)
+    _fill(model, state, checkpoint)
+    meta = stored.get('meta') or {}
+    facts = {'weights': weights, 'epoch': meta.get('epoch'), 'iter': meta.get('iter')}
+    facts['classes'] = (meta.get('dataset_meta') or {}).get('classes')
+    return PixelClassifier(model, device), facts
+
+
+def _choose_weights(stored: dict, weights: str | None, path: str | Path) -> tuple[str, dict[str, Tensor]]:
+    if weights not in (None, *WEIGHTS):
+        raise ValueError(f'weights must be one of {", ".join(WEIGHTS)}, got {weights!r}')
+    state, other = state_dict_of(stored), stored.get('ema_state_dict')
+    if other is None:
+        if weights == 'ema':
+            raise ValueError(f'checkpoint {path} holds no averaged weights: its run had no EMAHook')
+        return 'model', state
+    if weights in (None, 'ema'):
+        return 'ema', state
+    # EMAHook swaps them: the trained weights stand under the names of the averaged model. Buffers that it
+    # does not average are the same in both.
+    trained = {key[7:]: value for key, value in other.items() if key.startswith('module.')}
+    return 'model', {**state, **trained}
+
+
+def _fill(model: ImageClassifier, state: dict[str, Tensor], path: str | Path) -> None:
+    wanted = model.state_dict()
+    # Another copy of the model in the checkpoint, such as a teacher, must not be mistaken for it.
+    prefix = '' if any(key in wanted for key in state) else None
+    matched = match_state_dict(state, wanted, prefix)
+    problems = {
+        'other shapes': matched.misshapen,
+        'missing': matched.missing,
+        'unknown to the model': matched.foreign,
+    }
+    if any(problems.values()):
+        lines = [f'  - {what}: {_shorten(names)}' for what, names in problems.items() if names]
+        raise ValueError(
+            f'checkpoint {path} is not one of the model in the config:\n'
+            + '\n'.join(lines)
+            + '\nGive the config that it was trained with, and a training checkpoint, not a backbone.'
+        )
+    model.load_state_dict(matched.state, strict=False)
+
+
+def _shorten(names: list[str]) -> str:
+    more = f', and {len(names) - _SHOWN} more' if len(names) > _SHOWN else ''
+    return '; '.join(names[:_SHOWN]) + more

@@ -1,0 +1,184 @@
+"""What an evaluation leaves behind: `report.json`, `report.md` and pictures."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..visualization import plot_embeddings, plot_ood_scores, plot_reliability
+from .calibration import Reliability
+from .suite import Results
+
+# A t-SNE of more says no more, and takes minutes.
+_DRAWN_IMAGES = 2000
+_DRAWN_CLASSES = 20
+
+_TITLES = {
+    'accuracy': 'clean images',
+    'calibration': 'calibration',
+    'fgsm': 'FGSM',
+    'pgd': 'PGD',
+    'embedding': 'embedding',
+}
+_NAMES = {
+    'top1': 'top-1, %',
+    'top5': 'top-5, %',
+    'nll': 'negative log-likelihood, nats',
+    'ece': 'ECE',
+    'alignment': 'alignment (lower is better)',
+    'uniformity': 'uniformity (lower is better)',
+    'tightness': 'class tightness (lower is better)',
+    'spread': 'class spread (higher is better)',
+}
+_OOD = {
+    'images': 'images',
+    'detection_accuracy': 'detection accuracy, %',
+    'auroc': 'AUROC, %',
+    'aupr_in': 'AUPR in, %',
+    'aupr_out': 'AUPR out, %',
+}
+
+
+def write_report(
+    folder: str | Path, results: Results, facts: dict[str, Any], classes: Sequence[str], seed: int = 0
+) -> list[Path]:
+    """Write the report and its pictures.
+
+    Args:
+        folder: Where to, created where needed. Of an earlier report there, files of the same name are
+            replaced, pictures that this one does not have are removed.
+        results: What was measured.
+        facts: What it was measured on, for the head of the report.
+        classes: Class names.
+        seed: Of the images that are drawn where there are too many.
+
+    Returns:
+        The files, the report first.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = _draw(folder, results, facts, classes, seed)
+    measures = {name: _plain(values) for name, values in results.measures.items()}
+    if results.reliability is not None:
+        measures['calibration']['bins'] = _bins(results.reliability)
+    report = {**facts, 'measures': measures}
+    files = {
+        'report.json': json.dumps(report, indent=2, allow_nan=False) + '\n',
+        'report.md': markdown(results.measures, facts, [path.name for path in pictures]),
+    }
+    for name, text in files.items():
+        partial = folder / f'{name}.part'
+        partial.write_text(text)
+        partial.replace(folder / name)
+    return [*(folder / name for name in files), *pictures]
+
+
+def markdown(measures: dict[str, dict], facts: dict[str, Any], pictures: Sequence[str] = ()) -> str:
+    """The report as a page.
+
+    Args:
+        measures: For each measure its values by name.
+        facts: What it was measured on.
+        pictures: File names.
+    """
+    lines = ['# Evaluation', '']
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            value = ', '.join(f'{key} {text}' for key, text in value.items())
+        if value is not None:
+            lines.append(f'- {name}: {value}')
+    lines += ['', '| images | measure | value |', '|---|---|---|']
+    for measure, title in _TITLES.items():
+        values = measures.get(measure, {})
+        if measure in ('fgsm', 'pgd'):
+            title += _strength(values) if values else ''
+        lines += [
+            f'| {title} | {text} | {_number(values[name])} |'
+            for name, text in _NAMES.items()
+            if name in values
+        ]
+    if 'ood' in measures:
+        lines += [
+            '',
+            f'| out of distribution | {" | ".join(_OOD.values())} |',
+            '|---' * (len(_OOD) + 1) + '|',
+        ]
+        for name, values in measures['ood'].items():
+            lines.append(f'| {name} | {" | ".join(_number(values[key]) for key in _OOD)} |')
+    for name in pictures:
+        lines += ['', f'![{Path(name).stem}]({name})']
+    return '\n'.join(lines) + '\n'
+
+
+def _strength(values: dict[str, float]) -> str:
+    text = f', eps {255 * values["eps"]:.3g}/255'
+    if 'steps' in values:
+        text += f', {values["steps"]} steps of {255 * values["step"]:.3g}/255'
+    return text
+
+
+def _number(value: float) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return 'n/a' if math.isnan(value) else f'{value:.2f}' if abs(value) >= 10 else f'{value:.4f}'
+
+
+def _plain(values: dict) -> dict:
+    """JSON knows no NaN: what could not be measured is null."""
+    if not isinstance(values, dict):
+        return None if isinstance(values, float) and math.isnan(values) else values
+    return {name: _plain(value) for name, value in values.items()}
+
+
+def _bins(bins: Reliability) -> list[dict[str, float]]:
+    names = ('from', 'to', 'images', 'confidence', 'accuracy')
+    columns = (bins.edges[:-1], bins.edges[1:], bins.counts.long(), bins.confidence, bins.accuracy)
+    return [dict(zip(names, row, strict=True)) for row in zip(*(c.tolist() for c in columns), strict=True)]
+
+
+def _draw(folder: Path, results: Results, facts: dict, classes: Sequence[str], seed: int) -> list[Path]:
+    pictures = {name: folder / f'{name}.png' for name in ('reliability', 'ood', 'embedding')}
+    for path in pictures.values():
+        path.unlink(missing_ok=True)
+    title = Path(str(facts.get('config', ''))).stem
+    if results.reliability is not None:
+        bins = results.reliability
+        plot_reliability(
+            pictures['reliability'],
+            *(x.cpu().numpy() for x in (bins.edges, bins.counts, bins.confidence, bins.accuracy)),
+            title=f'{title}\nECE {bins.ece:.4f}',
+        )
+    if results.scores:
+        outside = {name: scores for name, scores in results.scores.items() if name}
+        captions = {name: f'AUROC {results.measures["ood"][name]["auroc"]:.1f} %' for name in outside}
+        plot_ood_scores(pictures['ood'], results.scores[''], outside, captions, title=title)
+    if results.features is not None:
+        _draw_embedding(pictures['embedding'], results, classes, title, seed)
+    return [path for path in pictures.values() if path.exists()]
+
+
+def _draw_embedding(path: Path, results: Results, classes: Sequence[str], title: str, seed: int) -> None:
+    """t-SNE of some images of some classes; nothing where there are too few for it, or all are the same."""
+    c = len(classes)
+    shown = np.unique(np.linspace(0, c - 1, min(c, _DRAWN_CLASSES)).round().astype(int))
+    chosen = np.flatnonzero(np.isin(results.labels, shown))
+    if len(chosen) > _DRAWN_IMAGES:
+        chosen = np.sort(np.random.default_rng(seed).choice(chosen, _DRAWN_IMAGES, replace=False))
+    features = results.features[chosen]
+    if len(features) < 4 or np.ptp(features, axis=0).max() == 0:
+        return
+    what = (
+        f'{len(features)} of {len(results.labels)} images'
+        if len(features) < len(results.labels)
+        else 'all images'
+    )
+    if len(shown) < c:
+        what += f', {len(shown)} of {c} classes'
+    labels = np.searchsorted(shown, results.labels[chosen])
+    names = [classes[label] for label in shown]
+    plot_embeddings(path, {f't-SNE, {what}': features}, labels, names, title=title)

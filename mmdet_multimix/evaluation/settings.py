@@ -1,0 +1,57 @@
+"""What is measured, and how strongly it is attacked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .ood_images import NOISES
+
+MEASURES = ('accuracy', 'calibration', 'ood', 'embedding', 'fgsm', 'pgd')
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured, and how strongly it is attacked.
+
+    The strengths are those that mixup is compared at: FGSM as in Puzzle Mix's test (Kim et al., ICML 2020),
+    PGD with its customary number of steps.
+
+    Attributes:
+        measures: Names of :data:`MEASURES`.
+        ood: Folders of images from outside the distribution, by name; noise is always measured.
+        fgsm_eps: Size of the step, in [0, 1] pixel space.
+        pgd_eps: Radius of the ball.
+        pgd_step: Size of a step.
+        pgd_steps: How many.
+        seed: Of the noise and of the random starts.
+
+    Raises:
+        ValueError: Unknown measures, folders that would not be measured or are named like a noise, strengths
+            that are not positive.
+    """
+
+    measures: tuple[str, ...] = MEASURES
+    ood: dict[str, Path] = field(default_factory=dict)
+    fgsm_eps: float = 8 / 255
+    pgd_eps: float = 4 / 255
+    pgd_step: float = 2 / 255
+    pgd_steps: int = 10
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.measures if name not in MEASURES]
+        if unknown or not self.measures:
+            raise ValueError(f'unknown measures {unknown}: choose among {", ".join(MEASURES)}')
+        if self.ood and 'ood' not in self.measures:
+            raise ValueError(f'folders for OOD detection are given, but ood is not among {self.measures}')
+        taken = [name for name in self.ood if name in NOISES]
+        if taken:
+            raise ValueError(f'the OOD folder {taken[0]!r} needs another name: it is that of a noise')
+        for name in ('fgsm_eps', 'pgd_eps', 'pgd_step'):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(
+                    f'{name} must be in (0, 1], in units of the pixel range, got {getattr(self, name)}'
+                )
+        if self.pgd_steps < 1:
+            raise ValueError(f'pgd_steps must be at least 1, got {self.pgd_steps}')

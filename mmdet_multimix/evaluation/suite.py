@@ -1,0 +1,236 @@
+"""All measures of one classifier on one set, in an order that has the long ones last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from ..experiment import Progress
+from .attacks import fgsm, pgd
+from .calibration import Reliability, reliability
+from .embedding import alignment, class_spread, class_tightness, uniformity
+from .ood import detection_measures
+from .ood_images import NOISES, FolderImages, noise_batches
+from .pixel_classifier import PixelClassifier
+from .ranks import check_scores, confidence, label_ranks, negative_log_likelihood, topk_accuracy
+from .settings import Settings
+
+_TOPK = (1, 5)
+
+
+@dataclass
+class Results:
+    """What was measured.
+
+    Attributes:
+        measures: For each measure its values by name; NaN where there was nothing to measure.
+        reliability: Bins of the confidence, if calibration was measured.
+        scores: For OOD detection the score of every image, of the set itself under ``''``.
+        features: Pooled features ``(N, d)``, if embeddings were measured.
+        labels: ``(N,)``.
+    """
+
+    measures: dict[str, dict] = field(default_factory=dict)
+    reliability: Reliability | None = None
+    scores: dict[str, np.ndarray] = field(default_factory=dict)
+    features: np.ndarray | None = None
+    labels: np.ndarray | None = None
+
+
+@dataclass
+class _Predictions:
+    """Of all images: rank of the label, its likelihood, confidence, labels (N,), and features (N, d)."""
+
+    ranks: Tensor
+    nll: Tensor
+    confidence: Tensor
+    labels: Tensor
+    features: Tensor | None
+
+
+def check_classes(classes: Sequence[str], num_classes: int, trained: Sequence[str] | None = None) -> None:
+    """Refuse to measure a model on labels that mean something else to it.
+
+    Args:
+        classes: Class names of the set.
+        num_classes: How many the model has.
+        trained: Class names of the training set, if they are known.
+
+    Raises:
+        ValueError: Another number of classes, or other names or another order than in training.
+    """
+    if len(classes) != num_classes:
+        raise ValueError(
+            f'model.head.num_classes is {num_classes}, but the test set has {len(classes)} classes'
+        )
+    for label, (ours, theirs) in enumerate(zip(trained or (), classes, strict=False)):
+        if ours != theirs:
+            raise ValueError(
+                f'label {label} was class {ours!r} in training, but is {theirs!r} in the test set; give '
+                'test_dataloader.dataset the `classes` of the training set, in their order'
+            )
+
+
+class Evaluation:
+    """Measures a classifier on labelled images.
+
+    Memory grows with the images by their features and by nothing else.
+
+    Args:
+        classifier: The classifier.
+        loader: Gives ``inputs``, uint8 ``(b, 3, h, w)`` of one size, and ``gt_label``.
+        settings: What to measure.
+
+    Raises:
+        FileNotFoundError: A folder of images from outside the distribution does not exist.
+        ValueError: Such a folder has no images, the set has none, or it has other classes than the model.
+    """
+
+    def __init__(self, classifier: PixelClassifier, loader: DataLoader, settings: Settings) -> None:
+        self.classifier = classifier
+        self.loader = loader
+        self.settings = settings
+        if not len(loader.dataset):
+            raise ValueError('test_dataloader has no images')
+        check_classes(loader.dataset.metainfo['classes'], classifier.model.head.num_classes)
+        self.size = tuple(loader.dataset[0]['inputs'].shape[1:])
+        self.folders = {name: FolderImages(path, self.size) for name, path in settings.ood.items()}
+
+    @property
+    def steps(self) -> int:
+        """How many steps of progress :meth:`run` reports."""
+        wanted = set(self.settings.measures)
+        outside = len(NOISES) + len(self.folders) if 'ood' in wanted else 0
+        return 1 + outside + len(wanted & {'embedding', 'fgsm', 'pgd'})
+
+    def run(self, progress: Progress) -> Results:
+        """Measure everything.
+
+        Args:
+            progress: Shows the steps.
+
+        Raises:
+            ValueError: Logits that are not finite, images that are not uint8 or not of one size.
+        """
+        wanted, results = self.settings.measures, Results()
+        progress.start('clean images')
+        clean = self._predict(progress, with_features='embedding' in wanted)
+        accuracy = self._accuracy(clean)
+        progress.finish(f'top-1 {accuracy["top1"]:.2f} %')
+        results.labels = clean.labels.cpu().numpy()
+        if 'accuracy' in wanted:
+            results.measures['accuracy'] = accuracy
+        if 'calibration' in wanted:
+            results.reliability = reliability(clean.confidence, clean.ranks == 0)
+            results.measures['calibration'] = {'ece': results.reliability.ece}
+        if 'ood' in wanted:
+            results.scores[''] = clean.confidence.cpu().numpy()
+            results.measures['ood'] = self._detect(progress, results.scores)
+        if 'embedding' in wanted:
+            results.measures['embedding'] = self._geometry(progress, clean)
+            results.features = clean.features.cpu().numpy()
+        for name, attack in self._attacks().items():
+            results.measures[name] = self._attacked(progress, name, attack)
+        return results
+
+    def _predict(
+        self,
+        progress: Progress,
+        attack: Callable[[Tensor, Tensor], Tensor] | None = None,
+        with_features: bool = False,
+    ) -> _Predictions:
+        kept = []
+        for done, (images, labels) in enumerate(self._batches(), start=1):
+            if attack is not None:
+                images = attack(images, labels)
+            with torch.no_grad():
+                features, logits = self.classifier.embed(images)
+            check_scores(logits, labels)
+            nll = negative_log_likelihood(logits.log_softmax(dim=1), labels)
+            features = features if with_features else features[:, :0]
+            kept.append((label_ranks(logits, labels), nll, confidence(logits), labels, features))
+            progress.update(done / len(self.loader))
+        columns = [torch.cat(column) for column in zip(*kept, strict=True)]
+        return _Predictions(*columns[:4], columns[4] if with_features else None)
+
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        device = self.classifier.device
+        for batch in self.loader:
+            inputs = batch['inputs']
+            if isinstance(inputs, (list, tuple)):
+                if len({image.shape for image in inputs}) > 1:
+                    raise ValueError(
+                        'test_dataloader gives images of several sizes; add a Resize to its transforms'
+                    )
+                inputs = torch.stack(list(inputs))
+            if inputs.dtype != torch.uint8:
+                raise ValueError(
+                    f'test_dataloader gives images of type {inputs.dtype}, not uint8: normalise in the '
+                    "model's data_preprocessor"
+                )
+            labels = torch.as_tensor(batch['gt_label'], device=device)
+            yield inputs.to(device, non_blocking=True).float() / 255, labels
+
+    def _accuracy(self, predictions: _Predictions) -> dict[str, float]:
+        topk = [k for k in _TOPK if k <= self.classifier.model.head.num_classes]
+        return {**topk_accuracy(predictions.ranks, topk), 'nll': predictions.nll.double().mean().item()}
+
+    def _detect(self, progress: Progress, scores: dict[str, np.ndarray]) -> dict[str, dict]:
+        measures, count, batch_size = {}, len(self.loader.dataset), self.loader.batch_size or 1
+        for name in (*NOISES, *self.folders):
+            progress.start(f'OOD detection, {name}')
+            if name in NOISES:
+                total = count
+                batches = noise_batches(name, count, self.size, batch_size, self.settings.seed)
+            else:
+                total = len(self.folders[name])
+                batches = self.folders[name].batches(batch_size, self.loader.num_workers)
+            scores[name] = self._scores(batches, total, progress)
+            measures[name] = {'images': total, **detection_measures(scores[''], scores[name])}
+            progress.finish(f'AUROC {measures[name]["auroc"]:.2f} %')
+        return measures
+
+    @torch.no_grad()
+    def _scores(self, batches: Iterator[Tensor], total: int, progress: Progress) -> np.ndarray:
+        scores, done = [], 0
+        for images in batches:
+            scores.append(confidence(self.classifier(images.to(self.classifier.device))))
+            done += len(images)
+            progress.update(done / total)
+        return torch.cat(scores).cpu().numpy()
+
+    def _geometry(self, progress: Progress, clean: _Predictions) -> dict[str, float]:
+        progress.start('embedding')
+        features, labels = clean.features, clean.labels
+        measures = {
+            'alignment': alignment(features, labels),
+            'uniformity': uniformity(features),
+            'tightness': class_tightness(features, labels),
+            'spread': class_spread(features, labels),
+        }
+        progress.finish(f'alignment {measures["alignment"]:.3f}, uniformity {measures["uniformity"]:.3f}')
+        return measures
+
+    def _attacks(self) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
+        s, model = self.settings, self.classifier
+        generator = torch.Generator(model.device).manual_seed(s.seed)
+        attacks = {
+            'fgsm': lambda x, y: fgsm(model, x, y, s.fgsm_eps),
+            'pgd': lambda x, y: pgd(model, x, y, s.pgd_eps, s.pgd_step, s.pgd_steps, generator),
+        }
+        return {name: attack for name, attack in attacks.items() if name in s.measures}
+
+    def _attacked(self, progress: Progress, name: str, attack: Callable[[Tensor, Tensor], Tensor]) -> dict:
+        progress.start(name.upper())
+        s = self.settings
+        strength = {'eps': s.fgsm_eps}
+        if name == 'pgd':
+            strength = {'eps': s.pgd_eps, 'step': s.pgd_step, 'steps': s.pgd_steps}
+        accuracy = self._accuracy(self._predict(progress, attack))
+        progress.finish(f'top-1 {accuracy["top1"]:.2f} %')
+        return {**strength, **accuracy}

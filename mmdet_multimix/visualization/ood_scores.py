@@ -1,0 +1,83 @@
+"""Scores of images inside and outside of the training distribution."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.special import logit
+
+from .plots import COLORS, save_figure
+
+_BINS = 40
+_COLUMNS = 3
+_SUREST = 1 - 1e-12  # scores nearer to 1 are drawn here
+
+
+def plot_ood_scores(
+    path: str | Path,
+    inside: np.ndarray,
+    outside: dict[str, np.ndarray],
+    captions: dict[str, str],
+    *,
+    title: str,
+) -> None:
+    """Histograms of the score, one panel a set of images from outside.
+
+    Args:
+        path: Picture to write.
+        inside: Scores in [0, 1] of images from the distribution, `(N,)`.
+        outside: Scores of the others by the name of their set.
+        captions: For each set what its panel says beside its name.
+        title: Title.
+    """
+    columns = min(_COLUMNS, len(outside))
+    rows = -(-len(outside) // columns)
+    figure = Figure(figsize=(0.6 + 4.2 * columns, 0.9 + 3.1 * rows), layout='constrained')
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat
+    # In log-odds: nearly all scores of a trained classifier are so close to 1 that they would be one bar.
+    inside, outside = _log_odds(inside), {name: _log_odds(scores) for name, scores in outside.items()}
+    everything = np.concatenate([inside, *outside.values()])
+    edges = np.linspace(everything.min() - 0.1, everything.max() + 0.1, _BINS + 1)
+    ticks = _ticks(edges[0], edges[-1])
+    for index, axes in enumerate(grid):
+        if index >= len(outside):
+            axes.set_visible(False)
+            continue
+        name, scores = list(outside.items())[index]
+        for label, values, color in (
+            ('test set', inside, COLORS[1]),
+            ('out of distribution', scores, COLORS[6]),
+        ):
+            weights = np.full(len(values), 1 / len(values))
+            axes.hist(values, edges, weights=weights, color=color, alpha=0.55, label=label)
+        axes.set_xticks(list(ticks), list(ticks.values()))
+        axes.set_title(f'{name}: {captions[name]}', fontsize=11)
+        axes.spines[['top', 'right']].set_visible(False)
+        axes.tick_params(labelbottom=True)
+        axes.set_xlabel('maximum softmax probability')
+        if index % columns == 0:
+            axes.set_ylabel('share of images')
+    figure.legend(
+        *figure.axes[0].get_legend_handles_labels(), loc='outside lower center', ncols=2, frameon=False
+    )
+    figure.suptitle(title)
+    save_figure(figure, path)
+
+
+def _log_odds(scores: np.ndarray) -> np.ndarray:
+    return logit(scores.clip(1 - _SUREST, _SUREST))
+
+
+def _ticks(low: float, high: float) -> dict[float, str]:
+    """Places in log-odds with the probability to write there, five of them at most."""
+    nines = np.arange(1, 13)
+    nines = nines[(logit(1 - 10.0**-nines) > low) & (logit(1 - 10.0**-nines) < high)]
+    if len(nines) < 2:
+        chosen = np.linspace(*(1 / (1 + np.exp(-np.array([low, high])))), 7)[1:-1]
+        return {logit(p): f'{p:.3g}' for p in chosen}
+    ticks = {0.0: '0.5'} if low < 0 else {}
+    for k in nines[:: -(-len(nines) // 4)]:
+        ticks[logit(1 - 10.0**-k)] = f'{1 - 10.0**-k:.{k}f}' if k < 5 else f'$1-10^{{-{k}}}$'
+    return ticks
