@@ -27,6 +27,12 @@ def load(path):
     missing = [key for key in KEYS if key not in experiment]
     if missing:
         raise ValueError(f'{path} lacks {", ".join(missing)}')
+    for count, chosen in experiment.images.items():
+        unknown = [name for name in chosen or () if name not in experiment.settings]
+        if unknown:
+            raise ValueError(
+                f'{path} wants {unknown[0]!r} for {count} images, which is not among its settings'
+            )
     for key in ('detector', 'pretraining'):
         if experiment.get(key):
             config = path.parent / experiment[key]
@@ -51,9 +57,11 @@ def jobs_of(experiment, root):
             name, title = f'seed{seed}/pretrain', f'seed {seed}: classifier'
             seeded = {**experiment.get('pretraining_options', {}), 'randomness.seed': seed}
             jobs.append(pretrain_job(root, name, title, Path(experiment.pretraining), seeded))
-    for images in experiment.images:
+    for images, chosen in experiment.images.items():
         for seed in range(experiment.seeds):
             for number, (setting, options) in enumerate(experiment.settings.items()):
+                if chosen is not None and setting not in chosen:
+                    continue
                 name = (
                     f'seed{seed}/{images}_images/{number:02d}_{setting.replace(", ", "_").replace(" ", "-")}'
                 )

@@ -3,7 +3,8 @@ data = 'digits'
 pretraining = '../pretrain/resnet_tiny_digits_ce.py'
 detector = 'faster_rcnn_digits.py'
 metric = 'coco/bbox_mAP'
-images = (50, 25, 100)
+# Numbers of training images, and which settings are tried with them: None for all.
+images = {50: None}
 images_key = 'train_dataloader.dataset.indices'
 seeds = 5
 

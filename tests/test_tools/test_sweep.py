@@ -9,7 +9,7 @@ data = 'digits'
 pretraining = '{root}/configs/pretrain/resnet_tiny_digits_ce.py'
 detector = '{root}/configs/sweeps/faster_rcnn_digits.py'
 metric = 'coco/bbox_mAP'
-images = (4,)
+images = {{4: None}}
 images_key = 'train_dataloader.dataset.indices'
 seeds = 1
 pretraining_options = {{'train_cfg.max_epochs': 1}}
@@ -45,5 +45,8 @@ def test_bad_experiments_are_named(tmp_path):
     assert f'experiment {path} does not exist' in tool('sweep.py', path, fails=True)
     path.write_text("detector = 'nowhere.py'")
     assert 'lacks metric, images, images_key, seeds, settings' in tool('sweep.py', path, fails=True)
+    odd = EXPERIMENT.format(root=ROOT, more='').replace('{4: None}', "{4: ('odd',)}")
+    path.write_text(odd)
+    assert "wants 'odd' for 4 images, which is not among its settings" in tool('sweep.py', path, fails=True)
     path.write_text(EXPERIMENT.format(root='/nowhere', more=''))
     assert 'faster_rcnn_digits.py, which does not exist' in tool('sweep.py', path, fails=True)
