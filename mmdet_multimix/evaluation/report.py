@@ -98,7 +98,7 @@ def markdown(measures: dict[str, dict], facts: dict[str, Any], pictures: Sequenc
         if measure in ('fgsm', 'pgd'):
             title += _strength(values) if values else ''
         lines += [
-            f'| {title} | {text} | {_number(values[name])} |'
+            f'| {title} | {text} | {_number(values[name], text)} |'
             for name, text in _NAMES.items()
             if name in values
         ]
@@ -109,7 +109,9 @@ def markdown(measures: dict[str, dict], facts: dict[str, Any], pictures: Sequenc
             '|---' * (len(_OOD) + 1) + '|',
         ]
         for name, values in measures['ood'].items():
-            lines.append(f'| {name} | {" | ".join(_number(values[key]) for key in _OOD)} |')
+            lines.append(
+                f'| {name} | {" | ".join(_number(values[key], text) for key, text in _OOD.items())} |'
+            )
     for name in pictures:
         lines += ['', f'![{Path(name).stem}]({name})']
     return '\n'.join(lines) + '\n'
@@ -122,10 +124,10 @@ def _strength(values: dict[str, float]) -> str:
     return text
 
 
-def _number(value: float) -> str:
+def _number(value: float, name: str) -> str:
     if isinstance(value, int):
         return str(value)
-    return 'n/a' if math.isnan(value) else f'{value:.2f}' if abs(value) >= 10 else f'{value:.4f}'
+    return 'n/a' if math.isnan(value) else f'{value:.2f}' if name.endswith('%') else f'{value:.4f}'
 
 
 def _plain(values: dict) -> dict:

@@ -1,0 +1,176 @@
+"""tools/evaluate.py as users run it."""
+
+import json
+import re
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from cli import ROOT, tool
+from mmengine.config import Config
+from mmengine.runner import Runner
+from PIL import Image
+
+CONFIG = ROOT / 'configs/pretrain/resnet_tiny_digits_ce.py'
+FEW = {'test_dataloader.dataset.per_class': '(0,4)'}
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    """One epoch on a few digits, from the command line."""
+    root = tmp_path_factory.mktemp('trained')
+    few = {'train_dataloader.dataset.per_class': '(0,30)', 'val_dataloader.dataset.per_class': '(0,10)'}
+    tool('train.py', CONFIG, '--work-dir', root, options={**few, 'train_cfg.max_epochs': 1})
+    photos = root / 'photos'
+    photos.mkdir()
+    for index in range(6):
+        Image.effect_noise((50 + index, 40), 80).save(photos / f'{index}.jpg')
+    return SimpleNamespace(root=root, checkpoint=root / 'epoch_1.pth', photos=photos)
+
+
+def test_every_measure_of_a_trained_classifier(trained):
+    out = trained.root / 'report'
+    output = tool(
+        'evaluate.py',
+        CONFIG,
+        trained.checkpoint,
+        '--out',
+        out,
+        '--ood',
+        f'noisy={trained.photos}',
+        options=FEW,
+    )
+    plan = output.index('40 images of 64x64, 10 classes')
+    assert plan < output.index('out of distribution: noisy, 6 images') < output.index('[1/7] clean images')
+
+    report = json.loads((out / 'report.json').read_text())
+    assert (report['weights'], report['epoch'], report['images'], report['size']) == (
+        'model',
+        1,
+        40,
+        [64, 64],
+    )
+    assert report['versions']['torch'] and report['seconds'] > 0
+    measures = report['measures']
+    assert set(measures) == {'accuracy', 'calibration', 'fgsm', 'pgd', 'ood', 'embedding'}
+    assert measures['accuracy']['top1'] < measures['accuracy']['top5'] <= 100
+    assert measures['fgsm']['nll'] > measures['accuracy']['nll'] < measures['pgd']['nll']
+    assert 0 <= measures['calibration']['ece'] <= 1
+    assert len(measures['calibration']['bins']) == 15
+    assert set(measures['ood']) == {'uniform', 'gaussian', 'noisy'}
+    for values in measures['ood'].values():
+        assert all(0 <= values[name] <= 100 for name in ('auroc', 'aupr_in', 'aupr_out'))
+        assert values['detection_accuracy'] >= 50
+    assert -8 <= measures['embedding']['uniformity'] <= 0 <= measures['embedding']['alignment'] <= 4
+
+    text = (out / 'report.md').read_text()
+    assert f'| clean images | top-1, % | {measures["accuracy"]["top1"]:.2f} |' in text
+    assert '| FGSM, eps 8/255 |' in text and '| PGD, eps 4/255, 10 steps of 2/255 |' in text
+    for name in ('reliability', 'ood', 'embedding'):
+        assert f'({name}.png)' in text
+        with Image.open(out / f'{name}.png') as picture:
+            assert picture.format == 'PNG' and min(picture.size) > 300
+            assert np.asarray(picture.convert('L')).std() > 10
+
+    # The same numbers from mmengine's own loop, and the cheap measures as metrics in it.
+    config = trained.root / 'with_calibration.py'
+    metrics = [dict(type='ClsAccuracy'), dict(type='ClsCalibration')]
+    config.write_text(f'_base_ = {str(CONFIG)!r}\ntest_evaluator = {metrics}\n')
+    output = tool('test.py', config, trained.checkpoint, '--work-dir', trained.root / 'test', options=FEW)
+    assert f'accuracy/top1: {measures["accuracy"]["top1"]:.4f}' in output
+    assert f'calibration/ece: {measures["calibration"]["ece"]:.4f}' in output
+    assert f'calibration/nll: {measures["accuracy"]["nll"]:.4f}' in output
+
+
+@pytest.fixture
+def main(monkeypatch, capsys):
+    """The tool in this process, which has imported everything already."""
+    monkeypatch.syspath_prepend(ROOT / 'tools')
+    import evaluate
+
+    def call(*arguments, fails=False):
+        monkeypatch.setattr(sys, 'argv', ['evaluate.py', *map(str, arguments)])
+        if not fails:
+            evaluate.main()
+            return capsys.readouterr().out
+        with pytest.raises(SystemExit) as error:
+            evaluate.main()
+        captured = capsys.readouterr()
+        assert error.value.code not in (0, None) and '[1/' not in captured.out
+        return f'{error.value.code}{captured.err}'
+
+    return call
+
+
+def test_averaged_and_trained_weights_of_a_run_with_ema(tmp_path, main):
+    cfg = Config.fromfile(CONFIG)
+    cfg.work_dir = str(tmp_path)
+    cfg.experiment_name = tmp_path.name
+    cfg.train_dataloader.dataset.per_class, cfg.val_dataloader.dataset.per_class = (0, 10), (0, 2)
+    cfg.train_cfg.max_epochs = 1
+    cfg.custom_hooks.append(dict(type='EMAHook', momentum=0.5))
+    Runner.from_cfg(cfg).train()
+    losses = {}
+    for weights in ('ema', 'model'):
+        arguments = ('--weights', weights, '--out', tmp_path / weights, '--measures', 'accuracy', '--seed', 1)
+        main(CONFIG, tmp_path / 'epoch_1.pth', *arguments)
+        report = json.loads((tmp_path / weights / 'report.json').read_text())
+        assert report['weights'] == weights and set(report['measures']) == {'accuracy'}
+        losses[weights] = report['measures']['accuracy']['nll']
+    assert losses['ema'] != losses['model']
+
+
+def test_the_seed_repeats_every_number(trained, main):
+    reports = []
+    for name, seed in (('a', 1), ('b', 1), ('c', 2)):
+        out = trained.root / name
+        arguments = ('--out', out, '--seed', seed, '--measures', 'pgd', 'ood', '--pgd-steps', 1)
+        main(
+            CONFIG, trained.checkpoint, *arguments, '--cfg-options', 'test_dataloader.dataset.per_class=(0,3)'
+        )
+        reports.append(json.loads((out / 'report.json').read_text())['measures'])
+    assert reports[0] == reports[1]
+    for measure in ('pgd', 'ood'):
+        assert reports[0][measure] != reports[2][measure]
+
+
+DETECTOR = ROOT / 'configs/detection/faster_rcnn_tiny_digits.py'
+CIFAR = ROOT / 'configs/pretrain/resnet18_cifar10_ce.py'
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (lambda t: ('no.py', t.checkpoint), 'config no.py does not exist'),
+        (lambda t: (CONFIG, t.root / 'no.pth'), 'no.pth.* does not exist'),
+        (lambda t: (CONFIG, CONFIG), 'cannot be read|damaged'),
+        (lambda t: (DETECTOR, t.checkpoint), 'FasterRCNN, which is not an ImageClassifier'),
+        (
+            lambda t: (CIFAR, t.checkpoint),
+            r'is not one of the model in the config:\s+- other shapes: backbone',
+        ),
+        (lambda t: (CONFIG, t.checkpoint, '--measures', 'beauty'), r"unknown measures \['beauty'\]"),
+        (lambda t: (CONFIG, t.checkpoint, '--ood', t.root / 'none'), 'no folder .*none'),
+        (lambda t: (CONFIG, t.checkpoint, '--ood', t.root / 'train'), 'no image in'),
+        (lambda t: (CONFIG, t.checkpoint, '--ood', t.photos, t.photos), "two folders 'photos'"),
+        (lambda t: (CONFIG, t.checkpoint, '--ood', '=x'), 'FOLDER or NAME=FOLDER'),
+        (lambda t: (CONFIG, t.checkpoint, '--device', 'abacus'), '--device abacus'),
+        (lambda t: (CONFIG, t.checkpoint, '--weights', 'ema'), 'holds no averaged weights'),
+        (lambda t: (CONFIG, t.checkpoint, '--pgd-eps', 0), 'pgd_eps must be in'),
+        (lambda t: (CONFIG, t.checkpoint, '--out', CONFIG), 'is a file'),
+        (lambda t: (CONFIG, t.checkpoint, *OTHER_DATA), 'no folder .*nowhere'),
+    ],
+)
+def test_what_cannot_be_done_is_refused_at_once(trained, main, change, message):
+    (trained.root / 'train').mkdir(exist_ok=True)
+    error = main(*change(trained), fails=True)
+    assert re.search(message, error), error
+
+
+OTHER_DATA = (
+    '--cfg-options',
+    'test_dataloader.dataset._delete_=True',
+    'test_dataloader.dataset.type=ImageFolderDataset',
+    'test_dataloader.dataset.data_root=nowhere',
+)
