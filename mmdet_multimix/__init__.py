@@ -9,6 +9,7 @@ from .version import __version__
 
 compat.check_stack()
 compat.allow_checkpoint_globals()
+compat.complete_ssd_head()
 
 from . import datasets, engine, evaluation, models  # noqa: E402
 from .models import DenseMultiMix, MultiMix  # noqa: E402

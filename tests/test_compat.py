@@ -2,7 +2,11 @@ import subprocess
 import sys
 
 import pytest
+import torch
 from cli import ROOT, environment
+from mmdet.registry import MODELS
+from mmengine.dataset import pseudo_collate
+from tiny_detectors import samples, tiny_model
 
 from mmdet_multimix import compat
 
@@ -40,3 +44,12 @@ def test_an_unsupported_version_is_named(monkeypatch):
         compat.check_stack()
     compat_versions = compat.SUPPORTED_VERSIONS
     assert set(compat_versions) == {'mmengine', 'mmcv', 'mmdet'}
+
+
+def test_stock_ssd_trains_and_predicts():
+    model = MODELS.build(tiny_model('ssd300')).eval()
+    data = model.data_preprocessor(pseudo_collate(list(samples('ssd300', (2, 1)))), True)
+    assert sum(model(**data, mode='loss')['loss_cls']) > 0
+    with torch.no_grad():
+        assert all(hasattr(sample, 'pred_instances') for sample in model(**data, mode='predict'))
+    assert not any('loss_cls' in key for key in model.state_dict())

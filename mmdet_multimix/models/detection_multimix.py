@@ -40,6 +40,7 @@ class DetectionMultiMix(ExampleChoice, MultiMix):
         form: Which mixed loss; see `MixedForm`.
         max_examples: The most examples that are mixed, None for no bound.
         within_image: Whether the examples of a tuple come from one image.
+        gather: Whether to mix the examples of all ranks together; not with `within_image`.
     """
 
     def __init__(
@@ -54,8 +55,9 @@ class DetectionMultiMix(ExampleChoice, MultiMix):
         form: MixedForm | None = None,
         max_examples: int | None = MAX_EXAMPLES,
         within_image: bool = False,
+        gather: bool = False,
     ) -> None:
-        super().__init__(n, m=m, alpha=alpha, alpha_per=alpha_per, loss_weight=loss_weight)
+        super().__init__(n, m=m, alpha=alpha, alpha_per=alpha_per, loss_weight=loss_weight, gather=gather)
         self._set_choice(among, max_examples, within_image)
         self.form = form or MixedForm()
 
@@ -65,7 +67,7 @@ class DetectionMultiMix(ExampleChoice, MultiMix):
         labels: Tensor | Sequence[Tensor],
         label_weights: Tensor | Sequence[Tensor] | None = None,
         scores: Tensor | Sequence[Tensor] | None = None,
-        images: Tensor | Sequence[Tensor] | None = None,
+        rois: Tensor | Sequence[Tensor] | None = None,
     ) -> dict[str, Tensor]:
         """Computes the term. Each argument is one tensor, or a list with one for each level or image.
 
@@ -74,23 +76,23 @@ class DetectionMultiMix(ExampleChoice, MultiMix):
             labels: `(b,)`, `form.background(c)` where background; or `(b, c)` soft, zeros where background.
             label_weights: `(b,)`, zero where an example must not be used.
             scores: `(b,)`, the quality of each example's box, for the quality focal loss.
-            images: `(b,)`, the index of each example's image; needed within images.
+            rois: `(b, 5)` or `(b, 1)`, the index of each example's image, and its box; needed within images.
 
         Returns:
             `loss_multimix`, a scalar in float32; zero, with gradient zero, where no example takes part.
 
         Raises:
-            ValueError: Within images, but they are not given.
+            ValueError: Within images, but `rois` are not given.
         """
         levels = [logits] if isinstance(logits, Tensor) else list(logits)
         if not self.loss_weight:
             self._choose_nothing()
             return {'loss_multimix': sum(level[:0].float().sum() for level in levels) * 0}
         c = levels[0].shape[-1]
-        labels, label_weights, scores, images = map(_joined, (labels, label_weights, scores, images))
-        chosen = self.choose(labels, label_weights, self.form.background(c), images)
+        labels, label_weights, scores, rois = map(_joined, (labels, label_weights, scores, rois))
+        chosen = self.choose(labels, label_weights, self.form.background(c), rois)
         scores = None if scores is None else scores[chosen]
-        targets = self.form.targets(self.mixed_labels, scores, c)
+        targets = self.form.targets(labels[chosen], scores, c)
         return super().losses(_rows(levels, chosen), targets)
 
     def extra_repr(self) -> str:
@@ -99,6 +101,7 @@ class DetectionMultiMix(ExampleChoice, MultiMix):
         return f'{super().extra_repr()}, {own}, within_image={self.within_image}'
 
     def _mixed(self, logits: Tensor, targets: Tensor, attention: Tensor | None = None) -> Tensor:
+        self.mixed_targets = targets.detach()
         means = [
             (n, self.form.loss(rows, wanted, {**self._options(rows), 'n': n}))
             for n, (rows, wanted) in self.groups(logits, targets)

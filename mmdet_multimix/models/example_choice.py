@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..ops.checks import check_choice, check_count
+from ..ops.gather import gather_examples, rank
 
 AMONG = ('all', 'foreground', 'balanced', 'class_balanced')
 MAX_RATIO = 2  # of the numbers of examples of two classes that are called balanced
@@ -40,6 +41,9 @@ class ExampleChoice:
     equal share of `max_examples`, and the n tuples are shared out among the images by their numbers of
     chosen examples, so that there are n in all and the loss is still the mean over them.
 
+    With `gather` each rank chooses from its own examples, as many as it may, and what all ranks chose is
+    mixed together.
+
     Choosing waits for the device once or twice (for each image, if within one), right after the head, which
     has done the same for the same labels, computed its own loss.
     """
@@ -48,16 +52,26 @@ class ExampleChoice:
     among: str
     max_examples: int | None
     within_image: bool
+    gather: bool
     generator: torch.Generator | None
     mixed_labels: Tensor | None = None
-    """Labels `(b,)`, or soft targets `(b, c)`, of what was mixed last; for scalars and pictures."""
-    mixed_indices: Tensor | None = None
-    """`(b,)`, where among all of the head's examples those are."""
+    """Labels `(b,)`, or soft targets `(b, c)`, of what was mixed last; for scalars."""
+    mixed_targets: Tensor | None = None
+    """What the loss took for them, `(b,)` or `(b, c)`; for pictures."""
+    record: bool = False
+    """Whether to keep `mixed_rois`; for pictures."""
+    mixed_rois: Tensor | None = None
+    """Where they are from, `(b, 5)`: image index and box in pixels, NaN where unknown or on another rank."""
     group_sizes: Sequence[int] = ()
     """How many of them in turn may meet in a tuple: b, or those of each image."""
 
     def _set_choice(self, among: str, max_examples: int | None, within_image: bool) -> None:
         check_choice('among', among, AMONG)
+        if within_image and self.gather:
+            raise ValueError(
+                'gather=True mixes the examples of all ranks, within_image=True those of one image: '
+                'choose one of them'
+            )
         if max_examples is not None:
             check_count('max_examples', max_examples)
         self.among = among
@@ -65,23 +79,24 @@ class ExampleChoice:
         self.within_image = within_image
 
     def choose(
-        self, labels: Tensor, label_weights: Tensor | None, background: int, images: Tensor | None = None
+        self, labels: Tensor, label_weights: Tensor | None, background: int, rois: Tensor | None = None
     ) -> Tensor:
         """The indices of the examples to mix, image by image if within one.
 
-        Sets `mixed_labels`, `mixed_indices` and `group_sizes`.
+        Sets `mixed_labels`, `mixed_rois` and `group_sizes`.
 
         Args:
             labels: `(b,)` integers, or `(b, c)` soft.
             label_weights: `(b,)`, zero where an example must not be used; None means 1.
             background: The label of the background, or the first column that is none of an object's class.
-            images: `(b,)`, the index of each example's image. Needed, and looked at, only if within images.
+            rois: Where the examples are from: `(b, 1)` image indices, or `(b, 5)` with boxes in pixels.
+                Looked at only within images, which needs them, or to `record`.
 
         Raises:
-            ValueError: Within images, but they are not given.
+            ValueError: Within images, but `rois` are not given.
         """
-        if self.within_image and images is None:
-            raise ValueError('within_image=True needs the image of each example: give images, (b,)')
+        if self.within_image and rois is None:
+            raise ValueError('within_image=True needs the image of each example: give rois, (b, 5) or (b, 1)')
         classes = labels
         if labels.is_floating_point():
             shares = labels[:, :background]
@@ -95,6 +110,7 @@ class ExampleChoice:
             usable = usable & (label_weights > 0)
         objects, others = usable & foreground, usable & ~foreground
         if self.within_image:
+            images = rois[:, 0]
             found = torch.unique(images[usable])
             cap = self.max_examples and max(1, self.max_examples // max(1, len(found)))
             parts = [
@@ -105,11 +121,26 @@ class ExampleChoice:
             parts = [self._chosen(objects, others, classes, self.max_examples)]
         chosen = torch.cat(parts) if parts else objects.nonzero().flatten()
         self.group_sizes = [len(part) for part in parts if len(part)]
-        self.mixed_indices, self.mixed_labels = chosen, labels[chosen].detach()
+        self.mixed_labels = labels[chosen].detach()
+        self.mixed_rois = rois[chosen].detach() if self.record and rois is not None else None
+        if self.gather:
+            self._gather_choice()
         return chosen
 
     def _choose_nothing(self) -> None:
-        self.mixed_indices, self.mixed_labels, self.group_sizes = None, None, ()
+        self.mixed_labels = self.mixed_targets = self.mixed_rois = None
+        self.group_sizes = ()
+
+    def _gather_choice(self) -> None:
+        labels, rois = self.mixed_labels, self.mixed_rois
+        self.mixed_labels = gather_examples(labels, dims=(0,))[0]
+        self.group_sizes = [len(self.mixed_labels)]
+        if self.record:
+            rois = labels.new_full((len(labels), 5), torch.nan, dtype=torch.float32) if rois is None else rois
+            ranks = torch.full_like(labels, rank(), dtype=torch.long)
+            rois, ranks = gather_examples(rois, ranks, dims=(0, 0))
+            elsewhere = (ranks != rank()).unsqueeze(1)
+            self.mixed_rois = rois.masked_fill(elsewhere, torch.nan)
 
     def groups(self, *tensors: Tensor | None) -> list[tuple[int, tuple[Tensor | None, ...]]]:
         """What may meet in a tuple: each group's number of tuples and its part of the tensors `(b, ...)`.
@@ -153,7 +184,9 @@ class ExampleChoice:
         return indices if count is None or len(indices) <= count else self._shuffled(indices)[:count]
 
     def _shuffled(self, indices: Tensor) -> Tensor:
-        return indices[torch.randperm(len(indices), generator=self.generator, device=indices.device)]
+        # A generator that ranks share must be at the same place on all: it only draws weights.
+        generator = None if self.gather else self.generator
+        return indices[torch.randperm(len(indices), generator=generator, device=indices.device)]
 
 
 def share_out(n: int, sizes: Sequence[int]) -> list[int]:

@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import inspect
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import torch
+import torch.autograd.forward_ad as fwAD
 from mmdet.models.dense_heads import DETRHead, SSDHead
 from mmdet.models.layers import NormedConv2d, NormedLinear
 from mmdet.models.roi_heads.bbox_heads import DIIHead
@@ -21,6 +24,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from .detection_multimix import DetectionMultiMix
+from .loss_call import LossCall, Origins, untagged
 from .losses import MultiMixLoss
 from .mixed_form import MixedForm, UnmixableError, form_of
 
@@ -38,37 +42,6 @@ _REFUSED = {
     'CornerHead': 'it predicts heatmaps, which have no examples',
 }
 _PATIENCE = 20  # mini-batches with objects of which a head may find none
-
-
-@dataclass
-class LossCall:
-    """What a `loss_cls` was given, flat.
-
-    Args:
-        logits: `(b, c)`.
-        labels: `(b,)` integers or `(b, c)` soft.
-        weights: `(b,)`; None means 1.
-        scores: `(b,)`, the qualities of the quality focal loss.
-    """
-
-    logits: Tensor
-    labels: Tensor
-    weights: Tensor | None = None
-    scores: Tensor | None = None
-
-    @classmethod
-    def of(cls, logits: Tensor, target: Tensor | tuple[Tensor, Tensor], weights: Tensor | None) -> LossCall:
-        """From the arguments of a loss of mmdet, in any of the shapes that its heads use."""
-        labels, scores = target if isinstance(target, (tuple, list)) else (target, None)
-        soft = labels.dim() == logits.dim()  # a row of targets for each example
-        logits = logits.reshape(-1, logits.shape[-1])
-        labels = labels.reshape(logits.shape if soft else (-1,))
-        if soft and not labels.is_floating_point():
-            labels = labels.to(logits.dtype)
-        if weights is not None:
-            # By example, or by example and class: then one that counts for any class counts.
-            weights = weights.reshape(len(logits), -1).amax(dim=1) if len(logits) else weights.reshape(-1)
-        return cls(logits, labels, weights, None if scores is None else scores.reshape(-1))
 
 
 class HeadMixer:
@@ -108,13 +81,15 @@ class HeadMixer:
         self._calls: list[LossCall] | None = None
         self._silent: int | None = 0  # times that there were objects but no calls; None after the first call
         self._compute = getattr(head, self.method)
+        self._names = tuple(inspect.signature(self._compute).parameters)
+        self._origins: Origins | None = None
         head.__dict__[self.method] = self._losses
         if isinstance(head, SSDHead):
             self._compute_single = head.loss_by_feat_single
             head.__dict__['loss_by_feat_single'] = self._ssd_single
         else:
             self._parameters = tuple(inspect.signature(head.loss_cls.forward).parameters)
-            self._handle = head.loss_cls.register_forward_hook(self._listen, with_kwargs=True)
+            self._handle = head.loss_cls.register_forward_pre_hook(self._listen, with_kwargs=True)
 
     def remove(self) -> None:
         """Leaves the head as it was."""
@@ -139,74 +114,132 @@ class HeadMixer:
         if self._calls is not None or kwargs.get('reduction_override') == 'none':
             return self._compute(*args, **kwargs)  # hard-example mining wants the loss of every RoI
         self._calls = []
+        given = {**dict(zip(self._names, args, strict=False)), **kwargs}
         try:
-            result = self._compute(*args, **kwargs)
+            with self._followed(given) as first:
+                if args:
+                    args = (first, *args[1:])
+                else:
+                    kwargs = {**kwargs, self._names[0]: first}
+                result = self._compute(*args, **kwargs)
             calls = self._calls
         finally:
-            self._calls = None
+            self._calls = self._origins = None
         losses = result['loss_bbox'] if self.method == 'loss_and_target' else result
-        losses.update(self._mixed(calls, losses, args))
+        losses.update(self._mixed(calls, losses, given))
         return result
 
-    def _mixed(self, calls: list[LossCall], losses: dict, args: tuple) -> dict[str, Tensor]:
+    @contextmanager
+    def _followed(self, given: dict[str, Any]) -> Iterator[Any]:
+        """The first argument, its scores tagged where it has to be known from where those of the loss are."""
+        mix, first = self.head.multimix, given[self._names[0]]
+        if self.method != 'loss_by_feat' or not mix.loss_weight or not (mix.within_image or mix.record):
+            yield first
+            return
+        meta = given['batch_img_metas'][0]
+        options: dict[str, Any] = dict(shape=meta.get('batch_input_shape', meta['img_shape'])[:2])
         if isinstance(self.head, DETRHead):
-            last = len(args[0]) - 1  # the layers come first, in order
+            options['queries'] = given[self._names[1]][-1]
+        with fwAD.dual_level():
+            self._origins = Origins(first, boxes=mix.record, **options)
+            yield self._origins.tagged
+
+    def _mixed(self, calls: list[LossCall], losses: dict, given: dict[str, Any]) -> dict[str, Tensor]:
+        if isinstance(self.head, DETRHead):
+            last = len(given[self._names[0]]) - 1  # the layers come first, in order
             calls = calls[last : last + 1]
         if not calls:
-            return self._nothing(losses, args)
+            return self._nothing(losses, given)
         self._silent = None
+        mix = self.head.multimix
+        if self.method != 'loss_by_feat':
+            calls[0].rois = _rois(given)
+        if mix.within_image and any(call.rois is None for call in calls):
+            raise RuntimeError(
+                f'the logits of the loss of {type(self.head).__name__} are not its scores, reshaped, so that '
+                f'images of examples cannot be told: {self.name} cannot be mixed with within_image=True'
+            )
         fields = {}
-        for field in ('logits', 'labels', 'weights', 'scores'):
+        for field in ('logits', 'labels', 'weights', 'scores', 'rois'):
             values = [getattr(call, field) for call in calls]
             fields[field] = None if values[0] is None else values
-        return self.head.multimix.losses(
-            fields['logits'], fields['labels'], fields['weights'], fields['scores']
+        return mix.losses(
+            fields['logits'], fields['labels'], fields['weights'], fields['scores'], fields['rois']
         )
 
-    def _nothing(self, losses: dict, args: tuple) -> dict[str, Tensor]:
+    def _nothing(self, losses: dict, given: dict[str, Any]) -> dict[str, Tensor]:
         """The loss where the head did not call its `loss_cls`, as some do not without RoIs or objects."""
-        if self._silent is not None and _has_objects(args):
+        if self._silent is not None and _has_objects(given.values()):
             self._silent += 1
             if self._silent == _PATIENCE:
                 raise RuntimeError(
                     f'MultiMix found nothing to mix in {self.name}: {type(self.head).__name__} computes its '
                     'losses without calling its loss_cls, so MultiMixHook cannot be used with it'
                 )
-        if self.method == 'loss_by_feat':
-            anything = next(iter(losses.values()))
-            anything = anything[0] if isinstance(anything, (list, tuple)) else anything
-        else:
-            anything = args[0]  # logits of no RoIs
+        first = given[self._names[0]]
+        if self.method != 'loss_by_feat':  # logits of no RoIs; where ranks gather, the others wait for them
+            labels = torch.zeros(len(first), dtype=torch.long, device=first.device)
+            return self.head.multimix.losses(first[:0], labels[:0], rois=first.new_zeros(0, 5).float())
+        if self.head.multimix.gather:
+            raise RuntimeError(
+                f'{type(self.head).__name__} did not call its loss_cls on this rank, and the others wait for '
+                f'its examples: {self.name} cannot be mixed with gather=True'
+            )
+        anything = next(iter(losses.values()))
+        anything = anything[0] if isinstance(anything, (list, tuple)) else anything
         return {'loss_multimix': anything.float().sum() * 0}
 
-    def _listen(self, loss_cls: nn.Module, args: tuple, kwargs: dict, output: Tensor) -> None:
+    def _listen(self, loss_cls: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict] | None:
+        """Takes note of a call of `loss_cls`, and the tag from its logits."""
         if self._calls is None:
-            return
+            return None
         given = {**dict(zip(self._parameters, args, strict=False)), **kwargs}
-        if given.get('reduction_override') == 'none':
-            return  # scores of candidates, as in PAA's assignment; the losses proper are reduced
-        logits, target = (given[name] for name in self._parameters[:2])
-        self._calls.append(LossCall.of(logits, target, given.get('weight')))
+        pred, target = self._parameters[:2]
+        logits, rois = self._origin(given[pred])
+        # Scores of candidates, as in PAA's assignment, come unreduced; the losses proper are reduced.
+        if given.get('reduction_override') != 'none':
+            call = LossCall.of(logits, given[target], given.get('weight'))
+            call.rois = rois
+            self._calls.append(call)
+        if self._origins is None:
+            return None
+        return (logits, *args[1:]) if args else (), kwargs if args else {**kwargs, pred: logits}
 
-    def _ssd_single(
-        self,
-        cls_score: Tensor,
-        bbox_pred: Tensor,
-        anchor: Tensor,
-        labels: Tensor,
-        weights: Tensor,
-        *args,
-        **kwargs,
-    ) -> tuple[Tensor, Tensor]:
+    def _origin(self, logits: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The logits as they would be without MultiMix, and where they are from."""
+        if self._origins is None:
+            return logits, None
+        logits, tag = untagged(logits)
+        return logits, None if tag is None else self._origins.rois(tag)
+
+    def _ssd_single(self, cls_score: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         if self._calls is not None:
-            self._calls.append(LossCall.of(cls_score, labels, weights))
-        return self._compute_single(cls_score, bbox_pred, anchor, labels, weights, *args, **kwargs)
+            cls_score, rois = self._origin(cls_score)
+            given = inspect.signature(self._compute_single).bind(cls_score, *args, **kwargs).arguments
+            call = LossCall.of(cls_score, given['labels'], given['label_weights'])
+            call.rois = rois
+            self._calls.append(call)
+        return self._compute_single(cls_score, *args, **kwargs)
 
 
-def _has_objects(args: tuple) -> bool:
+def _rois(given: dict[str, Any]) -> Tensor | None:
+    """Image indices and boxes of the RoIs of a head, `(b, 5)`."""
+    if 'rois' in given:
+        return given['rois']
+    rows = []
+    for image, result in enumerate(given['sampling_results']):  # of DIIHead, whose RoIs keep their order
+        b = len(result.pos_inds) + len(result.neg_inds)
+        roi = result.pos_priors.new_full((b, 5), image)
+        roi[result.pos_inds, 1:] = result.pos_priors
+        roi[result.neg_inds, 1:] = result.neg_priors
+        rows.append(roi)
+    return torch.cat(rows)
+
+
+def _has_objects(arguments: Iterable[Any]) -> bool:
     return any(
         isinstance(item, InstanceData) and len(item)
-        for arg in args
+        for arg in arguments
         if isinstance(arg, (list, tuple))
         for item in arg
     )

@@ -28,6 +28,7 @@ class RoIMultiMix(DetectionMultiMix):
         alpha: Dirichlet parameter, or the range it is drawn from.
         alpha_per: `'tuple'` or `'example'`.
         within_image: Whether the RoIs of a tuple come from one image.
+        gather: Whether to mix the RoIs of all ranks together; not with `within_image`.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class RoIMultiMix(DetectionMultiMix):
         alpha: float | tuple[float, float] = (0.5, 2.0),
         alpha_per: str = 'tuple',
         within_image: bool = False,
+        gather: bool = False,
     ) -> None:
         super().__init__(
             n,
@@ -50,6 +52,7 @@ class RoIMultiMix(DetectionMultiMix):
             alpha_per=alpha_per,
             max_examples=None,
             within_image=within_image,
+            gather=gather,
         )
 
     def losses(
@@ -57,7 +60,7 @@ class RoIMultiMix(DetectionMultiMix):
         cls_score: Tensor,
         labels: Tensor,
         label_weights: Tensor | None = None,
-        images: Tensor | None = None,
+        rois: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Computes the term.
 
@@ -65,15 +68,15 @@ class RoIMultiMix(DetectionMultiMix):
             cls_score: Logits, `(b, num_classes + 1)`, background last.
             labels: `(b,)`, `num_classes` where background.
             label_weights: `(b,)`, zero where a RoI must not be used.
-            images: `(b,)`, the index of each RoI's image; needed within images.
+            rois: `(b, 5)`, the index of each RoI's image, and its box; needed within images.
 
         Returns:
             `loss_multimix`, a scalar in float32; zero, with gradient zero, where no RoI takes part.
 
         Raises:
-            ValueError: Within images, but they are not given.
+            ValueError: Within images, but `rois` are not given.
         """
-        return super().losses(cls_score, labels, label_weights, images=images)
+        return super().losses(cls_score, labels, label_weights, rois=rois)
 
 
 class DenseRoIMultiMix(ExampleChoice, DenseMultiMix):
@@ -95,6 +98,7 @@ class DenseRoIMultiMix(ExampleChoice, DenseMultiMix):
         alpha: Dirichlet parameter, or the range it is drawn from.
         alpha_per: `'tuple'` or `'example'`.
         within_image: Whether the RoIs of a tuple come from one image.
+        gather: Whether to mix the RoIs of all ranks together; not with `within_image`.
     """
 
     def __init__(
@@ -108,9 +112,16 @@ class DenseRoIMultiMix(ExampleChoice, DenseMultiMix):
         alpha: float | tuple[float, float] = (0.5, 2.0),
         alpha_per: str = 'tuple',
         within_image: bool = False,
+        gather: bool = False,
     ) -> None:
         super().__init__(
-            n, attention=attention, m=m, alpha=alpha, alpha_per=alpha_per, loss_weight=loss_weight
+            n,
+            attention=attention,
+            m=m,
+            alpha=alpha,
+            alpha_per=alpha_per,
+            loss_weight=loss_weight,
+            gather=gather,
         )
         self._set_choice(among, None, within_image)
 
@@ -120,7 +131,7 @@ class DenseRoIMultiMix(ExampleChoice, DenseMultiMix):
         labels: Tensor,
         classifier: nn.Linear,
         label_weights: Tensor | None = None,
-        images: Tensor | None = None,
+        rois: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Computes the term.
 
@@ -129,16 +140,16 @@ class DenseRoIMultiMix(ExampleChoice, DenseMultiMix):
             labels: `(b,)`, the last class where background.
             classifier: The linear layer from d to `num_classes + 1`.
             label_weights: `(b,)`, zero where a RoI must not be used.
-            images: `(b,)`, the index of each RoI's image; needed within images.
+            rois: `(b, 5)`, the index of each RoI's image, and its box; needed within images.
 
         Returns:
             `loss_multimix`, a scalar in float32; zero, with gradient zero, where no RoI takes part.
 
         Raises:
-            ValueError: Within images, but they are not given.
+            ValueError: Within images, but `rois` are not given.
         """
         if self.loss_weight:
-            chosen = self.choose(labels, label_weights, classifier.out_features - 1, images)
+            chosen = self.choose(labels, label_weights, classifier.out_features - 1, rois)
         else:
             self._choose_nothing()
             chosen = labels.new_zeros(0, dtype=torch.long)
@@ -150,7 +161,7 @@ class DenseRoIMultiMix(ExampleChoice, DenseMultiMix):
         return f'{super().extra_repr()}, {own}'
 
     def _dense(self, logits: Tensor, labels: Tensor, attention: Tensor) -> Tensor:
-        means = []
+        self.mixed_targets, means = labels.detach(), []
         for n, (rows, wanted, attended) in self.groups(logits.transpose(0, 1), labels, attention):
             rows = rows.transpose(0, 1)  # (r, b, c)
             options = {**self._options(rows), 'n': n}

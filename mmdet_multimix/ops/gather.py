@@ -15,6 +15,11 @@ def world_size() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
+def rank() -> int:
+    """Number of this rank; 0 without a process group."""
+    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
 def gather_examples(*tensors: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, ...]:
     """Concatenate tensors over the ranks along their axis of examples, in the order of the ranks.
 

@@ -111,7 +111,7 @@ def test_detr_mixes_the_queries_of_the_last_layer():
     outs = []
     model.bbox_head.forward = lambda *args: outs.append(forward(*args)) or outs[-1]
     losses_of(model, 'dino')
-    (logits, labels, weights, scores), (classes, _) = seen[0], outs[0]
+    (logits, labels, weights, scores, _), (classes, _) = seen[0], outs[0]
     assert len(logits) == 1 and scores is None
     last = classes[-1][:, -30:]  # after those for denoising
     assert torch.equal(logits[0], last.reshape(logits[0].shape))

@@ -87,7 +87,7 @@ def test_within_an_image_each_is_chosen_from_as_if_alone(among, max_examples):
     labels[images == 7] = C  # an image without objects
     kwargs = dict(among=among, form=MixedForm('sigmoid'))
     module = DetectionMultiMix(within_image=True, max_examples=max_examples, **kwargs)
-    chosen = module.choose(labels, None, C, images.float())
+    chosen = module.choose(labels, None, C, images.float().unsqueeze(1))
     found = images[chosen]
     assert found.tolist() == sorted(found.tolist())
     alone = DetectionMultiMix(max_examples=max_examples and max_examples // 3, **kwargs)
@@ -100,7 +100,7 @@ def test_within_an_image_each_is_chosen_from_as_if_alone(among, max_examples):
         assert chosen_counts(kinds, chosen[found == image]) == expected
         sizes.append(sum(expected.values()))
     assert module.group_sizes == [size for size in sizes if size]
-    assert torch.equal(module.mixed_labels, labels[chosen]) and torch.equal(module.mixed_indices, chosen)
+    assert torch.equal(module.mixed_labels, labels[chosen])
 
 
 def by_loop(logits, labels, images, n, draw, criterion):
@@ -132,7 +132,9 @@ def test_within_an_image_against_the_loop(kind):
     module = DetectionMultiMix(n=11, among='all', loss_weight=0.5, within_image=True, form=form)
     module.generator = torch.Generator().manual_seed(5)
     levels = (logits[:6], logits[6:])
-    loss = module.losses(levels, labels.split([6, 8]), images=images.split([6, 8]))['loss_multimix']
+    loss = module.losses(levels, labels.split([6, 8]), rois=images.unsqueeze(1).split([6, 8]))[
+        'loss_multimix'
+    ]
     # The focal losses draw in float32, whatever the logits.
     dtype = torch.float32 if kind in ('focal', 'quality') else F64
     generator = torch.Generator().manual_seed(5)
@@ -150,7 +152,7 @@ def test_dense_within_an_image_against_the_loop():
     fc = nn.Linear(d, C + 1).double()
     module = DenseRoIMultiMix(n=6, among='all', loss_weight=1.0, within_image=True)
     module.generator = torch.Generator().manual_seed(5)
-    loss = module.losses(features, labels, fc, images=images)['loss_multimix']
+    loss = module.losses(features, labels, fc, rois=images.unsqueeze(1))['loss_multimix']
 
     z, total = features.flatten(2), torch.zeros((), dtype=F64)
     attention = spatial_attention(z.detach())
@@ -171,14 +173,14 @@ def test_within_one_image_all_is_as_ever():
     for within in (False, True):
         torch.manual_seed(0)
         module = RoIMultiMix(n=30, within_image=within)
-        losses.append(module.losses(logits, labels, images=torch.zeros(12))['loss_multimix'])
+        losses.append(module.losses(logits, labels, rois=torch.zeros(12, 1))['loss_multimix'])
     assert torch.equal(*losses)
 
 
 def test_an_image_of_one_roi_gives_its_cross_entropy_and_others_nothing():
     logits, labels = torch.randn(3, C + 1, requires_grad=True), torch.tensor([1, C, C])
     module = RoIMultiMix(among='foreground', loss_weight=1.0, within_image=True)
-    loss = module.losses(logits, labels, images=torch.tensor([0.0, 0.0, 1.0]))['loss_multimix']
+    loss = module.losses(logits, labels, rois=torch.tensor([[0.0], [0.0], [1.0]]))['loss_multimix']
     assert_near(loss, nn.functional.cross_entropy(logits[:1], labels[:1]), torch.float32)
     loss.backward()
     assert not logits.grad[1:].any()
@@ -233,5 +235,5 @@ def test_heads_know_the_images_of_their_rois(kind):
     assert head.multimix.group_sizes == [4, 6]
     torch.manual_seed(3)
     args = (scores, labels) if kind.startswith('MultiMix') else (features, labels, head.fc_cls)
-    expected = head.multimix.losses(*args, images=rois[:, 0])
+    expected = head.multimix.losses(*args, rois=rois)
     assert torch.equal(losses['loss_multimix'], expected['loss_multimix'])

@@ -7,6 +7,7 @@ from typing import Any
 from mmdet.registry import HOOKS
 from mmengine.runner import Runner
 
+from ...models.detection_multimix import DetectionMultiMix
 from ...models.head_mixer import HeadMixer, bbox_heads, classification_losses
 from ...models.mixed_form import UnmixableError
 from ...models.multimix import MultiMix
@@ -34,11 +35,13 @@ class MultiMixHook(MultiMixScheduleHook):
 
     Args:
         n: Tuples per step.
-        among: `'foreground'`, `'balanced'` or `'all'`.
+        among: `'foreground'`, `'balanced'`, `'class_balanced'` or `'all'`.
         loss_weight: Weight of the term.
         m: Examples per tuple, all by default.
         alpha: Dirichlet parameter, or the range it is drawn from.
         alpha_per: `'tuple'` or `'example'`.
+        within_image: Whether the examples of a tuple come from one image.
+        gather: Whether to mix the examples of all ranks together; not with `within_image`.
         ramp: Epochs, or iterations, over which the weight rises from 0.
         stop: Epoch or iteration from which there is no mixing.
         by_epoch: Whether `ramp` and `stop` count epochs.
@@ -57,6 +60,8 @@ class MultiMixHook(MultiMixScheduleHook):
         m: int | None = None,
         alpha: float | tuple[float, float] = (0.5, 2.0),
         alpha_per: str = 'tuple',
+        within_image: bool = False,
+        gather: bool = False,
         ramp: float = 0,
         stop: float | None = None,
         by_epoch: bool = True,
@@ -64,8 +69,16 @@ class MultiMixHook(MultiMixScheduleHook):
     ) -> None:
         super().__init__(ramp, stop, by_epoch=by_epoch, interval=interval)
         self.multimix: dict[str, Any] = dict(
-            n=n, among=among, loss_weight=loss_weight, m=m, alpha=alpha, alpha_per=alpha_per
+            n=n,
+            among=among,
+            loss_weight=loss_weight,
+            m=m,
+            alpha=alpha,
+            alpha_per=alpha_per,
+            within_image=within_image,
+            gather=gather,
         )
+        DetectionMultiMix(**self.multimix)  # refuses what is out of range before anything is built
         self._mixers: list[HeadMixer] = []
 
     def before_train(self, runner: Runner) -> None:

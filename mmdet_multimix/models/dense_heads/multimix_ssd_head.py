@@ -13,17 +13,14 @@ class MultiMixSSDHead(SSDHead):
     """`SSDHead` that also classifies mixtures of its anchors' embeddings while it trains.
 
     Adds `loss_multimix` beside `loss_cls`; what is mixed with what, see `HeadMixer`. Parameters and inference
-    are those of `SSDHead`, but that it predicts where the stock head does not: mmdet's prediction code asks
-    for a `loss_cls`, which `SSDHead` lacks.
+    are those of `SSDHead`.
 
     Args:
         *args: As for `SSDHead`.
         multimix: The arguments of `DetectionMultiMix`: `n`, `among`, `loss_weight`, `m`, `alpha`,
-            `alpha_per`, `max_examples`.
+            `alpha_per`, `max_examples`, `within_image`, `gather`.
         **kwargs: As for `SSDHead`.
     """
-
-    loss_cls = None
 
     def __init__(self, *args, multimix: dict | None = None, **kwargs) -> None:
         super().__init__(*args, **kwargs)

@@ -22,10 +22,12 @@ class MultiMixLoss(nn.Module):
     Args:
         loss_cls: The loss on the unmixed RoIs, softmax cross-entropy by default.
         **multimix: The arguments of `RoIMultiMix`: `n`, `among`, `loss_weight`, `m`, `alpha`, `alpha_per`.
-            Not `within_image`: mmdet tells a loss the logits and labels of RoIs, not their images.
+            Not `within_image`: mmdet tells a loss the logits and labels of RoIs, not their images. Nor
+            `gather`: it calls no loss where there is no RoI, and the other ranks would wait for ever.
 
     Raises:
-        ValueError: `loss_cls` is no softmax cross-entropy over `num_classes + 1` logits; `within_image`.
+        ValueError: `loss_cls` is no softmax cross-entropy over `num_classes + 1` logits; `within_image` or
+            `gather`.
     """
 
     def __init__(self, loss_cls: dict | None = None, **multimix) -> None:
@@ -34,6 +36,11 @@ class MultiMixLoss(nn.Module):
             raise ValueError(
                 'MultiMixLoss cannot mix within_image: mmdet does not tell a loss which image a RoI is of. '
                 'Use MultiMixHook, or a head such as MultiMixShared2FCBBoxHead'
+            )
+        if multimix.get('gather'):
+            raise ValueError(
+                'MultiMixLoss cannot gather: mmdet calls no loss on a rank without RoIs, and the others '
+                'would wait for it. Use MultiMixHook, or a head such as MultiMixShared2FCBBoxHead'
             )
         self.loss_cls = MODELS.build(loss_cls or dict(type='CrossEntropyLoss', use_sigmoid=False))
         if getattr(self.loss_cls, 'use_sigmoid', False) or getattr(

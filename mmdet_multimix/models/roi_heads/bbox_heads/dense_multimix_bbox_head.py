@@ -25,7 +25,7 @@ class DenseMultiMixBBoxHead(BBoxHead):
     Args:
         *args: As for `BBoxHead`.
         multimix: The arguments of `DenseRoIMultiMix`: `n`, `among`, `loss_weight`, `attention`,
-            `m`, `alpha`, `alpha_per`, `within_image`.
+            `m`, `alpha`, `alpha_per`, `within_image`, `gather`.
         **kwargs: As for `BBoxHead`.
 
     Raises:
@@ -98,5 +98,5 @@ class DenseMultiMixBBoxHead(BBoxHead):
                 'DenseMultiMixBBoxHead needs the RoI maps of these logits: call loss once, with what forward '
                 'returned in training'
             )
-        losses.update(self.multimix.losses(classified[1], labels, self.fc_cls, label_weights, rois[:, 0]))
+        losses.update(self.multimix.losses(classified[1], labels, self.fc_cls, label_weights, rois))
         return losses

@@ -23,7 +23,7 @@ class RoIMixing:
     Args:
         *args: As for the head.
         multimix: The arguments of `RoIMultiMix`: `n`, `among`, `loss_weight`, `m`, `alpha`,
-            `alpha_per`, `within_image`.
+            `alpha_per`, `within_image`, `gather`.
         **kwargs: As for the head.
 
     Raises:
@@ -70,7 +70,7 @@ class RoIMixing:
             reduction_override=reduction_override,
         )
         if reduction_override != 'none':
-            losses.update(self.multimix.losses(cls_score, labels, label_weights, rois[:, 0]))
+            losses.update(self.multimix.losses(cls_score, labels, label_weights, rois))
         return losses
 
 
