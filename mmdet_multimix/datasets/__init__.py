@@ -3,7 +3,7 @@
 from .cifar import CIFAR10Dataset, CIFAR100Dataset
 from .cls_dataset import ClsDataset
 from .digits import DIGIT_SPLITS, DigitsDataset, split_digits
-from .hooks import CheckClassesHook, EpochSeedHook
+from .hooks import CheckClassesHook, EpochSeedHook, IterSeedHook
 from .image_folder import ImageFolderDataset
 from .transforms import build_transforms
 
@@ -16,6 +16,7 @@ __all__ = [
     'DigitsDataset',
     'EpochSeedHook',
     'ImageFolderDataset',
+    'IterSeedHook',
     'build_transforms',
     'split_digits',
 ]

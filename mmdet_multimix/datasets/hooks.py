@@ -1,4 +1,4 @@
-"""Hooks of classification runs that concern the data: fitting classes, and repeatable epochs."""
+"""Hooks that concern the data: fitting classes of classifiers, and repeatable epochs and iterations."""
 
 import random
 
@@ -59,10 +59,38 @@ class EpochSeedHook(Hook):
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Seed every random generator for this epoch and this process."""
-        seed = (runner.seed + runner.epoch * get_world_size() + get_rank()) % 2**32
-        random.seed(seed)
-        np.random.seed(seed)
-        torch.manual_seed(seed)
+        _seed(runner, runner.epoch)
+
+
+@HOOKS.register_module()
+class IterSeedHook(Hook):
+    """Seed Python, NumPy and torch from the run's seed and the iteration.
+
+    For runs that are counted in iterations, as `EpochSeedHook` is for epochs. Loading workers
+    (``num_workers > 0``) have generators of their own, so that their augmentations differ after a resume.
+    """
+
+    priority = 'VERY_LOW'  # what other hooks draw after an iteration is drawn before
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Seed for the first iteration, or that after the checkpoint."""
+        _seed(runner, runner.iter)
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, *args, **kwargs) -> None:
+        """Seed for the next iteration, whose images are loaded before hooks are called again."""
+        _seed(runner, runner.iter + 1)
+
+    def after_val_epoch(self, runner: Runner, *args, **kwargs) -> None:
+        """Seed anew, since a resumed run does not repeat the validation before its checkpoint."""
+        _seed(runner, runner.iter)
+
+
+def _seed(runner: Runner, step: int) -> None:
+    """Seed every random generator of this process for an epoch or an iteration."""
+    seed = (runner.seed + step * get_world_size() + get_rank()) % 2**32
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
 
 
 def _check_head(runner: Runner, dataset: torch.utils.data.Dataset) -> None:

@@ -54,7 +54,7 @@ def check_config(cfg, stage: str = 'train') -> None:
     problems = []
     for loader in loaders:
         if cfg.get(loader):
-            for key, dataset in _leaves(cfg[loader]['dataset'], f'{loader}.dataset'):
+            for key, dataset in dataset_leaves(cfg[loader]['dataset'], f'{loader}.dataset'):
                 problems += _check_dataset(key, dataset)
     problems += _check_checkpoints(cfg, stage)
     if problems:
@@ -62,13 +62,13 @@ def check_config(cfg, stage: str = 'train') -> None:
         raise PreflightError(f'cannot {stage}:\n{lines}')
 
 
-def _leaves(dataset: dict, key: str) -> Iterator[tuple[str, dict]]:
+def dataset_leaves(dataset: dict, key: str) -> Iterator[tuple[str, dict]]:
     """The data sets inside the wrappers (Repeat, Concat, ClassBalanced, MultiImageMix)."""
     if 'dataset' in dataset:
-        yield from _leaves(dataset['dataset'], f'{key}.dataset')
+        yield from dataset_leaves(dataset['dataset'], f'{key}.dataset')
     elif 'datasets' in dataset:
         for index, inner in enumerate(dataset['datasets']):
-            yield from _leaves(inner, f'{key}.datasets[{index}]')
+            yield from dataset_leaves(inner, f'{key}.datasets[{index}]')
     else:
         yield key, dataset
 
@@ -90,25 +90,32 @@ def _check_dataset(key: str, dataset: dict) -> Iterator[str]:
             except (OSError, ValueError) as error:
                 yield f'{key}: {error}'
         return
-    remedy = _HOW_TO_GET.get(name, 'set data_root, ann_file and data_prefix to where it is')
+    help_ = remedy(name)
     annotations = root / dataset['ann_file']
     if not annotations.is_file():
-        yield f'{key}: annotation file {annotations} does not exist. {remedy}'
+        yield f'{key}: annotation file {annotations} does not exist. {help_}'
         return
     folders = {root / prefix for prefix in (dataset.get('data_prefix') or {}).values()}
     for folder in sorted(folders):
         if not folder.is_dir():
-            yield f'{key}: image folder {folder} does not exist. {remedy}'
-    classes = _classes(DATASETS.get(name), dataset)
+            yield f'{key}: image folder {folder} does not exist. {help_}'
+    classes = dataset_classes(dataset)
     if classes and annotations.suffix == '.json':
         yield from _check_coco_names(key, annotations, classes)
     elif classes and annotations.suffix == '.txt':
         yield from _check_voc_names(key, annotations, dataset, classes)
 
 
-def _classes(kind: type, dataset: dict) -> tuple[str, ...]:
+def dataset_classes(dataset: dict) -> tuple[str, ...]:
+    """The class names of a set's config, or those that its type has by itself."""
+    kind = DATASETS.get(dataset['type'])
     classes = (dataset.get('metainfo') or {}).get('classes') or getattr(kind, 'METAINFO', {}).get('classes')
     return (classes,) if isinstance(classes, str) else tuple(classes or ())
+
+
+def remedy(name: str) -> str:
+    """What to do where a set of this type is missing or damaged."""
+    return _HOW_TO_GET.get(name, 'set data_root, ann_file and data_prefix to where it is')
 
 
 def coco_categories(path: Path) -> list[str] | None:

@@ -1,6 +1,7 @@
 """Runs that one command starts, watches, and takes up again after an interruption."""
 
 from .jobs import Job, Jobs, Outcome
+from .launch import Launcher
 from .locks import locked
 from .run import Progress, Run, RunFailedError
 from .scalars import last_scalar, read_scalars
@@ -9,6 +10,7 @@ from .stages import backbone_file, detector_job, pretrain_job
 __all__ = [
     'Job',
     'Jobs',
+    'Launcher',
     'Outcome',
     'Progress',
     'Run',

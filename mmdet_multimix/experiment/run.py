@@ -23,6 +23,7 @@ from .scalars import last_iteration
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 _POLL = 0.5  # seconds between two looks at a running command
 _PLAIN_EVERY = 20  # seconds between two lines where there is no terminal
+_SAVE_EVERY = 10  # seconds of training that a kill may lose from the count
 _TAIL = 25  # lines of the log shown when a command fails
 
 
@@ -147,13 +148,21 @@ class Run:
             return False
         progress.start(f'train {self.title}')
         loop = self._config().train_cfg
-        start = time.monotonic()
+        start, before, saved = time.monotonic(), state['seconds'], 0.0
+
+        def watch() -> None:
+            nonlocal saved
+            state['seconds'] = before + time.monotonic() - start
+            if state['seconds'] - saved > _SAVE_EVERY:
+                saved = state['seconds']
+                self._save(state)
+            self._show(progress, loop)
+
         try:
-            command = ['train.py', self.config, '--resume']
-            self._call(command, 'train.log', lambda: self._show(progress, loop), lock)
+            self._call(['train.py', self.config, '--resume'], 'train.log', watch, lock)
             state['trained'] = True
         finally:
-            state['seconds'] += time.monotonic() - start
+            state['seconds'] = before + time.monotonic() - start
             self._save(state)
         return True
 

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
+from ..utils.provenance import git_commit, versions
 from ..utils.publish import publish_backbone
 from .jobs import Job
-from .run import Progress, Run
-from .scalars import last_scalar
+from .launch import Launcher
+from .run import Progress, Run, RunFailedError
+from .scalars import last_scalar, read_scalars
 
 _ACCURACY = 'accuracy/top1'
 
 
-def pretrain_job(root: Path, name: str, title: str, config: Path, options: dict[str, Any]) -> Job:
+def pretrain_job(
+    root: Path,
+    name: str,
+    title: str,
+    config: Path,
+    options: dict[str, Any],
+    launcher: Launcher | None = None,
+) -> Job:
     """Trains a classifier and exports its backbone.
 
     Args:
@@ -24,19 +34,26 @@ def pretrain_job(root: Path, name: str, title: str, config: Path, options: dict[
         title: For the progress display.
         config: Config of the classifier.
         options: Overrides, as `--cfg-options` takes them.
+        launcher: How its processes are started; one process by default.
 
     Returns:
-        A job whose result is `{'top1': percent at the last validation, 'seconds': of training}`.
+        A job whose result is `{'top1': percent at the last validation, 'top1_best': at the best one,
+        'seconds': of training, 'made_with': versions and commit}`.
     """
-    run = Run(config, root / name, options, title)
+    run = Run(config, root / name, options, title, launcher=launcher or Launcher())
 
     def work(progress: Progress) -> dict[str, Any]:
         run.train(progress)
         publish_backbone(run.checkpoint, backbone_file(root, name), force=True)
-        return {'top1': last_scalar(run.work_dir, _ACCURACY), 'seconds': run.seconds}
+        best = max(value for _, value in read_scalars(run.work_dir, _ACCURACY))
+        return {'top1': last_scalar(run.work_dir, _ACCURACY), 'top1_best': best, **_record(run)}
 
     return Job(
-        name, title, work, _key(config, options), summary=lambda result: f'top-1 {result["top1"]:.1f} %'
+        name,
+        title,
+        _failing(work),
+        _key(config, options),
+        summary=lambda result: f'top-1 {result["top1"]:.1f} %',
     )
 
 
@@ -51,6 +68,7 @@ def detector_job(
     pretraining: str | None = None,
     inputs: tuple[Path, ...] = (),
     validated: bool = False,
+    launcher: Launcher | None = None,
 ) -> Job:
     """Trains a detector and evaluates its last checkpoint.
 
@@ -66,35 +84,59 @@ def detector_job(
         inputs: Files that the result depends on, such as annotations; the backbone need not be named.
         validated: Whether the training's last validation is that evaluation: of the same images, after the
             last iteration.
+        launcher: How its processes are started; one process by default.
 
     Returns:
-        A job whose result is the metrics, `metric` alone if `validated`, and `seconds`, of training.
+        A job whose result is the metrics, `metric` alone if `validated`, `seconds` of training, and
+        `made_with`: versions and commit.
     """
     needs = ()
     key = [_key(config, options), [str(path) for path in inputs]]
     if pretraining is not None:
         backbone = backbone_file(root, pretraining)
-        options = {
-            **options,
-            'model.backbone.init_cfg._delete_': True,
-            'model.backbone.init_cfg.type': 'MultiMixPretrained',
-            'model.backbone.init_cfg.checkpoint': str(backbone),
-        }
+        options = {**options, **_initialised(config, backbone)}
         inputs = (*inputs, backbone)
         needs = (pretraining,)
-    run = Run(config, root / name, options, title, inputs)
+    run = Run(config, root / name, options, title, inputs, launcher or Launcher())
 
     def work(progress: Progress) -> dict[str, Any]:
         run.train(progress)
         metrics = {metric: last_scalar(run.work_dir, metric)} if validated else run.test()
-        return {**metrics, 'seconds': run.seconds}
+        if metric not in metrics:
+            raise RunFailedError(f'{title}: the evaluation gave no {metric!r}, but {", ".join(metrics)}')
+        return {**metrics, **_record(run)}
 
-    return Job(name, title, work, key, needs, lambda result: f'{metric} {result[metric]:.3f}')
+    return Job(name, title, _failing(work), key, needs, lambda result: f'{metric} {result[metric]:.3f}')
 
 
 def backbone_file(root: Path, name: str) -> Path:
     """Where a :func:`pretrain_job` leaves its backbone."""
     return root / name / 'backbone.pth'
+
+
+def _initialised(config: Path, backbone: Path) -> dict[str, Any]:
+    """Overrides that start the backbone, and the shared layer of C4 detectors, from a file."""
+    modules = ['model.backbone']
+    if 'shared_head' in Config.fromfile(config).model.get('roi_head', {}):
+        modules.append('model.roi_head.shared_head')
+    init_cfg = {'_delete_': True, 'type': 'MultiMixPretrained', 'checkpoint': str(backbone)}
+    return {f'{module}.init_cfg.{key}': value for module in modules for key, value in init_cfg.items()}
+
+
+def _record(run: Run) -> dict[str, Any]:
+    return {'seconds': run.seconds, 'made_with': {**versions(), 'commit': git_commit()}}
+
+
+def _failing(work: Callable[[Progress], dict[str, Any]]) -> Callable[[Progress], dict[str, Any]]:
+    """Lets what is wrong with a checkpoint or a log fail this job, and not the driver."""
+
+    def call(progress: Progress) -> dict[str, Any]:
+        try:
+            return work(progress)
+        except (ValueError, OSError) as error:
+            raise RunFailedError(str(error)) from error
+
+    return call
 
 
 def _key(config: Path, options: dict[str, Any]) -> list[Any]:

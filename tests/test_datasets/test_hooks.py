@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from mmdet_multimix.datasets import CheckClassesHook, ClsDataset, EpochSeedHook
+from mmdet_multimix.datasets import CheckClassesHook, ClsDataset, EpochSeedHook, IterSeedHook
 
 
 def loader(classes, num_images=4, batch_size=2):
@@ -59,3 +59,22 @@ def test_epoch_and_seed_set_all_generators():
     assert draw(0, 3) == draw(0, 3)
     for other in (draw(0, 4), draw(1, 3)):
         assert all(a != b for a, b in zip(draw(0, 3), other, strict=True))
+
+
+def test_iterations_are_repeated_wherever_a_run_was_stopped():
+    def drawn(start, validated=()):
+        """What iterations draw: a resumed run starts after a checkpoint, and does not validate there again."""
+        hook, run, values = IterSeedHook(), SimpleNamespace(seed=7, iter=start), []
+        hook.before_train_epoch(run)
+        for index in range(start, 6):
+            values.append((random.random(), np.random.rand(), torch.rand(()).item()))
+            hook.after_train_iter(run, index)
+            run.iter += 1
+            if run.iter in validated:
+                torch.rand(3)
+                hook.after_val_epoch(run)
+        return values
+
+    whole = drawn(0, validated=(3,))
+    assert drawn(3) == whole[3:]
+    assert len(set(whole)) == 6

@@ -1,0 +1,9 @@
+_base_ = './faster_rcnn_r50_c4_voc0712.py'
+_backbone = dict(checkpoint='work_dirs/resnet50_imagenet_dense_multimix/backbone.pth')
+model = dict(
+    backbone=dict(init_cfg=_backbone),
+    roi_head=dict(
+        shared_head=dict(init_cfg=_backbone),
+        bbox_head=dict(type='DenseMultiMixBBoxHead', multimix=dict(loss_weight=0.3)),
+    ),
+)

@@ -1,0 +1,2 @@
+_base_ = './faster_rcnn_tiny_digits.py'
+model = dict(roi_head=dict(type='DenseMultiMixRoIHead', dense_multimix=dict(n=200)))

@@ -1,0 +1,34 @@
+"""The digits detection set of an experiment: written once, and what points configs at it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..datasets.digits_detection import write_digits_detection
+from .locks import locked
+
+
+def prepare_digits(folder: Path, num_train: int, num_val: int) -> None:
+    """Writes the set unless it is there, once where several processes want it.
+
+    Args:
+        folder: Where it is to be.
+        num_train: Training images.
+        num_val: Validation images.
+    """
+    with locked(folder):
+        if not (folder / 'annotations/val.json').exists():
+            write_digits_detection(folder, num_train=num_train, num_val=num_val)
+
+
+def digits_options(folder: Path) -> tuple[dict[str, Any], tuple[Path, ...]]:
+    """What points the configs over `configs/_base_/datasets/digits_detection.py` at the set in a folder.
+
+    Returns:
+        Overrides for the configs, and the files of annotations.
+    """
+    annotations = tuple(folder / 'annotations' / f'{split}.json' for split in ('train', 'val'))
+    options = {f'{name}_dataloader.dataset.data_root': f'{folder}/' for name in ('train', 'val', 'test')}
+    options |= {f'{name}_evaluator.ann_file': str(annotations[1]) for name in ('val', 'test')}
+    return options, annotations

@@ -1,0 +1,228 @@
+"""A transfer experiment: which pretraining methods are carried into which detectors, and with which seeds.
+
+An experiment file is a config of its own, such as `configs/transfer/digits.py`:
+
+* `methods`: names and the pretraining configs, relative to the file; None is a detector from scratch. The
+  first is what the others are compared with.
+* `detectors`: names and dicts of `config`, relative to the file; `metrics`, labels and the keys under which
+  the evaluation gives them, the first of which sums the detector up; `options`, overrides (optional); and
+  `methods`, the only ones it is trained with (optional).
+* `seeds`: how often a detector is trained, with seeds 0, 1, ...
+* `pretraining_seeds`: how often a backbone is; by default as often. The detector of seed s starts from the
+  backbone of seed s modulo this number.
+* `counts`: how many images a set must have, by its annotation file or folder below the data's root.
+* `digits`: `(training, validation)` images of the digits set, where the detectors need it.
+* `published`: figures of others, dicts of `method`, `detector`, `value` and `source`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from .digits import digits_options, prepare_digits
+from .jobs import Job
+from .launch import Launcher
+from .stages import detector_job, pretrain_job
+
+_KEYS = {'methods', 'detectors', 'seeds'}
+_OPTIONAL = {'title', 'pretraining_seeds', 'counts', 'digits', 'published'}
+_DETECTOR_KEYS = {'config', 'metrics', 'options', 'methods'}
+_PUBLISHED_KEYS = {'method', 'detector', 'value', 'source'}
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A detector of an experiment; see this module."""
+
+    name: str
+    config: Path
+    metrics: dict[str, str]
+    options: dict[str, Any]
+    methods: tuple[str, ...]
+
+    @property
+    def metric(self) -> str:
+        """The key of the metric that sums it up."""
+        return next(iter(self.metrics.values()))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One detector, trained once: what is scheduled.
+
+    Attributes:
+        name: Name of its job.
+        pretraining: Name of the job that makes its backbone, None from scratch.
+    """
+
+    name: str
+    method: str
+    detector: Detector
+    seed: int
+    pretraining: str | None
+
+
+@dataclass(frozen=True)
+class TransferExperiment:
+    """What an experiment file says, checked; see this module."""
+
+    name: str
+    title: str
+    methods: dict[str, Path | None]
+    detectors: dict[str, Detector]
+    seeds: int
+    pretraining_seeds: int
+    counts: dict[str, int] = field(default_factory=dict)
+    digits: tuple[int, int] | None = None
+    published: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def baseline(self) -> str:
+        """The method that the others are compared with."""
+        return next(iter(self.methods))
+
+    def cells(self) -> list[Cell]:
+        """All of them: the first seed of every detector and method, then the second."""
+        found = []
+        for seed in range(self.seeds):
+            for detector in self.detectors.values():
+                for method in detector.methods:
+                    config = self.methods[method]
+                    backbone = (
+                        f'pretrain/{config.stem}/seed{seed % self.pretraining_seeds}' if config else None
+                    )
+                    name = f'{self.name}/seed{seed}/{slug(detector.name)}/{slug(method)}'
+                    found.append(Cell(name, method, detector, seed, backbone))
+        return found
+
+    def missing_configs(self) -> list[str]:
+        """A line for each config that is named and not there."""
+        named = [(f'methods[{name!r}]', path) for name, path in self.methods.items() if path]
+        named += [(f'detectors[{name!r}].config', value.config) for name, value in self.detectors.items()]
+        return [f'{key}: config {path} does not exist' for key, path in named if not path.is_file()]
+
+    def prepare(self, root: Path) -> None:
+        """Writes the digits set where the experiment needs it and it is not there."""
+        if self.digits:
+            prepare_digits(self._digits_folder(root), *self.digits)
+
+    def _digits_folder(self, root: Path) -> Path:
+        return root / self.name / 'data'
+
+    def jobs(self, root: Path, launcher: Launcher) -> list[Job]:
+        """A job for each backbone and each cell, a backbone before the first cell that needs it.
+
+        Experiments that share a work dir share the backbones.
+
+        Args:
+            root: The work dir.
+            launcher: How the processes of each are started.
+        """
+        common, inputs = {}, ()
+        if self.digits:
+            common, inputs = digits_options(self._digits_folder(root))
+        jobs: dict[str, Job] = {}
+        for cell in self.cells():
+            if cell.pretraining and cell.pretraining not in jobs:
+                seed = cell.seed % self.pretraining_seeds
+                jobs[cell.pretraining] = pretrain_job(
+                    root,
+                    cell.pretraining,
+                    f'seed {seed}: classifier, {cell.method}',
+                    self.methods[cell.method],
+                    {'randomness.seed': seed},
+                    launcher,
+                )
+            options = {**common, **cell.detector.options, 'randomness.seed': cell.seed}
+            if cell.pretraining is None:
+                options['model.backbone.init_cfg'] = None
+            jobs[cell.name] = detector_job(
+                root,
+                cell.name,
+                f'seed {cell.seed}: {cell.detector.name}, {cell.method}',
+                cell.detector.config,
+                options,
+                metric=cell.detector.metric,
+                pretraining=cell.pretraining,
+                inputs=inputs,
+                launcher=launcher,
+            )
+        return list(jobs.values())
+
+
+def load_experiment(path: str | Path) -> TransferExperiment:
+    """Reads an experiment file.
+
+    Raises:
+        ValueError: It is not there, or a key is missing, unknown or does not fit the others. Configs that it
+            names may be missing; see `missing_configs`.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f'experiment {path} does not exist; there are some in configs/transfer')
+    cfg = Config.fromfile(path).to_dict()
+    _check_keys(str(path), cfg, _KEYS, _OPTIONAL)
+    if not cfg['methods'] or not cfg['detectors']:
+        raise ValueError(f'{path}: methods and detectors must not be empty')
+    methods = {name: _beside(path, config) if config else None for name, config in cfg['methods'].items()}
+    detectors = {}
+    for name, entry in cfg['detectors'].items():
+        _check_keys(f'{path}: detectors[{name!r}]', entry, {'config', 'metrics'}, _DETECTOR_KEYS)
+        unknown = set(entry.get('methods') or ()) - set(methods)
+        if unknown:
+            raise ValueError(
+                f'{path}: detectors[{name!r}].methods names {sorted(unknown)[0]!r}, not among methods'
+            )
+        detectors[name] = Detector(
+            name,
+            _beside(path, entry['config']),
+            dict(entry['metrics']),
+            dict(entry.get('options', {})),
+            tuple(entry.get('methods') or methods),
+        )
+    for index, entry in enumerate(cfg.get('published', ())):
+        _check_keys(f'{path}: published[{index}]', entry, _PUBLISHED_KEYS, set())
+        if entry['detector'] not in detectors:
+            raise ValueError(
+                f'{path}: published[{index}].detector is {entry["detector"]!r}, not among detectors'
+            )
+    seeds = cfg['seeds']
+    pretraining_seeds = cfg.get('pretraining_seeds', seeds)
+    for key, value in (('seeds', seeds), ('pretraining_seeds', pretraining_seeds)):
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(f'{path}: {key} must be a number of at least 1, got {value!r}')
+    return TransferExperiment(
+        path.stem,
+        cfg.get('title', path.stem),
+        methods,
+        detectors,
+        seeds,
+        pretraining_seeds,
+        cfg.get('counts', {}),
+        tuple(cfg['digits']) if cfg.get('digits') else None,
+        tuple(cfg.get('published', ())),
+    )
+
+
+def _beside(path: Path, config: str) -> Path:
+    return Path(os.path.normpath(path.parent / config))
+
+
+def slug(name: str) -> str:
+    """A name as part of a path."""
+    return re.sub(r'[^a-z0-9]+', '_', name.lower()).strip('_')
+
+
+def _check_keys(where: str, entry: dict, required: set[str], optional: set[str]) -> None:
+    missing, unknown = required - set(entry), set(entry) - required - optional
+    if missing:
+        raise ValueError(f'{where} lacks {", ".join(sorted(missing))}')
+    if unknown:
+        known = ', '.join(sorted(required | optional))
+        raise ValueError(f'{where} has unknown {", ".join(sorted(unknown))}; known are {known}')

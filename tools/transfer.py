@@ -1,0 +1,84 @@
+"""Carries every pretraining method into detectors: pretrain, publish, train and test, for all seeds.
+
+Takes an experiment file such as configs/transfer/digits.py. Says first what it will do, and checks all data.
+Finished runs are kept, an interrupted one goes on at its last checkpoint; started several times at once, on
+machines that share the work dir, the same command shares the work. After every run it writes results.json,
+table.md and a plot for each detector.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmengine.config import Config
+
+from mmdet_multimix.experiment import Jobs, Launcher, Progress
+from mmdet_multimix.experiment.data_check import check_data
+from mmdet_multimix.experiment.launch import LAUNCHERS
+from mmdet_multimix.experiment.plan import describe, plan
+from mmdet_multimix.experiment.transfer import load_experiment
+from mmdet_multimix.experiment.transfer_report import write_report
+
+
+def problems_of(experiment, launcher):
+    """All that keeps it from starting, one line each."""
+    found = experiment.missing_configs()
+    configs = []
+    for path in experiment.methods.values():
+        if path and path.is_file():
+            configs.append(Config.fromfile(path))
+    for detector in experiment.detectors.values() if not experiment.digits else ():
+        if detector.config.is_file():
+            cfg = Config.fromfile(detector.config)
+            cfg.merge_from_dict(detector.options)
+            configs.append(cfg)
+    for cfg in configs:
+        try:
+            launcher.batch_options(cfg)
+        except ValueError as error:
+            found.append(f'{cfg.filename}: {error}')
+    return found + check_data(configs, experiment.counts)
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('experiment', help='a file such as configs/transfer/digits.py')
+    parser.add_argument('--work-dir', default='work_dirs/transfer', help='where everything is kept')
+    parser.add_argument('--dry-run', action='store_true', help='only say what there is to do, and check data')
+    parser.add_argument('--launcher', choices=LAUNCHERS, default='none', help='how a training is started')
+    parser.add_argument('--gpus', type=int, default=1, help='processes of a training, which share its batch')
+    args = parser.parse_args()
+    root = Path(args.work_dir)
+    try:
+        launcher = Launcher(args.launcher, args.gpus)
+        experiment = load_experiment(args.experiment)
+    except ValueError as error:
+        parser.error(str(error))
+
+    jobs = None if experiment.missing_configs() else Jobs(experiment.jobs(root, launcher), root)
+    print(describe(experiment, plan(experiment, jobs.results() if jobs else ()), root), flush=True)
+    problems = problems_of(experiment, launcher)
+    if problems:
+        sys.exit('\n'.join(['', f'{args.experiment} cannot start:', *(f'  - {line}' for line in problems)]))
+    if args.dry_run:
+        return
+
+    experiment.prepare(root)
+    try:
+        with Progress(len(jobs)) as progress:
+            outcome = jobs.run(progress, lambda: write_report(experiment, jobs, root))
+    except KeyboardInterrupt:
+        sys.exit('interrupted; the same command goes on from here')
+    print(write_report(experiment, jobs, root, outcome.failures))
+    print(f'Table, figures and plots: {root / experiment.name}')
+    if outcome.failures:
+        failed = '\n'.join(f'{name}: {message}' for name, message in outcome.failures.items())
+        sys.exit(
+            f'{len(outcome.failures)} of {len(jobs)} runs failed; the same command retries them:\n{failed}'
+        )
+
+
+if __name__ == '__main__':
+    main()
