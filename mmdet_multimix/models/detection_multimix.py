@@ -10,10 +10,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ..ops.checks import check_choice
 from .example_choice import ExampleChoice, group_mean
 from .mixed_form import MixedForm
 from .multimix import MultiMix
 
+ATTENTIONS = ('uniform', 'score')
 MAX_EXAMPLES = 1024  # as many as two images have RoIs; one-stage heads have up to a million positions
 
 
@@ -24,7 +26,11 @@ class DetectionMultiMix(ExampleChoice, MultiMix):
     mini-batch (unless `within_image`) and all levels of the pyramid at once. Their logits are mixed, which
     equals mixing what comes before the last, linear, layer (see `mmdet_multimix.ops.mixed_cross_entropy`).
 
-    What is mixed with what is said by `ExampleChoice`.
+    What is mixed with what is said by `ExampleChoice`. With `attention='score'` this is the dense form of
+    MultiMix for the feature maps of one-stage heads: the chosen examples are positions (or anchors) of all
+    levels and images, each with the label that the assigner gave it, and each tuple's weights are multiplied
+    by the confidence that the label of an example holds there, and renormalised. `score_attention` defines
+    it and says where it differs from the paper's, section 3.3.
 
     Deviations from the paper: the detector keeps its loss on the unmixed examples, to which this one is
     added with a small weight; label weights only say which examples take part; the loss is a mean over
@@ -41,6 +47,7 @@ class DetectionMultiMix(ExampleChoice, MultiMix):
         max_examples: The most examples that are mixed, None for no bound.
         within_image: Whether the examples of a tuple come from one image.
         gather: Whether to mix the examples of all ranks together; not with `within_image`.
+        attention: `'uniform'`, which is none, or `'score'`.
     """
 
     def __init__(
@@ -56,9 +63,12 @@ class DetectionMultiMix(ExampleChoice, MultiMix):
         max_examples: int | None = MAX_EXAMPLES,
         within_image: bool = False,
         gather: bool = False,
+        attention: str = 'uniform',
     ) -> None:
         super().__init__(n, m=m, alpha=alpha, alpha_per=alpha_per, loss_weight=loss_weight, gather=gather)
         self._set_choice(among, max_examples, within_image)
+        check_choice('attention', attention, ATTENTIONS)
+        self.attention = attention
         self.form = form or MixedForm()
 
     def losses(
@@ -98,14 +108,15 @@ class DetectionMultiMix(ExampleChoice, MultiMix):
     def extra_repr(self) -> str:
         """The hyper-parameters, for `print(model)`."""
         own = f'among={self.among!r}, form={self.form.kind!r}, max_examples={self.max_examples}'
-        return f'{super().extra_repr()}, {own}, within_image={self.within_image}'
+        more = f'within_image={self.within_image}, attention={self.attention!r}'
+        return f'{super().extra_repr()}, {own}, {more}'
 
     def _mixed(self, logits: Tensor, targets: Tensor, attention: Tensor | None = None) -> Tensor:
         self.mixed_targets = targets.detach()
-        means = [
-            (n, self.form.loss(rows, wanted, {**self._options(rows), 'n': n}))
-            for n, (rows, wanted) in self.groups(logits, targets)
-        ]
+        means = []
+        for n, (rows, wanted) in self.groups(logits, targets):
+            attended = self.form.attention(rows, wanted) if self.attention == 'score' else attention
+            means.append((n, self.form.loss(rows, wanted, {**self._options(rows), 'n': n}, attended)))
         return group_mean(means)
 
 

@@ -106,7 +106,7 @@ class HeadMixer:
         loss = 'cross-entropy' if own is None else type(own).__name__
         return (
             f'MultiMix in {self.name} ({head}, {loss}): {self.form.kind}, {mix.among} examples, '
-            f'n={mix.n}, loss_weight={mix.loss_weight}'
+            f'n={mix.n}, loss_weight={mix.loss_weight}, attention={mix.attention}'
         )
 
     def _losses(self, *args: Any, **kwargs: Any) -> dict[str, Any]:

@@ -10,14 +10,17 @@ from mmdet.models.losses import CrossEntropyLoss, FocalLoss, QualityFocalLoss, V
 from torch import Tensor, nn
 
 from ..ops import (
+    attend,
     mixed_focal_loss,
     multimix_binary_cross_entropy,
     multimix_cross_entropy,
     sample_weights,
+    score_attention,
 )
 from ..ops.checks import check_choice
 
 KINDS = ('softmax', 'sigmoid', 'focal', 'quality')
+_DRAWN = {'softmax': multimix_cross_entropy, 'sigmoid': multimix_binary_cross_entropy}
 
 
 class UnmixableError(ValueError):
@@ -80,25 +83,34 @@ class MixedForm:
             soft = soft * soft.new_tensor(self.class_weight)
         return soft
 
-    def loss(self, logits: Tensor, targets: Tensor, options: dict[str, Any]) -> Tensor:
+    def attention(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The confidence that what `targets` says holds for each example, `(b,)`; see `score_attention`."""
+        return score_attention(logits, targets, link='softmax' if self.kind == 'softmax' else 'sigmoid')
+
+    def loss(
+        self, logits: Tensor, targets: Tensor, options: dict[str, Any], attention: Tensor | None = None
+    ) -> Tensor:
         """The mixed loss of tuples drawn on the way.
 
         Args:
             logits: `(b, num_logits)`.
             targets: From `targets`.
             options: `n`, `m`, `alpha`, `alpha_per` and `generator` of `sample_weights`.
+            attention: `(b,)`, by which the weights of each tuple are multiplied, and renormalised.
 
         Returns:
             A scalar in float32 at least, the mean over tuples; zero, attached to the logits, if b is 0.
         """
-        if self.kind == 'softmax':
-            return multimix_cross_entropy(logits, targets, **options)
-        if self.kind == 'sigmoid':
-            return multimix_binary_cross_entropy(logits, targets, **options)
+        if self.kind in _DRAWN:
+            if attention is not None:  # at one position, as attention has an axis of them
+                logits, attention = logits.unsqueeze(0), attention.unsqueeze(1)
+            return _DRAWN[self.kind](logits, targets, attention=attention, **options)
         b = len(logits)
         if not b:
             return logits.float().sum() * 0
         weights = sample_weights(b=b, device=logits.device, **options)
+        if attention is not None:
+            weights = attend(weights.unsqueeze(0), attention.unsqueeze(1))[0]
         return mixed_focal_loss(logits, targets, weights, kind=self.kind, gamma=self.gamma, alpha=self.alpha)
 
 

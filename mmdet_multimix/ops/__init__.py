@@ -4,6 +4,7 @@ from .attention import attend, spatial_attention
 from .mixed_bce import mixed_binary_cross_entropy, mixed_focal_loss
 from .mixed_cross_entropy import mixed_cross_entropy
 from .multimix_loss import multimix_binary_cross_entropy, multimix_cross_entropy
+from .score_attention import score_attention
 from .weights import sample_weights
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     'multimix_binary_cross_entropy',
     'multimix_cross_entropy',
     'sample_weights',
+    'score_attention',
     'spatial_attention',
 ]

@@ -42,6 +42,8 @@ class MultiMixHook(MultiMixScheduleHook):
         alpha_per: `'tuple'` or `'example'`.
         within_image: Whether the examples of a tuple come from one image.
         gather: Whether to mix the examples of all ranks together; not with `within_image`.
+        attention: `'score'` is Dense MultiMix: positions count by the confidence that their label holds
+            there; see `DetectionMultiMix`. `'uniform'`: all alike.
         ramp: Epochs, or iterations, over which the weight rises from 0.
         stop: Epoch or iteration from which there is no mixing.
         by_epoch: Whether `ramp` and `stop` count epochs.
@@ -62,6 +64,7 @@ class MultiMixHook(MultiMixScheduleHook):
         alpha_per: str = 'tuple',
         within_image: bool = False,
         gather: bool = False,
+        attention: str = 'uniform',
         ramp: float = 0,
         stop: float | None = None,
         by_epoch: bool = True,
@@ -77,6 +80,7 @@ class MultiMixHook(MultiMixScheduleHook):
             alpha_per=alpha_per,
             within_image=within_image,
             gather=gather,
+            attention=attention,
         )
         DetectionMultiMix(**self.multimix)  # refuses what is out of range before anything is built
         self._mixers: list[HeadMixer] = []

@@ -1,0 +1,15 @@
+# Faster R-CNN R50-FPN on COCO, 1x: a backbone pretrained with Dense MultiMix, Dense MultiMix on the RoI maps.
+_base_ = 'mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py'
+custom_imports = dict(imports=['mmdet_multimix'], allow_failed_imports=False)
+
+model = dict(
+    backbone=dict(
+        init_cfg=dict(
+            _delete_=True,
+            type='MultiMixPretrained',
+            checkpoint='work_dirs/resnet50_imagenet_dense_multimix/backbone.pth',
+        )
+    ),
+    roi_head=dict(type='DenseMultiMixRoIHead', dense_multimix=dict(n=200)),
+)
+custom_hooks = [dict(type='CheckInvalidLossHook', interval=50)]

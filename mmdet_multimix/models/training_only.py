@@ -1,0 +1,63 @@
+"""Layers that exist for training and must not be in what a stock detector loads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+
+class TrainingOnlyLinear(nn.Linear):
+    """A linear layer whose parameters are no entries of the state dict, yet are saved and resumed with it.
+
+    Optimizers, data-parallel wrappers and averages of the model see an ordinary layer. In a state dict its
+    parameters lie in the metadata that torch keeps there for every module (`state_dict._metadata`, where
+    batch norm has its version): checkpoints carry them, a resumed run gets them back, and a model without
+    this layer loads the same file strictly. So it needs neither a hook nor a converted checkpoint.
+
+    A state dict without them, such as that of a stock detector to be fine-tuned, leaves the layer as it is
+    and is not missing anything.
+
+    It starts from zeros, which suits a softmax classifier, whose loss is convex, and costs no draw of the
+    random generator: the other layers start as they do without it.
+
+    Args:
+        in_features: Number of channels.
+        out_features: Number of classes.
+    """
+
+    def __init__(self, in_features: int, out_features: int) -> None:
+        super().__init__(in_features, out_features)
+
+    def reset_parameters(self) -> None:
+        """Zeros."""
+        nn.init.zeros_(self.weight)
+        nn.init.zeros_(self.bias)
+
+    def _save_to_state_dict(self, destination: dict[str, Tensor], prefix: str, keep_vars: bool) -> None:
+        # torch has just made the entry, and mmengine copies it as it is: on the CPU, so that whoever loads
+        # the file needs no device for it.
+        destination._metadata[prefix[:-1]].update(
+            {name: parameter.detach().cpu() for name, parameter in self.named_parameters()}
+        )
+
+    def _load_from_state_dict(
+        self,
+        state_dict: dict[str, Tensor],
+        prefix: str,
+        local_metadata: dict[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
+        names = [name for name, _ in self.named_parameters() if name in local_metadata]
+        super()._load_from_state_dict(
+            {prefix + name: local_metadata[name] for name in names},
+            prefix,
+            local_metadata,
+            strict,
+            [],  # nothing is missing where they are not
+            unexpected_keys,
+            error_msgs,
+        )
