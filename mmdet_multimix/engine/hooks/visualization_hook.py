@@ -1,0 +1,201 @@
+"""A picture of what was mixed, now and then.
+
+Shape letters: b examples, n tuples, c classes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from mmdet.models.data_preprocessors import DetDataPreprocessor
+from mmdet.registry import HOOKS
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ...models import MultiMix
+from ...models.example_choice import ExampleChoice
+from ...ops.checks import check_count
+from ...ops.gather import gather_examples, rank
+from ...visualization.mixed_tuples import MixedTuple, draw_mixed_tuples
+from .schedule_hook import mixed_weights, unwrapped
+
+
+@HOOKS.register_module()
+class MultiMixVisualizationHook(Hook):
+    """Draws a few of the tuples that MultiMix mixes, for TensorBoard and `vis_data` in the work directory.
+
+    In a config, beside whatever mixes (`MultiMixHook`, a head or a loss)::
+
+        custom_hooks = [dict(type='MultiMixHook'), dict(type='MultiMixVisualizationHook', interval=500)]
+
+    Every tuple is a row: its examples with the largest weights, and the mixed target of all of its examples.
+    An example is drawn as the part of the input image that it stands for: the box of a RoI, the neighbourhood
+    of a position (8 strides wide) or the predicted box of a query in a one-stage head, the whole image in a
+    classifier, or in a one-stage head whose scores are of half precision, which cannot carry positions. What
+    is not at hand is drawn grey: examples of other ranks, and those of `MultiMixLoss`, which is not told
+    their boxes.
+
+    The examples are those mixed in that iteration. The tuples are drawn for the picture, from the
+    distribution that trains but not those of the loss, which are gone by then. With attention (Dense
+    MultiMix) the weights are those before they are multiplied by it. Training is the same to the bit with
+    and without the hook. A model with several heads that mix, such as a cascade, gives a picture for each.
+
+    Args:
+        interval: Iterations from one picture to the next.
+        num_tuples: Tuples in a picture.
+        num_examples: Examples drawn of each.
+
+    Raises:
+        ValueError: Arguments below 1; no MultiMix in the model.
+    """
+
+    priority = 'LOW'  # after MultiMixHook has put MultiMix in
+
+    def __init__(self, interval: int = 500, num_tuples: int = 4, num_examples: int = 5) -> None:
+        check_count('interval', interval)
+        check_count('num_tuples', num_tuples)
+        check_count('num_examples', num_examples)
+        self.interval = interval
+        self.num_tuples = num_tuples
+        self.num_examples = num_examples
+        self._given: dict[str, Any] = {}
+        self._handle: Any = None
+
+    def before_train(self, runner: Runner) -> None:
+        """Looks whether there is anything to draw."""
+        if not _mixing(unwrapped(runner)):
+            raise ValueError(
+                'MultiMixVisualizationHook has nothing to draw: the model has no MultiMix. Use MultiMixHook, '
+                'MultiMixLoss or a head that mixes'
+            )
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
+        """Lets the modules keep what a picture needs, if there is to be one."""
+        if not self.every_n_train_iters(runner, self.interval):
+            return
+        model = unwrapped(runner)
+        for module in _mixing(model).values():
+            if isinstance(module, ExampleChoice):
+                module.record = True
+        self._handle = model.register_forward_pre_hook(self._keep, with_kwargs=True)
+
+    def _keep(self, model: nn.Module, args: tuple, kwargs: dict) -> None:
+        self._given = {**dict(zip(('inputs', 'data_samples'), args, strict=False)), **kwargs}
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
+    ) -> None:
+        """Draws the pictures."""
+        if self._handle is None:
+            return
+        self._handle.remove()
+        given, self._given, self._handle = self._given, {}, None
+        model = unwrapped(runner)
+        modules = _mixing(model)
+        for name, module in modules.items():
+            targets, rois = _mixed(module, given)
+            if isinstance(module, ExampleChoice):
+                module.record, module.mixed_rois = False, None
+            if targets is None or not len(targets) or not is_main_process():
+                continue
+            tuples = self._tuples(runner, module, targets.cpu(), rois, given.get('inputs'))
+            parents = name.split('.')[:-1]  # a slash in a key would be a folder that is not there
+            key = '_'.join(['multimix', *parents]) if len(modules) > 1 else 'multimix'
+            title = f'{".".join(parents) or "MultiMix"}, iteration {runner.iter + 1}: {len(targets)} examples'
+            if getattr(module, 'attention', 'uniform') != 'uniform':
+                title += ', weights before attention'
+            runner.visualizer.add_image(key, draw_mixed_tuples(tuples, title=title), runner.iter + 1)
+
+    def _tuples(
+        self, runner: Runner, module: MultiMix, targets: Tensor, rois: Tensor | None, inputs: Any
+    ) -> list[MixedTuple]:
+        names = _class_names(runner, module, targets)
+        rows = F.one_hot(targets, len(names)).float() if targets.dim() == 1 else targets.float()
+        if rows.shape[1] < len(names):  # sigmoid: the background is no class at all
+            rows = torch.cat([rows, (1 - rows.sum(dim=1, keepdim=True)).clamp(min=0)], dim=1)
+        weights = mixed_weights(module, len(targets), self.num_tuples, seed=runner.iter)  # (n, b)
+        tuples = []
+        for weight in weights:
+            top = weight.argsort(descending=True)[: min(self.num_examples, int((weight > 0).sum()))]
+            shares = weight @ rows  # (c,)
+            tuples.append(
+                MixedTuple(
+                    crops=[_crop(unwrapped(runner), inputs, rois, int(i)) for i in top],
+                    names=[names[int(rows[i].argmax())] for i in top],
+                    weights=weight[top].tolist(),
+                    num_examples=int((weight > 0).sum()),
+                    target={names[i]: float(x) for i, x in enumerate(shares) if x > 0},
+                )
+            )
+        return tuples
+
+
+def _mixing(model: nn.Module) -> dict[str, MultiMix]:
+    return {name: module for name, module in model.named_modules() if isinstance(module, MultiMix)}
+
+
+def _mixed(module: MultiMix, given: dict[str, Any]) -> tuple[Tensor | None, Tensor | None]:
+    """The targets `(b,)` or `(b, c)` mixed last, and where the examples are from, `(b, 5)`."""
+    if isinstance(module, ExampleChoice):
+        return module.mixed_targets, module.mixed_rois
+    labels = given.get('gt_label')  # of a classifier, whose examples are its images
+    if labels is None:
+        return None, None
+    images = torch.arange(len(labels), device=labels.device)
+    if module.gather:
+        ranks = torch.full_like(images, rank())
+        labels, images, ranks = gather_examples(labels, images, ranks, dims=(0, 0, 0))
+        images = torch.where(ranks == rank(), images.float(), torch.nan)
+    rois = labels.new_full((len(labels), 5), torch.nan, dtype=torch.float32)
+    rois[:, 0] = images
+    return labels, rois
+
+
+def _class_names(runner: Runner, module: MultiMix, targets: Tensor) -> list[str]:
+    """Of the classes, and of the background where the module knows one."""
+    names = [str(name) for name in runner.train_dataloader.dataset.metainfo.get('classes', ())]
+    c = int(targets.max()) + 1 if targets.dim() == 1 else targets.shape[1]
+    if names and isinstance(module, ExampleChoice):
+        names.append('background')
+    return names + [f'label {i}' for i in range(len(names), c)]
+
+
+def _crop(model: nn.Module, inputs: Any, rois: Tensor | None, index: int) -> np.ndarray | None:
+    """What an example stands for in its image, `(h, w, 3)`."""
+    if rois is None or inputs is None or rois[index, 0].isnan():
+        return None
+    image = inputs[int(rois[index, 0])]
+    h, w = image.shape[-2:]
+    box = rois[index, 1:]
+    if not box.isnan().any():
+        x1, y1, x2, y2 = box.round().int().tolist()
+        x1, y1 = min(max(x1, 0), w - 4), min(max(y1, 0), h - 4)
+        image = image[:, y1 : max(y2, y1 + 4), x1 : max(x2, x1 + 4)]
+    return displayable(image, model.data_preprocessor)
+
+
+def displayable(image: Tensor, data_preprocessor: nn.Module) -> np.ndarray:
+    """An image as it was before it was normalised, RGB.
+
+    mmdet loads images as BGR, so what its preprocessor does not convert is still that; other preprocessors
+    get RGB.
+
+    Args:
+        image: `(3, h, w)`, as the model gets it.
+        data_preprocessor: What normalised it.
+
+    Returns:
+        `(h, w, 3)`, bytes.
+    """
+    image = image.detach().float().cpu()
+    if getattr(data_preprocessor, '_enable_normalize', False):
+        image = image * data_preprocessor.std.cpu() + data_preprocessor.mean.cpu()
+    converted = getattr(data_preprocessor, '_channel_conversion', False)
+    if converted != isinstance(data_preprocessor, DetDataPreprocessor):
+        image = image.flip(0)
+    return image.clamp(0, 255).round().byte().expand(3, -1, -1).permute(1, 2, 0).numpy()
