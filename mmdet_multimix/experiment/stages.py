@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -117,7 +118,7 @@ def backbone_file(root: Path, name: str) -> Path:
 def _initialised(config: Path, backbone: Path) -> dict[str, Any]:
     """Overrides that start the backbone, and the shared layer of C4 detectors, from a file."""
     modules = ['model.backbone']
-    if 'shared_head' in Config.fromfile(config).model.get('roi_head', {}):
+    if _has_shared_head(config):
         modules.append('model.roi_head.shared_head')
     init_cfg = {'_delete_': True, 'type': 'MultiMixPretrained', 'checkpoint': str(backbone)}
     return {f'{module}.init_cfg.{key}': value for module in modules for key, value in init_cfg.items()}
@@ -140,4 +141,14 @@ def _failing(work: Callable[[Progress], dict[str, Any]]) -> Callable[[Progress],
 
 
 def _key(config: Path, options: dict[str, Any]) -> list[Any]:
-    return [Config.fromfile(config).pretty_text, options]
+    return [_text(config), options]
+
+
+@functools.cache
+def _text(config: Path) -> str:
+    return Config.fromfile(config).pretty_text
+
+
+@functools.cache
+def _has_shared_head(config: Path) -> bool:
+    return 'shared_head' in Config.fromfile(config).model.get('roi_head', {})

@@ -1,10 +1,7 @@
-import json
-
 import pytest
 import torch
-from mmdet.datasets import CocoDataset
 from mmdet.registry import MODELS
-from PIL import Image
+from tiny_sets import write_coco, write_voc
 
 from mmdet_multimix.datasets.digits_detection import write_digits_detection
 
@@ -26,65 +23,17 @@ def digits_options(digits):
     return {**options, 'train_dataloader.batch_size': 2, 'default_hooks.logger.interval': 1}
 
 
-def _write_images(folder, count):
-    folder.mkdir(parents=True)
-    for index in range(count):
-        Image.effect_noise((64, 48), 60).convert('RGB').save(folder / f'{index:06d}.jpg')
-
-
 @pytest.fixture(scope='session')
 def coco(tmp_path_factory):
-    """COCO's own layout: an image without objects, a crowd, a box without width, most classes absent."""
     root = tmp_path_factory.mktemp('coco')
-    names = CocoDataset.METAINFO['classes']
-    boxes = [
-        dict(bbox=[4, 4, 30, 20], category_id=1, iscrowd=0),
-        dict(bbox=[20, 10, 30, 30], category_id=80, iscrowd=0),
-        dict(bbox=[0, 0, 60, 40], category_id=1, iscrowd=1),
-        dict(bbox=[5, 5, 0, 10], category_id=2, iscrowd=0),
-    ]
-    (root / 'annotations').mkdir()
-    for split in ('train2017', 'val2017'):
-        _write_images(root / split, 4)
-        annotations = []
-        for image_id in range(3):  # the fourth image has no object
-            for box in boxes:
-                area = max(box['bbox'][2] * box['bbox'][3], 0)
-                annotations.append(dict(id=len(annotations) + 1, image_id=image_id, area=area, **box))
-                if box['iscrowd']:
-                    annotations[-1]['segmentation'] = dict(counts=[0, 64 * 48], size=[48, 64])
-        text = json.dumps(
-            dict(
-                images=[dict(id=i, file_name=f'{i:06d}.jpg', width=64, height=48) for i in range(4)],
-                annotations=annotations,
-                categories=[dict(id=i + 1, name=name) for i, name in enumerate(names)],
-            )
-        )
-        (root / f'annotations/instances_{split}.json').write_text(text)
+    write_coco(root)
     return root
-
-
-_OBJECT = (
-    '<object><name>{}</name><difficult>{}</difficult><bndbox><xmin>{}</xmin><ymin>{}</ymin>'
-    '<xmax>{}</xmax><ymax>{}</ymax></bndbox></object>'
-)
 
 
 @pytest.fixture(scope='session')
 def voc(tmp_path_factory):
-    """VOC's own layout: a difficult object, a box without height, an image without objects."""
     root = tmp_path_factory.mktemp('VOCdevkit')
-    objects = [('cat', 0, 5, 5, 50, 44), ('dog', 1, 1, 1, 40, 40), ('person', 0, 8, 9, 30, 9)]
-    for year in ('VOC2007', 'VOC2012'):
-        _write_images(root / year / 'JPEGImages', 4)
-        (root / year / 'Annotations').mkdir()
-        (root / year / 'ImageSets/Main').mkdir(parents=True)
-        for index in range(4):
-            inside = ''.join(_OBJECT.format(*o) for o in objects) if index else ''
-            text = f'<annotation><size><width>64</width><height>48</height></size>{inside}</annotation>'
-            (root / year / f'Annotations/{index:06d}.xml').write_text(text)
-        for split in ('trainval', 'test'):
-            (root / year / f'ImageSets/Main/{split}.txt').write_text(''.join(f'{i:06d}\n' for i in range(4)))
+    write_voc(root)
     return root
 
 
