@@ -104,6 +104,8 @@ def prepare(args):
     device = choose_device(args.device)
     cfg = load_config(args.config, args.cfg_options, None)
     classifier, trained = load_classifier(cfg, args.checkpoint, args.weights, device)
+    if not cfg.get('test_dataloader'):
+        raise ValueError('the config has no test_dataloader, whose images would be measured')
     check_config(cfg, 'test')
     loader = Runner.build_dataloader(cfg.test_dataloader, seed=args.seed)
     classes = loader.dataset.metainfo['classes']

@@ -164,23 +164,34 @@ def _draw(folder: Path, results: Results, facts: dict, classes: Sequence[str], s
     return [path for path in pictures.values() if path.exists()]
 
 
-def _draw_embedding(path: Path, results: Results, classes: Sequence[str], title: str, seed: int) -> None:
-    """t-SNE of some images of some classes; nothing where there are too few for it, or all are the same."""
-    c = len(classes)
-    shown = np.unique(np.linspace(0, c - 1, min(c, _DRAWN_CLASSES)).round().astype(int))
-    chosen = np.flatnonzero(np.isin(results.labels, shown))
+def choose_drawn(labels: np.ndarray, c: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Which images a t-SNE shows, and of which classes.
+
+    Args:
+        labels: ``(N,)``.
+        c: Number of classes.
+        seed: Of the choice where there are too many images.
+
+    Returns:
+        Sorted indices of images, 2000 at most, and sorted classes, 20 at most, spread evenly over all.
+    """
+    shown = np.linspace(0, c - 1, min(c, _DRAWN_CLASSES)).round().astype(int)
+    chosen = np.flatnonzero(np.isin(labels, shown))
     if len(chosen) > _DRAWN_IMAGES:
         chosen = np.sort(np.random.default_rng(seed).choice(chosen, _DRAWN_IMAGES, replace=False))
-    features = results.features[chosen]
+    return chosen, shown
+
+
+def _draw_embedding(path: Path, results: Results, classes: Sequence[str], title: str, seed: int) -> None:
+    """A t-SNE; nothing where there are too few images for it, or all are the same."""
+    chosen, shown = choose_drawn(results.labels, len(classes), seed)
+    features, labels = results.features[chosen], results.labels[chosen]
     if len(features) < 4 or np.ptp(features, axis=0).max() == 0:
         return
-    what = (
-        f'{len(features)} of {len(results.labels)} images'
-        if len(features) < len(results.labels)
-        else 'all images'
-    )
-    if len(shown) < c:
-        what += f', {len(shown)} of {c} classes'
-    labels = np.searchsorted(shown, results.labels[chosen])
+    what = f't-SNE, {len(features)} of {len(results.labels)} images'
+    if len(features) == len(results.labels):
+        what = 't-SNE, all images'
+    elif len(shown) < len(classes):
+        what += f', {len(shown)} of {len(classes)} classes'
     names = [classes[label] for label in shown]
-    plot_embeddings(path, {f't-SNE, {what}': features}, labels, names, title=title)
+    plot_embeddings(path, {what: features}, np.searchsorted(shown, labels), names, title=title)

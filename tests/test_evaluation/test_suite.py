@@ -3,6 +3,7 @@
 import json
 import math
 
+import numpy as np
 import pytest
 import torch
 from mmdet.registry import MODELS
@@ -15,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from mmdet_multimix.evaluation import detection_measures, fgsm, pgd, uniformity
 from mmdet_multimix.evaluation.ood_images import noise_batches
 from mmdet_multimix.evaluation.pixel_classifier import PixelClassifier, load_classifier
-from mmdet_multimix.evaluation.report import write_report
+from mmdet_multimix.evaluation.report import choose_drawn, write_report
 from mmdet_multimix.evaluation.settings import MEASURES, Settings
 from mmdet_multimix.evaluation.suite import Evaluation, check_classes
 from mmdet_multimix.experiment import Progress
@@ -43,7 +44,7 @@ def build(num_classes=7):
 
 class Images(Dataset):
     def __init__(self, count=23, num_classes=7, labels=None):
-        self.metainfo = {'classes': tuple('abcdefgh'[:num_classes])}
+        self.metainfo = {'classes': tuple('abcdefghijklmnopqrstuvwxyz'[:num_classes])}
         self.inputs = torch.randint(0, 256, (count, 3, 32, 32), dtype=torch.uint8)
         self.labels = torch.arange(count) % num_classes if labels is None else torch.tensor(labels)
 
@@ -173,6 +174,22 @@ def test_a_report_holds_only_what_was_measured(tmp_path):
         assert sorted(tmp_path.iterdir()) == sorted(files)
         assert len([path for path in files if path.suffix == '.png']) == pictures
         assert set(json.loads(files[0].read_text())['measures']) == set(measures)
+
+
+def test_a_picture_of_many_images_shows_some_of_them():
+    labels = np.arange(5000) % 100
+    chosen, shown = choose_drawn(labels, 100)
+    assert len(shown) == len(set(shown)) == 20 and (shown[0], shown[-1]) == (0, 99)
+    assert len(chosen) == 1000 and set(labels[chosen]) == set(shown)
+    chosen, shown = choose_drawn(labels % 10, 10, seed=1)
+    assert len(chosen) == len(set(chosen)) == 2000 and list(shown) == list(range(10))
+    assert (chosen != choose_drawn(labels % 10, 10, seed=2)[0]).any()
+
+
+def test_the_picture_of_some_of_many_classes(tmp_path):
+    labels = [0, 23, 12, 5] * 3
+    results = evaluate(Images(12, 24, labels), Settings(('embedding',)), 24)
+    assert write_report(tmp_path, results, {}, [f'class {i}' for i in range(24)])[-1].name == 'embedding.png'
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,9 @@ def trained(tmp_path_factory):
     photos.mkdir()
     for index in range(6):
         Image.effect_noise((50 + index, 40), 80).save(photos / f'{index}.jpg')
+    for letter in 'abcdefghij':
+        (root / 'letters' / letter).mkdir(parents=True)
+        Image.new('RGB', (64, 64)).save(root / 'letters' / letter / '0.png')
     return SimpleNamespace(root=root, checkpoint=root / 'epoch_1.pth', photos=photos)
 
 
@@ -135,6 +138,17 @@ def test_the_seed_repeats_every_number(trained, main):
         assert reports[0][measure] != reports[2][measure]
 
 
+def other_data(root):
+    key = 'test_dataloader.dataset'
+    options = (
+        f'{key}._delete_=True',
+        f'{key}.type=ImageFolderDataset',
+        f'{key}.data_root={root}',
+        f'{key}.split=letters',
+    )
+    return '--cfg-options', *options
+
+
 DETECTOR = ROOT / 'configs/detection/faster_rcnn_tiny_digits.py'
 CIFAR = ROOT / 'configs/pretrain/resnet18_cifar10_ce.py'
 
@@ -152,25 +166,22 @@ CIFAR = ROOT / 'configs/pretrain/resnet18_cifar10_ce.py'
         ),
         (lambda t: (CONFIG, t.checkpoint, '--measures', 'beauty'), r"unknown measures \['beauty'\]"),
         (lambda t: (CONFIG, t.checkpoint, '--ood', t.root / 'none'), 'no folder .*none'),
-        (lambda t: (CONFIG, t.checkpoint, '--ood', t.root / 'train'), 'no image in'),
+        (lambda t: (CONFIG, t.checkpoint, '--ood', t.root / 'empty'), 'no image in'),
         (lambda t: (CONFIG, t.checkpoint, '--ood', t.photos, t.photos), "two folders 'photos'"),
         (lambda t: (CONFIG, t.checkpoint, '--ood', '=x'), 'FOLDER or NAME=FOLDER'),
         (lambda t: (CONFIG, t.checkpoint, '--device', 'abacus'), '--device abacus'),
         (lambda t: (CONFIG, t.checkpoint, '--weights', 'ema'), 'holds no averaged weights'),
         (lambda t: (CONFIG, t.checkpoint, '--pgd-eps', 0), 'pgd_eps must be in'),
         (lambda t: (CONFIG, t.checkpoint, '--out', CONFIG), 'is a file'),
-        (lambda t: (CONFIG, t.checkpoint, *OTHER_DATA), 'no folder .*nowhere'),
+        (lambda t: (CONFIG, t.checkpoint, *other_data('nowhere')), 'no folder .*nowhere'),
+        (
+            lambda t: (CONFIG, t.checkpoint, *other_data(t.root)),
+            "label 0 was class '0' in training, but is 'a'",
+        ),
+        (lambda t: (CONFIG, t.checkpoint, '--cfg-options', 'test_dataloader=None'), 'no test_dataloader'),
     ],
 )
 def test_what_cannot_be_done_is_refused_at_once(trained, main, change, message):
-    (trained.root / 'train').mkdir(exist_ok=True)
+    (trained.root / 'empty').mkdir(exist_ok=True)
     error = main(*change(trained), fails=True)
     assert re.search(message, error), error
-
-
-OTHER_DATA = (
-    '--cfg-options',
-    'test_dataloader.dataset._delete_=True',
-    'test_dataloader.dataset.type=ImageFolderDataset',
-    'test_dataloader.dataset.data_root=nowhere',
-)
