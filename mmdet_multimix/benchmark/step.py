@@ -34,7 +34,11 @@ CLASSIFIERS = {
     'MultiMix': 'pretrain/resnet50_imagenet_multimix.py',
     'Dense MultiMix': 'pretrain/resnet50_imagenet_dense_multimix.py',
 }
-DETECTORS = {'plain': 'Shared2FCBBoxHead', 'RoI MultiMix': 'MultiMixShared2FCBBoxHead'}
+DETECTORS = {
+    'plain': 'mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py',
+    'RoI MultiMix': str(CONFIGS / 'faster_rcnn_r50_multimix.py'),
+    'Dense RoI MultiMix': str(CONFIGS / 'faster_rcnn_r50_dense_multimix.py'),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -129,16 +133,11 @@ def _detectors(mode: str, args: argparse.Namespace, console: Console) -> list[di
         labels = torch.randint(0, 80, (OBJECTS,), generator=generator)
         sample.gt_instances = InstanceData(bboxes=torch.cat([corner, corner + size], 1), labels=labels)
         samples.append(sample.to(args.device))
-    cfg = Config.fromfile(CONFIGS / 'faster_rcnn_r50_multimix.py')
-    cfg.model.backbone.init_cfg = None
     steps = {}
     with console.status(f'Faster R-CNN R50-FPN, {height} px, {args.images} images, {mode}'):
-        for name, head in DETECTORS.items():
-            cfg.model.roi_head.bbox_head.type = head
-            if name == 'plain':
-                mixing = cfg.model.roi_head.bbox_head.pop('multimix')
-            else:
-                cfg.model.roi_head.bbox_head.multimix = mixing
+        for name, base in DETECTORS.items():
+            cfg = Config.fromstring(f'_base_ = {base!r}', '.py')  # reads `mmdet::` as well
+            cfg.model.backbone.init_cfg = None
             model = _build(cfg.model, args)
             steps[name] = _step(model, partial(model.loss, inputs, samples))
         return _rows(f'Faster R-CNN R50-FPN, {height} px', args.images, steps, mode, args)

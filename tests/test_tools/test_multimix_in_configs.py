@@ -93,7 +93,10 @@ class RankLog(Hook):
 
 
 def test_one_of_two_processes_sees_no_object(digits, digits_options, tmp_path):
-    """Images 0 and 2 go to the first process, 1 and 3, without annotations, to the second."""
+    """Images 0 and 2 go to the first process, 1 and 3, without annotations, to the second.
+
+    Both ways at once: the hook in the box head, and a head with a classifier that is there to mix alone.
+    """
     annotations = json.loads((digits / 'annotations/train.json').read_text())
     annotations['images'] = annotations['images'][:4]
     keep = {annotations['images'][index]['id'] for index in (0, 2)}
@@ -109,7 +112,8 @@ def test_one_of_two_processes_sees_no_object(digits, digits_options, tmp_path):
     }
     (tmp_path / 'rank_log.py').write_text(RANK_LOG)
     hook = dict(type='MultiMixHook', n=50, among='balanced')
-    config = write(tmp_path / 'mine.py', ROOT / 'configs/detection/faster_rcnn_tiny_digits.py', hook)
+    base = ROOT / 'configs/detection/faster_rcnn_tiny_digits_dense_multimix.py'
+    config = write(tmp_path / 'mine.py', base, hook)
     text = config.read_text().replace("'mmdet_multimix'", "'mmdet_multimix', 'rank_log'", 1)
     config.write_text(text.replace('custom_hooks = [', "custom_hooks = [dict(type='RankLog'), ", 1))
     run = tmp_path / 'run'
@@ -124,7 +128,8 @@ def test_one_of_two_processes_sees_no_object(digits, digits_options, tmp_path):
         assert first['objects'] > 0 and second['objects'] == 0
         assert set(first['losses']) == set(second['losses'])
         assert all(math.isfinite(value) for step in (first, second) for value in step['losses'].values())
-        assert first['losses']['loss_multimix'] > 0 == second['losses']['loss_multimix']
+        for key in ('loss_multimix', 'loss_dense_multimix', 'loss_dense_cls'):
+            assert first['losses'][key] > 0 == second['losses'][key]
 
 
 def test_retinanet_of_mmdet_in_three_lines(coco, tmp_path):
