@@ -127,6 +127,21 @@ def test_one_class_one_object():
     assert all(torch.isfinite(losses[key]) and losses[key] > 0 for key in KEYS)
 
 
+def test_under_autocast_the_losses_are_in_float32():
+    head = build(config(among='all')).roi_head
+    maps, labels = torch.randn(10, 32, 7, 7, requires_grad=True), torch.arange(10) % (CLASSES + 1)
+    torch.manual_seed(1)
+    expected = head.dense_multimix.losses(maps.detach(), labels, head.dense_cls)
+    torch.manual_seed(1)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        losses = head.dense_multimix.losses(maps.bfloat16(), labels, head.dense_cls)
+    sum(losses.values()).backward()
+    for key, value in losses.items():
+        assert value.dtype == torch.float32
+        assert_near(value, expected[key], torch.bfloat16)
+    assert head.dense_cls.weight.grad.isfinite().all() and maps.grad.any()
+
+
 def test_it_stands_beside_a_box_head_that_mixes():
     cfg = config()
     cfg.roi_head.bbox_head.update(type='MultiMixShared2FCBBoxHead', multimix=dict(n=20))
