@@ -11,8 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..ops import sample_weights
 from ..ops.checks import check_choice, check_count
 from ..ops.gather import gather_examples, rank
+from .multimix import MultiMix
 
 AMONG = ('all', 'foreground', 'balanced', 'class_balanced')
 MAX_RATIO = 2  # of the numbers of examples of two classes that are called balanced
@@ -203,3 +205,31 @@ def group_mean(parts: list[tuple[int, Any]]) -> Any:
     """The mean over all tuples, from each group's number of tuples and its mean over them."""
     n = sum(count for count, _ in parts)
     return sum(value * (count / n) for count, value in parts)
+
+
+def mixed_weights(module: MultiMix, b: int, n: int, *, seed: int = 0) -> Tensor:
+    """Weights of n tuples over the b examples of a module's last mini-batch, as it draws them itself.
+
+    Not the draw of the loss, but from the same distribution, with a generator of their own: the training's
+    goes on undisturbed.
+
+    Args:
+        module: What mixes.
+        b: Number of examples that it mixed last, all groups together.
+        n: Number of tuples, in proportion to the examples of each group.
+        seed: Seed of the draw.
+
+    Returns:
+        `(n, b)`, zeros where examples are of another group than a tuple.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    sizes = list(getattr(module, 'group_sizes', ())) or [b]
+    weights, start = torch.zeros(n, b), [0, 0]
+    for count, size in zip(share_out(n, sizes), sizes, strict=True):
+        if count:
+            m = None if module.m is None else min(module.m, size)
+            options = dict(m=m, alpha=module.alpha, alpha_per=module.alpha_per, generator=generator)
+            row, column = start
+            weights[row : row + count, column : column + size] = sample_weights(count, size, **options)
+        start = [start[0] + count, start[1] + size]
+    return weights

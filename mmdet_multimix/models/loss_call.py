@@ -12,7 +12,7 @@ import torch
 import torch.autograd.forward_ad as fwAD
 from torch import Tensor
 
-NEIGHBOURHOOD = 8  # side of what is shown of a position, in strides; anchors are 4 to 8 wide
+NEIGHBOURHOOD = 4  # side of what is shown of a position, in strides, as wide as the smallest anchors
 
 
 @dataclass
@@ -137,7 +137,7 @@ def _cells(h: int, w: int, shape: tuple[int, int], device: torch.device) -> Tens
     dy, dx = shape[0] / h, shape[1] / w
     y = ((torch.arange(h, device=device) + 0.5) * dy).repeat_interleave(w)
     x = ((torch.arange(w, device=device) + 0.5) * dx).repeat(h)
-    ry, rx = NEIGHBOURHOOD / 2 * dy, NEIGHBOURHOOD / 2 * dx
+    ry, rx = (min(NEIGHBOURHOOD * d, side) / 2 for d, side in ((dy, shape[0]), (dx, shape[1])))
     return torch.stack([x - rx, y - ry, x + rx, y + ry], dim=1)
 
 

@@ -13,8 +13,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import Tensor, nn
 
 from ...models import MultiMix
-from ...models.example_choice import ExampleChoice, share_out
-from ...ops import sample_weights
+from ...models.example_choice import ExampleChoice, mixed_weights
 
 _DRAWS = 64  # tuples from which the effective numbers are estimated
 
@@ -142,31 +141,3 @@ def mixed_numbers(module: ExampleChoice) -> dict[str, Tensor | float]:
         examples_per_tuple=(1 / rows.square().sum(dim=1)).mean(),
         classes_per_tuple=(shares.sum(dim=1).square() / shares.square().sum(dim=1)).mean(),
     )
-
-
-def mixed_weights(module: MultiMix, b: int, n: int, *, seed: int = 0) -> Tensor:
-    """Weights of n tuples over the b examples of a module's last mini-batch, as it draws them itself.
-
-    Not the draw of the loss, but from the same distribution, with a generator of their own: the training's
-    goes on undisturbed.
-
-    Args:
-        module: What mixes.
-        b: Number of examples that it mixed last, all groups together.
-        n: Number of tuples, in proportion to the examples of each group.
-        seed: Seed of the draw.
-
-    Returns:
-        `(n, b)`, zeros where examples are of another group than a tuple.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    sizes = list(getattr(module, 'group_sizes', ())) or [b]
-    weights, start = torch.zeros(n, b), [0, 0]
-    for count, size in zip(share_out(n, sizes), sizes, strict=True):
-        if count:
-            m = None if module.m is None else min(module.m, size)
-            options = dict(m=m, alpha=module.alpha, alpha_per=module.alpha_per, generator=generator)
-            row, column = start
-            weights[row : row + count, column : column + size] = sample_weights(count, size, **options)
-        start = [start[0] + count, start[1] + size]
-    return weights

@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...models import MultiMix
-from ...models.example_choice import ExampleChoice
+from ...models.example_choice import ExampleChoice, mixed_weights
 from ...ops.checks import check_count
 from ...ops.gather import gather_examples, rank
 from ...visualization.mixed_tuples import MixedTuple, draw_mixed_tuples
-from .schedule_hook import mixed_weights, unwrapped
+from .schedule_hook import unwrapped
 
 
 @HOOKS.register_module()
@@ -35,7 +35,7 @@ class MultiMixVisualizationHook(Hook):
 
     Every tuple is a row: its examples with the largest weights, and the mixed target of all of its examples.
     An example is drawn as the part of the input image that it stands for: the box of a RoI, the neighbourhood
-    of a position (8 strides wide) or the predicted box of a query in a one-stage head, the whole image in a
+    of a position (4 strides wide) or the predicted box of a query in a one-stage head, the whole image in a
     classifier, or in a one-stage head whose scores are of half precision, which cannot carry positions. What
     is not at hand is drawn grey: examples of other ranks, and those of `MultiMixLoss`, which is not told
     their boxes.
@@ -172,11 +172,19 @@ def _crop(model: nn.Module, inputs: Any, rois: Tensor | None, index: int) -> np.
     image = inputs[int(rois[index, 0])]
     h, w = image.shape[-2:]
     box = rois[index, 1:]
-    if not box.isnan().any():
-        x1, y1, x2, y2 = box.round().int().tolist()
-        x1, y1 = min(max(x1, 0), w - 4), min(max(y1, 0), h - 4)
-        image = image[:, y1 : max(y2, y1 + 4), x1 : max(x2, x1 + 4)]
-    return displayable(image, model.data_preprocessor)
+    if box.isnan().any():
+        return displayable(image, model.data_preprocessor)
+    x1, y1, x2, y2 = box.round().int().tolist()
+    x2, y2 = max(x2, x1 + 4), max(y2, y1 + 4)
+    crop = np.full(
+        (y2 - y1, x2 - x1, 3), 238, np.uint8
+    )  # grey outside the image: a position is in the middle
+    inside = image[:, max(y1, 0) : min(y2, h), max(x1, 0) : min(x2, w)]
+    if inside.numel():
+        top, left = max(-y1, 0), max(-x1, 0)
+        patch = displayable(inside, model.data_preprocessor)
+        crop[top : top + inside.shape[1], left : left + inside.shape[2]] = patch
+    return crop
 
 
 def displayable(image: Tensor, data_preprocessor: nn.Module) -> np.ndarray:
