@@ -13,8 +13,10 @@ from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from test_families import Images, _quiet  # noqa: F401
+from test_multimix_hook import runner_of
 from tiny_detectors import samples, tiny_model
 
+from mmdet_multimix.engine import MultiMixHook
 from mmdet_multimix.utils import read_checkpoint
 
 NAME = 'mask_rcnn'
@@ -190,3 +192,16 @@ def test_fine_tuning_from_a_checkpoint_with_the_classifier_takes_it_over(whole, 
     runner = run(tmp_path / 'tuned', 2, ema=False, load_from=f'{whole.work_dir}/epoch_3.pth')
     trained, tuned = whole.model.roi_head.dense_cls.weight, runner.model.roi_head.dense_cls.weight
     assert 0 < (trained - tuned).norm() < trained.norm()
+
+
+def test_the_hook_beside_it_schedules_both():
+    model = MODELS.build(config())
+    hook = MultiMixHook(n=20, loss_weight=0.2, ramp=1.0)
+    runner = runner_of(model, hook)
+    hook.before_train(runner)
+    runner.iter = 5  # of ten an epoch
+    hook.before_train_iter(runner, 0)
+    mixing = model.roi_head.bbox_head.multimix, model.roi_head.dense_multimix
+    assert [module.loss_weight for module in mixing] == pytest.approx([0.1, 0.25])
+    hook.after_train(runner)
+    assert model.roi_head.dense_multimix.loss_weight == 0.5

@@ -10,7 +10,6 @@ from mmengine.runner import Runner
 from ...models.detection_multimix import DetectionMultiMix
 from ...models.head_mixer import HeadMixer, bbox_heads, classification_losses
 from ...models.mixed_form import UnmixableError
-from ...models.multimix import MultiMix
 from .schedule_hook import MultiMixScheduleHook, unwrapped
 
 
@@ -44,7 +43,8 @@ class MultiMixHook(MultiMixScheduleHook):
         gather: Whether to mix the examples of all ranks together; not with `within_image`.
         attention: `'score'` is Dense MultiMix: positions count by the confidence that their label holds
             there; see `DetectionMultiMix`. `'uniform'`: all alike.
-        ramp: Epochs, or iterations, over which the weight rises from 0.
+        ramp: Epochs, or iterations, over which the weight rises from 0. As `stop`, for all MultiMix in the
+            model, that of heads which mix by themselves too.
         stop: Epoch or iteration from which there is no mixing.
         by_epoch: Whether `ramp` and `stop` count epochs.
         interval: Iterations from one estimate of the scalars to the next; see `MultiMixScheduleHook`.
@@ -116,7 +116,3 @@ class MultiMixHook(MultiMixScheduleHook):
         super().after_train(runner)
         while self._mixers:
             self._mixers.pop().remove()
-
-    def _modules(self, runner: Runner) -> list[MultiMix]:
-        super()._modules(runner)  # refuses a second schedule
-        return [mixer.head.multimix for mixer in self._mixers]
