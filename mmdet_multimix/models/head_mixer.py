@@ -136,13 +136,20 @@ class HeadMixer:
         if self.method != 'loss_by_feat' or not mix.loss_weight or not (mix.within_image or mix.record):
             yield first
             return
-        meta = given['batch_img_metas'][0]
-        options: dict[str, Any] = dict(shape=meta.get('batch_input_shape', meta['img_shape'])[:2])
-        if isinstance(self.head, DETRHead):
-            options['queries'] = given[self._names[1]][-1]
+        options: dict[str, Any] = {}
+        if mix.record and 'batch_img_metas' in given:
+            meta = given['batch_img_metas'][0]
+            options.update(boxes=True, shape=meta.get('batch_input_shape', meta['img_shape'])[:2])
+            if isinstance(self.head, DETRHead):
+                options['queries'] = given[self._names[1]][-1]
         with fwAD.dual_level():
-            self._origins = Origins(first, boxes=mix.record, **options)
-            yield self._origins.tagged
+            try:
+                self._origins = Origins(first, **options)
+            except ValueError as error:
+                if mix.within_image:
+                    name = f'{self.name} ({type(self.head).__name__})'
+                    raise ValueError(f'{name} cannot be mixed with within_image=True: {error}') from error
+            yield first if self._origins is None else self._origins.tagged
 
     def _mixed(self, calls: list[LossCall], losses: dict, given: dict[str, Any]) -> dict[str, Tensor]:
         if isinstance(self.head, DETRHead):

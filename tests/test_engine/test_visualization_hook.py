@@ -100,7 +100,6 @@ def _quiet(monkeypatch):
         ('cascade_rcnn', 'all'),
         ('retinanet', 'balanced'),
         ('ssd300', 'all'),
-        ('detr', 'all'),
     ],
 )
 def test_training_is_the_same_to_the_bit_with_pictures(name, among, tmp_path):

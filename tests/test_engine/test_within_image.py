@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmdet.registry import MODELS
 from mmengine.dataset import pseudo_collate
-from mmengine.model import revert_sync_batchnorm
+from mmengine.model import BaseModule, revert_sync_batchnorm
 from tiny_detectors import FAMILIES, samples, tiny_model
 from tolerances import assert_near
 
@@ -133,3 +133,27 @@ def test_scores_that_the_loss_does_not_take():
     with pytest.raises(RuntimeError, match=r'RetinaHead.*bbox_head cannot be mixed with within_image=True'):
         losses_of(model, 'retinanet')
     assert model.bbox_head.loss_cls.forward == forward
+
+
+class Vectors(BaseModule):
+    """A head whose scores are no maps."""
+
+    def __init__(self):
+        super().__init__()
+        self.loss_cls = MODELS.build(dict(type='FocalLoss'))
+
+    def loss_by_feat(self, cls_scores, batch_gt_instances):
+        return dict(loss_cls=self.loss_cls(cls_scores, torch.zeros(len(cls_scores)).long()))
+
+
+def test_a_head_whose_scores_are_no_maps():
+    head = Vectors()
+    HeadMixer('bbox_head', head, n=20)
+    head.multimix.record = True
+    assert head.loss_by_feat(torch.randn(4, 3), [])['loss_multimix'] > 0
+    assert head.multimix.mixed_rois is None
+    head.multimix.within_image = True
+    with pytest.raises(
+        ValueError, match=r'bbox_head \(Vectors\) cannot be mixed with within_image=True: scores must'
+    ):
+        head.loss_by_feat(torch.randn(4, 3), [])

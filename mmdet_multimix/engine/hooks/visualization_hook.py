@@ -172,7 +172,7 @@ def _crop(model: nn.Module, inputs: Any, rois: Tensor | None, index: int) -> np.
     image = inputs[int(rois[index, 0])]
     h, w = image.shape[-2:]
     box = rois[index, 1:]
-    if box.isnan().any():
+    if not len(box) or box.isnan().any():
         return displayable(image, model.data_preprocessor)
     x1, y1, x2, y2 = box.round().int().tolist()
     x2, y2 = max(x2, x1 + 4), max(y2, y1 + 4)
