@@ -14,6 +14,8 @@ _alpha = 'model.roi_head.bbox_head.multimix.alpha'
 _within_image = 'model.roi_head.bbox_head.multimix.within_image'
 _ramp = 'custom_hooks.1.ramp'
 _stop = 'custom_hooks.1.stop'
+_head = 'model.roi_head.type'
+_dense_weight = 'model.roi_head.dense_multimix.loss_weight'
 # The first is what the others are compared with. At weight 0 nothing is mixed.
 settings = {
     'plain': {_weight: 0},
@@ -28,4 +30,11 @@ settings = {
     'all, 0.3, off after half': {_among: 'all', _weight: 0.3, _stop: 200},
     'class_balanced, 0.3': {_among: 'class_balanced', _weight: 0.3},
     'all, 0.3, within an image': {_among: 'all', _weight: 0.3, _within_image: True},
+    'maps, foreground, 0.1': {_weight: 0, _head: 'DenseMultiMixRoIHead', _dense_weight: 0.1},
+    'maps and RoIs, foreground, 0.1': {
+        _among: 'foreground',
+        _weight: 0.1,
+        _head: 'DenseMultiMixRoIHead',
+        _dense_weight: 0.1,
+    },
 }
