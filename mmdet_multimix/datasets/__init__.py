@@ -4,7 +4,7 @@ from .cifar import CIFAR10Dataset, CIFAR100Dataset
 from .cls_dataset import ClsDataset
 from .digits import DIGIT_SPLITS, DigitsDataset, split_digits
 from .hooks import CheckClassesHook, EpochSeedHook, IterSeedHook
-from .image_folder import ImageFolderDataset
+from .image_folder import ImageFolderDataset, TinyImageNetDataset
 from .transforms import build_transforms
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     'EpochSeedHook',
     'ImageFolderDataset',
     'IterSeedHook',
+    'TinyImageNetDataset',
     'build_transforms',
     'split_digits',
 ]

@@ -1,9 +1,10 @@
-"""Images in one folder a class, as ImageNet has them."""
+"""Images in one folder a class, as ImageNet has them, and TinyImageNet, which lists some."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from mmdet.registry import DATASETS
+from PIL.Image import Image
 from torchvision import datasets as tv_datasets
 
 from .cls_dataset import ClsDataset
@@ -56,6 +57,74 @@ class ImageFolderDataset(ClsDataset):
             )
         source = _ImageFolder(root, classes)
         super().__init__(source, source.targets, source.classes, **kwargs)
+
+
+@DATASETS.register_module()
+class TinyImageNetDataset(ClsDataset):
+    """TinyImageNet in the layout of its archive.
+
+    ``train/WNID/images/*.JPEG``, ``wnids.txt``, and a flat ``val/images/*.JPEG`` with the classes in
+    ``val/val_annotations.txt``. A ``val`` folder that has been sorted into ``val/WNID/`` is read as well.
+
+    Args:
+        data_root: Folder of the unpacked archive.
+        split: ``'train'`` or ``'val'``; the labels of the test images are not public.
+        **kwargs: ``transforms`` and ``per_class``, see :class:`ClsDataset`.
+
+    Raises:
+        FileNotFoundError: A folder, a file or an image is missing; the message says how to get them.
+        ValueError: Unknown split, a damaged list of classes, and what :class:`ClsDataset` raises.
+    """
+
+    def __init__(self, data_root: str, split: str = 'train', **kwargs) -> None:
+        if split not in ('train', 'val'):
+            raise ValueError(f"TinyImageNetDataset: split must be 'train' or 'val', got {split!r}")
+        root = Path(data_root)
+        get_it = f'Unpack tiny-imagenet-200.zip (cs231n.stanford.edu) and set data_root to it, not {root}'
+        for path in (root / 'wnids.txt', root / split):
+            if not path.exists():
+                raise FileNotFoundError(f'TinyImageNet is not whole: there is no {path}. {get_it}')
+        classes = sorted((root / 'wnids.txt').read_text().split())
+        listed = root / split / 'val_annotations.txt'
+        if split == 'train' or (root / split / classes[0]).is_dir():
+            source = _ImageFolder(root / split, classes)
+        elif listed.is_file():
+            source = _listed_images(listed, classes)
+        else:
+            raise FileNotFoundError(f'TinyImageNet is not whole: there is no {listed}. {get_it}')
+        super().__init__(source, source.targets, classes, **kwargs)
+
+
+class _ListedImages(tv_datasets.VisionDataset):
+    """Images with their labels."""
+
+    def __init__(self, root: Path, paths: Sequence[Path], targets: Sequence[int]) -> None:
+        super().__init__(str(root))
+        self.paths = paths
+        self.targets = targets
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> tuple[Image, int]:
+        return tv_datasets.folder.default_loader(str(self.paths[index])), self.targets[index]
+
+
+def _listed_images(annotations: Path, classes: Sequence[str]) -> _ListedImages:
+    """The images of ``val_annotations.txt``: a line has a file name, a class, and a box."""
+    labels = {name: label for label, name in enumerate(classes)}
+    folder = annotations.parent / 'images'
+    there = {path.name for path in folder.glob('*')}
+    paths, targets = [], []
+    for number, line in enumerate(annotations.read_text().splitlines(), start=1):
+        fields = line.split('\t')
+        if len(fields) < 2 or fields[1] not in labels:
+            raise ValueError(f'{annotations}, line {number}: no file name and class of wnids.txt in {line!r}')
+        if fields[0] not in there:
+            raise FileNotFoundError(f'{annotations}, line {number}: there is no image {folder / fields[0]}')
+        paths.append(folder / fields[0])
+        targets.append(labels[fields[1]])
+    return _ListedImages(annotations.parent, paths, targets)
 
 
 def _shorten(names: list[str]) -> str:

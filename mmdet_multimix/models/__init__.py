@@ -1,6 +1,6 @@
 """Models: what owns hyper-parameters and holds layers. The mathematics is in `mmdet_multimix.ops`."""
 
-from . import backbones, classifiers, cls_heads, dense_heads, losses, pretrained, roi_heads
+from . import backbones, classifiers, cls_heads, dense_heads, losses, methods, pretrained, roi_heads
 from .detection_multimix import DetectionMultiMix
 from .mixed_form import MixedForm
 from .multimix import SETTINGS, DenseMultiMix, MultiMix
@@ -21,6 +21,7 @@ __all__ = [
     'cls_heads',
     'dense_heads',
     'losses',
+    'methods',
     'pretrained',
     'roi_heads',
 ]

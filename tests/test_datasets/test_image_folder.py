@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmdet_multimix.datasets import ImageFolderDataset
+from mmdet_multimix.datasets import ImageFolderDataset, TinyImageNetDataset
 
 
 @pytest.fixture
@@ -48,3 +48,63 @@ def test_class_without_images_is_refused(root):
 def test_missing_folder_says_what_is_wanted(root):
     with pytest.raises(FileNotFoundError, match=r'no folder .*test: .*test/CLASS/'):
         ImageFolderDataset(str(root), 'test')
+
+
+@pytest.fixture
+def tiny_imagenet(tmp_path):
+    """The archive's layout, two classes: n02 is of level 200, n01 of level 10."""
+    (tmp_path / 'wnids.txt').write_text('n02\nn01\n')
+    (tmp_path / 'val' / 'images').mkdir(parents=True)
+    lines = []
+    for i, (name, level) in enumerate([('n02', 200), ('n01', 10), ('n02', 200)]):
+        image = Image.fromarray(np.full((6, 6, 3), level, np.uint8))
+        (tmp_path / 'train' / name / 'images').mkdir(parents=True, exist_ok=True)
+        image.save(tmp_path / 'train' / name / 'images' / f'{name}_{i}.JPEG')
+        image.save(tmp_path / 'val' / 'images' / f'val_{i}.JPEG')
+        lines.append(f'val_{i}.JPEG\t{name}\t0\t0\t5\t5\n')
+    (tmp_path / 'val' / 'val_annotations.txt').write_text(''.join(lines))
+    return tmp_path
+
+
+def labels_by_level(dataset):
+    return [(item['gt_label'], int(item['inputs'].max()) > 100) for item in dataset]
+
+
+def test_tiny_imagenet_as_its_archive_has_it(tiny_imagenet):
+    train, val = (TinyImageNetDataset(str(tiny_imagenet), split) for split in ('train', 'val'))
+    assert train.classes == val.classes == ('n01', 'n02')
+    assert labels_by_level(train) == [(0, False), (1, True), (1, True)]
+    assert labels_by_level(val) == [(1, True), (0, False), (1, True)]
+
+
+def test_tiny_imagenet_sorted_into_folders(tiny_imagenet):
+    for line in (tiny_imagenet / 'val' / 'val_annotations.txt').read_text().splitlines():
+        name, wnid = line.split('\t')[:2]
+        (tiny_imagenet / 'val' / wnid).mkdir(exist_ok=True)
+        (tiny_imagenet / 'val' / 'images' / name).rename(tiny_imagenet / 'val' / wnid / name)
+    (tiny_imagenet / 'val' / 'images').rmdir()
+    (tiny_imagenet / 'val' / 'val_annotations.txt').unlink()
+    val = TinyImageNetDataset(str(tiny_imagenet), 'val')
+    assert labels_by_level(val) == [(0, False), (1, True), (1, True)]
+
+
+@pytest.mark.parametrize(
+    ('broken', 'message'),
+    [
+        ('wnids.txt', r'no .*wnids.txt\. Unpack tiny-imagenet-200'),
+        ('val/val_annotations.txt', r'no .*val_annotations.txt\. Unpack'),
+        ('val/images/val_1.JPEG', 'line 2: there is no image .*val_1.JPEG'),
+    ],
+)
+def test_tiny_imagenet_that_is_not_whole(tiny_imagenet, broken, message):
+    (tiny_imagenet / broken).unlink()
+    with pytest.raises(FileNotFoundError, match=message):
+        TinyImageNetDataset(str(tiny_imagenet), 'val')
+
+
+def test_tiny_imagenet_with_a_class_that_is_not_listed(tiny_imagenet):
+    (tiny_imagenet / 'val' / 'val_annotations.txt').write_text('val_0.JPEG\tn77\t0\t0\t5\t5\n')
+    with pytest.raises(ValueError, match=r"line 1: .*'val_0.JPEG\\tn77"):
+        TinyImageNetDataset(str(tiny_imagenet), 'val')
+    with pytest.raises(ValueError, match="'train' or 'val', got 'test'"):
+        TinyImageNetDataset(str(tiny_imagenet), 'test')

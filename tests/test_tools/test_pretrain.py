@@ -1,5 +1,6 @@
 """Pretraining as users run it: every shipped config, and the command line on files that the tests write."""
 
+import copy
 import subprocess
 import sys
 from pathlib import Path
@@ -70,11 +71,69 @@ def folder_config(root, work_dir, name='resnet_tiny_digits_ce'):
     return cfg
 
 
+METHODS = (
+    'ce',
+    'mixup',
+    'cutmix',
+    'manifold_mixup',
+    'alignmixup',
+    'multi_mix_mixup',
+    'multi_mix_cutmix',
+    'multi_mix_manifold_mixup',
+    'multimix',
+    'dense_multimix',
+    'multimix_distill',
+    'dense_multimix_distill',
+)
+
+
+def split_name(path):
+    """``resnet18_cifar10_multimix_short`` is ``resnet18_cifar10``, ``multimix``, ``_short``."""
+    short = '_short' if path.stem.endswith('_short') else ''
+    stem = path.stem.removesuffix('_short')
+    method = max((m for m in METHODS if stem.endswith(f'_{m}')), key=len)
+    return stem.removesuffix(f'_{method}'), method, short
+
+
+def test_every_recipe_has_every_method():
+    recipes = {}
+    for recipe, method, short in map(split_name, CONFIGS):
+        recipes.setdefault(recipe + short, set()).add(method)
+    slim = recipes.pop('resnet18_slim_cifar10')
+    assert slim == {'ce', 'mixup', 'multimix', 'dense_multimix'}
+    assert len(recipes) == 7
+    assert all(methods == set(METHODS) for methods in recipes.values())
+
+
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
-def test_shipped_config_builds_and_gives_a_loss(path):
+def test_shipped_config_builds(path):
+    """Without memory for the parameters, so that all of them take seconds."""
+    cfg = Config.fromfile(path)
+    options = cfg.model.pop('method', None)
+    with torch.device('meta'):
+        model = MODELS.build(cfg.model)
+    if options:
+        model.method = MODELS.build(options)
+        model.method.check(model)
+    method = split_name(path)[1]
+    assert ('multimix' in method) == hasattr(model.head, 'multimix')
+    assert (method in ('ce', 'multimix', 'dense_multimix')) == (model.method is None)
+    assert ('multi_mix' in method) == (getattr(model.method, 'K', 1) == 5)
+    hooks = [hook.type for hook in cfg.default_hooks.values()]
+    assert ('distill' in method) == ('SelfDistillationHook' in hooks)
+    assert cfg.auto_scale_lr.base_batch_size == cfg.train_dataloader.batch_size
+
+
+@pytest.mark.parametrize(
+    'path', [p for p in CONFIGS if 'digits' in p.stem or '_ce' in p.stem], ids=lambda path: path.stem
+)
+def test_shipped_config_gives_a_loss(path):
+    """The methods of other recipes are those of the digits, which the next test shows."""
     cfg = Config.fromfile(path)
     model = MODELS.build(cfg.model)
     model.init_weights()
+    if hasattr(model.method, 'teacher'):
+        model.method.teacher = copy.deepcopy(model)
     size = 32 if 'cifar' in path.stem else 64
     data = {
         'inputs': torch.randint(0, 256, (2, 3, size, size), dtype=torch.uint8),
@@ -90,12 +149,19 @@ def test_shipped_config_builds_and_gives_a_loss(path):
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
-def test_methods_differ_from_cross_entropy_in_the_head_alone(path):
-    base = path.stem.replace('_dense_multimix', '_ce').replace('_multimix', '_ce')
-    ours, theirs = Config.fromfile(path).to_dict(), Config.fromfile(path.with_stem(base)).to_dict()
+def test_methods_differ_from_cross_entropy_in_the_method_alone(path):
+    recipe, method, short = split_name(path)
+    ours = Config.fromfile(path).to_dict()
+    theirs = Config.fromfile(path.with_stem(f'{recipe}_ce{short}')).to_dict()
+    digits = Config.fromfile(DIGITS.format(method)).to_dict()
+    assert ours['model'].get('method') == digits['model'].get('method')
+    assert ours['model']['head']['type'] == digits['model']['head']['type']
+    ours['model'].pop('method', None)
     ours['model'].pop('head')
     theirs['model'].pop('head')
+    ours['default_hooks'].pop('distillation', None)
     assert ours == theirs
+    assert len(path.read_text().splitlines()) <= 6 or method == 'ce'
 
 
 @pytest.mark.parametrize('name', ['resnet50_imagenet_ce', 'resnet18_cifar10_ce', 'resnet_tiny_digits_ce'])

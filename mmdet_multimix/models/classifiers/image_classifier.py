@@ -5,6 +5,8 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ..methods import PretrainMethod
+
 
 @MODELS.register_module()
 class ImageClassifier(BaseModel):
@@ -12,18 +14,22 @@ class ImageClassifier(BaseModel):
 
     The backbone's parameters live under ``backbone.`` with the names that they have in a detector. A method
     that changes the loss of the embeddings is a head (see :class:`LinearClsHead`); one that mixes images or
-    inner features is a subclass that overrides :meth:`loss`.
+    inner features, or changes the targets, is a :class:`PretrainMethod`. Head and method go together, as in
+    CutMix with MultiMix at the last layer, unless the method refuses the head.
 
     Args:
         backbone: Config of a backbone, e.g. ``dict(type='ResNet', depth=50, norm_eval=False)``. Its last
             feature map goes to the head.
         head: Config of a head, e.g. ``dict(type='LinearClsHead', num_classes=10, in_channels=2048)``.
         data_preprocessor: Config of mmengine's ``ImgDataPreprocessor``.
+        method: Config of a :class:`PretrainMethod`, e.g. ``dict(type='CutMix', alpha=1.0)``. None trains on
+            the images and labels as they are. Prediction and checkpoints do not know of it.
         init_cfg: See :class:`mmengine.model.BaseModule`.
 
     Raises:
         ValueError: The backbone starts from random weights, but a part of it would not be trained. mmdet's
             ResNet does so by default (``norm_eval=True``): it is made to be fine-tuned.
+            Also a method that makes no sense with the backbone or the head, with the reason.
     """
 
     def __init__(
@@ -31,6 +37,7 @@ class ImageClassifier(BaseModel):
         backbone: dict,
         head: dict,
         data_preprocessor: dict | None = None,
+        method: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
@@ -38,6 +45,9 @@ class ImageClassifier(BaseModel):
         self.head = MODELS.build(head)
         if not _loads_weights(self.backbone):
             _refuse_frozen(self.backbone)
+        self.method: PretrainMethod | None = MODELS.build(method) if method else None
+        if self.method is not None:
+            self.method.check(self)
 
     def extract_feat(self, inputs: Tensor) -> Tensor:
         """Last feature map of the backbone.
@@ -84,7 +94,9 @@ class ImageClassifier(BaseModel):
             inputs: Normalised images (b, 3, h, w).
             gt_label: Labels (b,).
         """
-        return self.head.loss(self.extract_feat(inputs), gt_label)
+        if self.method is None:
+            return self.head.loss(self.extract_feat(inputs), gt_label)
+        return self.head.loss(*self.method(self, inputs, gt_label))
 
     def predict(self, inputs: Tensor, gt_label: Tensor | None = None) -> list[dict]:
         """Predictions of a batch.

@@ -44,16 +44,18 @@ class LinearClsHead(BaseModule):
 
         Args:
             features: Feature maps (b, d, h, w).
-            labels: Labels (b,).
+            labels: Labels (b,), or soft targets (b, c) of a method that mixes before the head.
 
         Returns:
-            What :meth:`losses` gives, and ``acc``, the top-1 accuracy of the unmixed images in percent.
+            What :meth:`losses` gives, and ``acc``, the top-1 accuracy of these features in percent; with soft
+            targets it counts the class of the largest one.
         """
         # The loss of half-precision logits would lose the small differences that mixing makes.
         logits = self(features).float()
         losses = self.losses(features, logits, labels)
         with torch.no_grad():
-            accuracy = 100 * (logits.argmax(dim=1) == labels).float().mean()
+            expected = labels.argmax(dim=1) if labels.is_floating_point() else labels
+            accuracy = 100 * (logits.argmax(dim=1) == expected).float().mean()
         return {**losses, 'acc': accuracy}
 
     def losses(self, features: Tensor, logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
@@ -62,7 +64,7 @@ class LinearClsHead(BaseModule):
         Args:
             features: Feature maps (b, d, h, w).
             logits: Logits of the pooled features (b, c), float32.
-            labels: Labels (b,).
+            labels: Labels (b,), or soft targets (b, c), which need not sum to 1.
         """
         return {'loss_cls': F.cross_entropy(logits, labels)}
 

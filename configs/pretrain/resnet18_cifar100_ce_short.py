@@ -1,0 +1,11 @@
+_base_ = [
+    '../_base_/models/resnet18_cifar_cls.py',
+    '../_base_/datasets/cifar100_cls.py',
+    '../_base_/schedules/cifar_60e.py',
+    '../_base_/default_runtime_cls.py',
+]
+model = dict(
+    # Of CIFAR-100's training images.
+    data_preprocessor=dict(mean=[129.304, 124.070, 112.434], std=[68.170, 65.392, 70.418]),
+    head=dict(num_classes=100),
+)

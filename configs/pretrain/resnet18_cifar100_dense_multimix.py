@@ -1,0 +1,3 @@
+_base_ = './resnet18_cifar100_ce.py'
+
+model = dict(head=dict(type='DenseMultiMixHead', multimix=dict(setting='paper')))

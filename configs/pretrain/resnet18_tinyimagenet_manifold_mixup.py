@@ -1,0 +1,3 @@
+_base_ = './resnet18_tinyimagenet_ce.py'
+
+model = dict(method=dict(type='ManifoldMixup', alpha=2.0))

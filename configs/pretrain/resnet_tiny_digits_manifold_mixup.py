@@ -1,0 +1,3 @@
+_base_ = './resnet_tiny_digits_ce.py'
+
+model = dict(method=dict(type='ManifoldMixup', alpha=2.0))
