@@ -8,7 +8,8 @@ from mmdet.registry import HOOKS
 from mmengine.runner import Runner
 
 from ...models.detection_multimix import DetectionMultiMix
-from ...models.head_mixer import HeadMixer, bbox_heads, classification_losses
+from ...models.head_mixer import HeadMixer
+from ...models.mixable_heads import bbox_heads, classification_losses
 from ...models.mixed_form import UnmixableError
 from .schedule_hook import MultiMixScheduleHook, unwrapped
 
