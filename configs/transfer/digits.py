@@ -5,8 +5,14 @@ methods = {
     'mixup': '../pretrain/resnet_tiny_digits_mixup.py',
     'CutMix': '../pretrain/resnet_tiny_digits_cutmix.py',
     'manifold mixup': '../pretrain/resnet_tiny_digits_manifold_mixup.py',
+    'AlignMixup': '../pretrain/resnet_tiny_digits_alignmixup.py',
+    'multi-mix of mixup': '../pretrain/resnet_tiny_digits_multi_mix_mixup.py',
+    'multi-mix of CutMix': '../pretrain/resnet_tiny_digits_multi_mix_cutmix.py',
+    'multi-mix of manifold mixup': '../pretrain/resnet_tiny_digits_multi_mix_manifold_mixup.py',
     'MultiMix': '../pretrain/resnet_tiny_digits_multimix.py',
     'Dense MultiMix': '../pretrain/resnet_tiny_digits_dense_multimix.py',
+    'MultiMix, distilled': '../pretrain/resnet_tiny_digits_multimix_distill.py',
+    'Dense MultiMix, distilled': '../pretrain/resnet_tiny_digits_dense_multimix_distill.py',
     'from scratch': None,
 }
 metrics = {'mAP': 'coco/bbox_mAP', 'mAP 50': 'coco/bbox_mAP_50', 'mAP 75': 'coco/bbox_mAP_75'}

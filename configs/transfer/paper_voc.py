@@ -6,6 +6,7 @@ methods = {
     'mixup': '../pretrain/resnet50_imagenet_mixup.py',
     'CutMix': '../pretrain/resnet50_imagenet_cutmix.py',
     'manifold mixup': '../pretrain/resnet50_imagenet_manifold_mixup.py',
+    'AlignMixup': '../pretrain/resnet50_imagenet_alignmixup.py',
     'MultiMix': '../pretrain/resnet50_imagenet_multimix.py',
     'Dense MultiMix': '../pretrain/resnet50_imagenet_dense_multimix.py',
 }

@@ -59,17 +59,17 @@ def detection_sets(configs: list[Config]) -> list[dict[str, Any]]:
 
 
 def count_images(dataset: dict[str, Any], counts: dict[str, int]) -> int | None:
-    """How many images one set has, before any filter; None where it is not there.
+    """How many images one set has, before any filter; None where that cannot be known.
 
     Args:
         dataset: The config of a set.
-        counts: As for :func:`check_data`; spares building a set that has no annotation file.
+        counts: As for :func:`check_data`; taken where the set is not there, or would have to be built.
     """
     root = Path(dataset.get('data_root') or '')
     if dataset.get('ann_file'):
         path = root / dataset['ann_file']
         if not path.is_file():
-            return None
+            return counts.get(dataset['ann_file'])
         return len(path.read_text().split()) if path.suffix == '.txt' else _occurrences(path, b'"file_name"')
     named = str(root / dataset.get('split', ''))
     if named in counts:

@@ -54,12 +54,12 @@ def plan(experiment: TransferExperiment, done: Iterable[str]) -> list[Part]:
     for method, config in experiment.methods.items():
         names = {cell.pretraining for cell in cells if cell.method == method and cell.pretraining}
         if config and config.is_file() and names:
-            parts.append(_part(f'pretrain: {method}', config, {}, names, done, experiment.counts))
+            parts.append(part_of(f'pretrain: {method}', config, {}, names, done, experiment.counts))
     for detector in experiment.detectors.values():
         names = {cell.name for cell in cells if cell.detector is detector}
         if detector.config.is_file():
             title = f'train and test: {detector.name}'
-            parts.append(_part(title, detector.config, detector.options, names, done, experiment.counts))
+            parts.append(part_of(title, detector.config, detector.options, names, done, experiment.counts))
     return parts
 
 
@@ -70,27 +70,32 @@ def describe(experiment: TransferExperiment, parts: list[Part], root: Path) -> s
     finished = sum(part.done for part in parts)
     lines = [
         experiment.title,
-        f'{_many(len(experiment.methods), "method")}, {_many(len(experiment.detectors), "detector")}, '
-        f'{_many(experiment.seeds, "seed")}: {_many(len(cells), "cell")} from '
-        f'{_many(backbones, "pretrained backbone")}; {finished} of {backbones + len(cells)} runs are done',
+        f'{many(len(experiment.methods), "method")}, {many(len(experiment.detectors), "detector")}, '
+        f'{many(experiment.seeds, "seed")}: {many(len(cells), "cell")} from '
+        f'{many(backbones, "pretrained backbone")}; {finished} of {backbones + len(cells)} runs are done',
         '',
     ]
+    return '\n'.join([*lines, *work_lines(parts, root)])
+
+
+def work_lines(parts: list[Part], root: Path) -> list[str]:
+    """What each part and all of them take."""
+    lines = []
     for part in parts:
         each = 'iterations unknown' if part.iterations is None else f'{part.iterations:,} iterations'
         if part.length and part.iterations is not None:
             each = f'{part.length}, {each}'
         each = each if part.iterations is not None else f'{part.length}, {each} without the data'
         lines += [
-            f'{part.title}: {_many(part.runs, "run")} ({part.done} done), each {each}, {_bytes(part.size)}',
+            f'{part.title}: {many(part.runs, "run")} ({part.done} done), each {each}, {_bytes(part.size)}',
             f'    {part.config}',
         ]
     left = [part.iterations * (part.runs - part.done) for part in parts if part.iterations is not None]
     size = sum(part.size * part.runs for part in parts)
-    lines += ['', f'to do: {sum(left):,} iterations; checkpoints: {_bytes(size)} in {root}']
-    return '\n'.join(lines)
+    return [*lines, '', f'to do: {sum(left):,} iterations; checkpoints: {_bytes(size)} in {root}']
 
 
-def _part(
+def part_of(
     title: str, config: Path, options: dict[str, Any], names: set[str], done: set[str], counts: dict[str, int]
 ) -> Part:
     cfg = Config.fromfile(config)
@@ -115,7 +120,10 @@ def _length(cfg: Config, counts: dict[str, int]) -> tuple[str, int | None]:
 def _checkpoints(cfg: Config) -> int:
     """Bytes of all checkpoints that a run leaves: weights, statistics and the optimizer's state."""
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    with torch.device('meta'):
+    try:
+        with torch.device('meta'):  # shapes, without memory or random numbers
+            model = MODELS.build(cfg.model)
+    except (RuntimeError, NotImplementedError):  # it computes something when it is built
         model = MODELS.build(cfg.model)
     learnt = sum(value.nbytes for value in model.parameters())
     kept = sum(value.nbytes for value in model.state_dict().values())
@@ -128,7 +136,7 @@ def _checkpoints(cfg: Config) -> int:
     return (kept + states * learnt) * (files + bool(hook.get('save_best')))
 
 
-def _many(count: int, word: str) -> str:
+def many(count: int, word: str) -> str:
     return f'{count} {word}' if count == 1 else f'{count} {word}s'
 
 
