@@ -186,6 +186,19 @@ def test_methods_reach_every_parameter_and_repeat_with_the_seed(method):
     assert torch.equal(*predictions)
 
 
+@pytest.mark.parametrize('method', [*METHODS[::3], dict(type='SelfDistillation')], ids=str)
+def test_loss_of_mixed_precision_is_float32(method):
+    model = build(method, 'MultiMixHead' if 'stages' not in method else 'LinearClsHead')
+    if 'SelfDistillation' in method['type']:
+        model.method.teacher = copy.deepcopy(model)
+    with torch.autocast('cpu', torch.bfloat16):
+        losses = model(*batch(2, 32), mode='loss')
+    (loss,) = (value for key, value in losses.items() if 'loss' in key)
+    loss.backward()
+    assert loss.dtype == torch.float32 and loss.isfinite()
+    assert all(p.grad.isfinite().all() for p in model.parameters())
+
+
 def test_multi_mix_is_the_average_of_its_mixes():
     model = build(dict(type='InputMixup', K=3)).eval()
     images, labels = batch()
