@@ -37,8 +37,8 @@ test_dataloader = val_dataloader
 max_epochs = 20
 optim_wrapper = dict(optimizer=dict(lr=0.05))
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, begin=0, end=1, by_epoch=True),
-    dict(type='CosineAnnealingLR', T_max=max_epochs - 1, begin=1, end=max_epochs, by_epoch=True),
+    dict(type='LinearLR', start_factor=0.1, begin=0, end=2, by_epoch=True),
+    dict(type='CosineAnnealingLR', T_max=max_epochs - 2, begin=2, end=max_epochs, by_epoch=True),
 ]
 train_cfg = dict(max_epochs=max_epochs, val_interval=2)
 auto_scale_lr = dict(base_batch_size=64)
