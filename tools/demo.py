@@ -22,10 +22,11 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torchvision.ops import nms
 
-import mmdet_multimix
-from mmdet_multimix.datasets.digits_detection import write_digits_detection
 from mmdet_multimix.experiment import Progress, Run, RunFailedError, last_scalar, read_scalars
+from mmdet_multimix.experiment.digits import digits_options, prepare_digits
+from mmdet_multimix.experiment.stages import initialised_from
 from mmdet_multimix.utils.checkpoint import read_checkpoint, state_dict_of
+from mmdet_multimix.utils.provenance import versions
 from mmdet_multimix.utils.publish import publish_backbone
 from mmdet_multimix.visualization import plot_bars, plot_curves, plot_detections, plot_embeddings
 
@@ -70,21 +71,16 @@ class Demo:
 
     def detect_run(self, pretraining, roi_multimix, seed):
         name = 'faster_rcnn_tiny_digits' + ('_multimix' if roi_multimix else '')
-        val = self.data / 'annotations' / 'val.json'
-        options = {'randomness.seed': seed}
-        for loader in ('train', 'val', 'test'):
-            options[f'{loader}_dataloader.dataset.data_root'] = f'{self.data}/'
-        options |= {'val_evaluator.ann_file': str(val), 'test_evaluator.ann_file': str(val)}
-        inputs = (val, self.data / 'annotations' / 'train.json')
+        config = CONFIGS / 'detection' / f'{name}.py'
+        options, inputs = digits_options(self.data)
+        options['randomness.seed'] = seed
         if pretraining != 'none':
             backbone = self.backbone(pretraining, seed)
-            options['model.backbone.init_cfg._delete_'] = True
-            options['model.backbone.init_cfg.type'] = 'MultiMixPretrained'
-            options['model.backbone.init_cfg.checkpoint'] = str(backbone)
+            options |= initialised_from(config, backbone)
             inputs += (backbone,)
         suffix = '_roi_multimix' if roi_multimix else ''
         return Run(
-            CONFIGS / 'detection' / f'{name}.py',
+            config,
             self.root / f'seed{seed}' / f'detect_{pretraining}{suffix}',
             options,
             f'detector, {title_of(pretraining, roi_multimix)}'.replace('\n', ' '),
@@ -92,8 +88,7 @@ class Demo:
         )
 
     def prepare_data(self):
-        if not (self.data / 'annotations' / 'val.json').exists():
-            write_digits_detection(self.data, num_train=TRAIN_IMAGES, num_val=VAL_IMAGES)
+        prepare_digits(self.data, TRAIN_IMAGES, VAL_IMAGES)
 
     def run(self):
         self.prepare_data()
@@ -252,16 +247,6 @@ def embed(run):
         features.append(model.extract_feat(inputs).mean(dim=(2, 3)))
         labels.append(batch['gt_label'])
     return torch.cat(features).numpy(), torch.cat(labels).numpy()
-
-
-def versions():
-    import mmcv
-    import mmdet
-    import mmengine
-    import torchvision
-
-    modules = (torch, torchvision, mmengine, mmcv, mmdet, mmdet_multimix)
-    return {module.__name__: module.__version__ for module in modules}
 
 
 def markdown(rows, seeds):

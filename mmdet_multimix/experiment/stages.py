@@ -95,7 +95,7 @@ def detector_job(
     key = [_key(config, options), [str(path) for path in inputs]]
     if pretraining is not None:
         backbone = backbone_file(root, pretraining)
-        options = {**options, **_initialised(config, backbone)}
+        options = {**options, **initialised_from(config, backbone)}
         inputs = (*inputs, backbone)
         needs = (pretraining,)
     run = Run(config, root / name, options, title, inputs, launcher or Launcher())
@@ -115,8 +115,8 @@ def backbone_file(root: Path, name: str) -> Path:
     return root / name / 'backbone.pth'
 
 
-def _initialised(config: Path, backbone: Path) -> dict[str, Any]:
-    """Overrides that start the backbone, and the shared layer of C4 detectors, from a file."""
+def initialised_from(config: Path, backbone: Path) -> dict[str, Any]:
+    """Overrides that start a detector's backbone from a file, and the shared layer that C4 detectors have."""
     modules = ['model.backbone']
     if _has_shared_head(config):
         modules.append('model.roi_head.shared_head')

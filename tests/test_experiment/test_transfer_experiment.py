@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmdet_multimix.experiment import Job, Jobs, Launcher, Progress, Run
 from mmdet_multimix.experiment.data_check import check_data
 from mmdet_multimix.experiment.plan import describe, plan
+from mmdet_multimix.experiment.stages import initialised_from
 from mmdet_multimix.experiment.transfer import load_experiment
 from mmdet_multimix.experiment.transfer_report import write_report
 
@@ -99,6 +100,16 @@ def test_cells_and_the_backbones_they_share(tmp_path):
     assert len(jobs) == 8
     for cell in cells:
         assert jobs[cell.name].needs == ((cell.pretraining,) if cell.pretraining else ())
+
+
+def test_c4_detectors_take_layer4_from_the_backbone_too():
+    def places(name):
+        options = initialised_from(DETECTION / f'{name}.py', Path('backbone.pth'))
+        assert all(options[key] == 'backbone.pth' for key in options if key.endswith('checkpoint'))
+        return {key.removesuffix('.init_cfg.checkpoint') for key in options if key.endswith('.checkpoint')}
+
+    assert places('faster_rcnn_r50_c4_voc0712') == {'model.backbone', 'model.roi_head.shared_head'}
+    assert places('ssd300_r50_voc0712') == {'model.backbone'}
 
 
 @pytest.mark.parametrize(
