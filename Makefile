@@ -1,5 +1,7 @@
 # `make demo` and `make test` set everything up by themselves; see README.md.
 STACK ?= onedl
+# One process for each of up to four cores; a process needs 1-2 GB.
+PYTEST_ARGS ?= -n auto --maxprocesses=4 --dist loadfile
 PYTHON ?= $(shell command -v python3 || command -v python)
 VENV := $(if $(filter openmmlab,$(STACK)),.venv-openmmlab,.venv)
 BIN := $(VENV)/bin

@@ -1,6 +1,6 @@
 import os
 
-os.environ.setdefault('OMP_NUM_THREADS', '2')
+os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 import matplotlib
 import pytest
