@@ -93,11 +93,16 @@ def peak_here(order: str) -> None:
     name, case_name, sizes = json.loads(order)
     build(name, TINY, 'cpu')()  # load the libraries
     step = build(name, Case(case_name, **sizes), 'cpu')
+    print(peak_of(step))
+
+
+def peak_of(step: Callable[[], Any]) -> int:
+    """Bytes of resident memory that a step needs at its peak, beyond what this process has before it."""
     before = _resident()
     with contextlib.suppress(OSError):
         Path('/proc/self/clear_refs').write_text('5')  # Linux: forget the peak so far
     step()
-    print(max(0, _peak() - before))
+    return max(0, _peak() - before)
 
 
 def _resident() -> int:

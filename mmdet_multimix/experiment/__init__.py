@@ -3,7 +3,8 @@
 from .jobs import Job, Jobs, Outcome
 from .launch import Launcher
 from .locks import locked
-from .run import Progress, Run, RunFailedError
+from .progress import Progress
+from .run import Run, RunFailedError
 from .scalars import last_scalar, read_scalars
 from .stages import backbone_file, detector_job, pretrain_job
 

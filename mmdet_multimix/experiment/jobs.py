@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from .locks import locked
-from .run import Progress, RunFailedError
+from .progress import Progress
+from .run import RunFailedError
 
 _POLL = 1.0  # seconds between two looks at what other drivers have finished
 

@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import os
 import shlex
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TextIO
 
 from mmengine.config import Config
 
 LAUNCHERS = ('none', 'pytorch', 'slurm')
+
+
+class Process(Protocol):
+    """A command that runs: what is used of :class:`subprocess.Popen`."""
+
+    returncode: int | None
+
+    def poll(self) -> int | None:
+        """The exit status, None while it runs."""
+
+    def wait(self) -> int:
+        """The exit status, when it has ended."""
+
+    def terminate(self) -> None:
+        """Ask it to end."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +84,25 @@ class Launcher:
             *shlex.split(os.environ.get('SRUN_ARGS', '')),
             *python,
         ]
+
+    def start(self, tool: Path, arguments: list[str], *, name: str, log: TextIO, lock: int | None) -> Process:
+        """Starts a tool.
+
+        Args:
+            tool: The script.
+            arguments: Its own arguments.
+            name: For the queue of a cluster.
+            log: Gets all that it prints.
+            lock: Descriptor of a lock that it is to hold as long as it runs.
+        """
+        return subprocess.Popen(
+            [*self.command(tool, name), *arguments],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, 'PYTHONUNBUFFERED': '1'},
+            pass_fds=() if lock is None else (lock,),
+        )
 
     @property
     def flags(self) -> list[str]:

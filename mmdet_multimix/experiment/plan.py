@@ -117,14 +117,19 @@ def _length(cfg: Config, counts: dict[str, int]) -> tuple[str, int | None]:
     return f'{epochs} epochs', epochs * rounded(sum(images) / loader.batch_size)
 
 
-def _checkpoints(cfg: Config) -> int:
-    """Bytes of all checkpoints that a run leaves: weights, statistics and the optimizer's state."""
+def build_shapes(cfg: Config) -> torch.nn.Module:
+    """The model of a config, its parameters without memory or random numbers where it can be had so."""
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     try:
-        with torch.device('meta'):  # shapes, without memory or random numbers
-            model = MODELS.build(cfg.model)
+        with torch.device('meta'):
+            return MODELS.build(cfg.model)
     except (RuntimeError, NotImplementedError):  # it computes something when it is built
-        model = MODELS.build(cfg.model)
+        return MODELS.build(cfg.model)
+
+
+def _checkpoints(cfg: Config) -> int:
+    """Bytes of all checkpoints that a run leaves: weights, statistics and the optimizer's state."""
+    model = build_shapes(cfg)
     learnt = sum(value.nbytes for value in model.parameters())
     kept = sum(value.nbytes for value in model.state_dict().values())
     optimizer = cfg.optim_wrapper.optimizer

@@ -4,93 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import rich.progress
 from mmengine.config import Config
 
 from .launch import Launcher
 from .locks import locked
+from .progress import Progress
 from .scalars import last_iteration
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 _POLL = 0.5  # seconds between two looks at a running command
-_PLAIN_EVERY = 20  # seconds between two lines where there is no terminal
 _SAVE_EVERY = 10  # seconds of training that a kill may lose from the count
 _TAIL = 25  # lines of the log shown when a command fails
 
 
 class RunFailedError(RuntimeError):
     """A command ended with an error; the message holds the end of its log."""
-
-
-class Progress:
-    """Shows what is running: a bar on a terminal, a line now and then elsewhere.
-
-    Args:
-        total: How many runs there will be.
-    """
-
-    def __init__(self, total: int) -> None:
-        self._bar = rich.progress.Progress(
-            rich.progress.TextColumn('{task.description:<34}'),
-            rich.progress.BarColumn(),
-            rich.progress.TaskProgressColumn(),
-            rich.progress.TimeElapsedColumn(),
-            rich.progress.TextColumn('{task.fields[note]}'),
-            disable=not sys.stdout.isatty(),
-        )
-        self._total = total
-        self._done = 0
-        self._last_line = 0.0
-        self._waiting = ''
-
-    def __enter__(self) -> Progress:
-        self._bar.start()
-        self._task = self._bar.add_task('', total=1, note='')
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._bar.stop()
-
-    def start(self, title: str) -> None:
-        """Names what runs now."""
-        self._title = f'[{self._done + 1}/{self._total}] {title}'
-        self._last_line = time.monotonic()
-        self._bar.reset(self._task, description=self._title, total=1, note='')
-        if self._bar.disable:
-            print(f'{self._title} ...', flush=True)
-
-    def update(self, share: float, note: str = '') -> None:
-        """Shows how far it is, in [0, 1], and a short note."""
-        self._bar.update(self._task, completed=share, note=note)
-        if self._bar.disable and time.monotonic() - self._last_line > _PLAIN_EVERY:
-            self._last_line = time.monotonic()
-            print(f'{self._title}: {share:.0%} {note}', flush=True)
-
-    def finish(self, note: str, title: str | None = None) -> None:
-        """Says what came out, on a line that stays, of what was started last or of `title`."""
-        shown = self._title if title is None else f'[{self._done + 1}/{self._total}] {title}'
-        self._done += 1
-        self._bar.update(self._task, completed=1)
-        self._bar.console.print(f'{shown}: {note}', markup=False, highlight=False)
-
-    def skip(self, count: int) -> None:
-        """Counts runs that were done before."""
-        self._done += count
-
-    def wait(self, reason: str) -> None:
-        """Says, once for each reason, that something else has to end first."""
-        if reason != self._waiting:
-            self._waiting = reason
-            self._bar.console.print(f'waiting: {reason}', markup=False, highlight=False)
 
 
 @dataclass
@@ -159,7 +93,7 @@ class Run:
             self._show(progress, loop)
 
         try:
-            self._call(['train.py', self.config, '--resume'], 'train.log', watch, lock)
+            self._call(['train.py', self.config, '--resume', *self._placed], 'train.log', watch, lock)
             state['trained'] = True
         finally:
             state['seconds'] = before + time.monotonic() - start
@@ -174,11 +108,31 @@ class Run:
         """
         state = self._state()
         if 'metrics' not in state:
-            self._call(['test.py', self.config, self.checkpoint, *arguments], 'test.log', lambda: None)
+            command = ['test.py', self.config, self.checkpoint, *self._placed, *arguments]
+            self._call(command, 'test.log', lambda: None)
             newest = max(self.work_dir.glob('*/*.json'), key=lambda path: path.stat().st_mtime)
             state['metrics'] = json.loads(newest.read_text())
             self._save(state)
         return state['metrics']
+
+    def evaluate(self, *arguments: str | Path) -> dict:
+        """Measures the last checkpoint of a classifier with `tools/evaluate.py`; returns its report.
+
+        Args:
+            *arguments: Options of that tool but `--out`, which is the folder `evaluation` of the work dir.
+
+        Raises:
+            RunFailedError: The evaluation ended with an error.
+        """
+        out = self.work_dir / 'evaluation'
+        command = ['evaluate.py', self.config, self.checkpoint, '--out', out, *arguments]
+        self._call(command, 'evaluate.log', lambda: None)
+        return json.loads((out / 'report.json').read_text())
+
+    @property
+    def _placed(self) -> list[str]:
+        """Options that training and test share."""
+        return ['--work-dir', str(self.work_dir), *self.launcher.flags]
 
     def _call(self, command: list, log: str, watch: Callable[[], None], lock: int | None = None) -> None:
         tool, *rest = command
@@ -187,18 +141,14 @@ class Run:
         except ValueError as error:
             raise RunFailedError(f'{self.title}: {error}') from error
         options = [f'{key}={value}' for key, value in {**self.options, **shares}.items()]
-        arguments = [str(part) for part in (*rest, '--work-dir', self.work_dir, *self.launcher.flags)]
+        arguments = [str(part) for part in rest]
         if options:
             arguments += ['--cfg-options', *options]
         path = self.work_dir / log
         with path.open('a') as out:
-            process = subprocess.Popen(
-                [*self.launcher.command(TOOLS / tool, self.work_dir.name), *arguments],
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                env={**os.environ, 'PYTHONUNBUFFERED': '1'},
-                pass_fds=() if lock is None else (lock,),  # a killed driver's training keeps others out
+            # With the lock, a killed driver's training keeps others out.
+            process = self.launcher.start(
+                TOOLS / tool, arguments, name=self.work_dir.name, log=out, lock=lock
             )
             try:
                 while process.poll() is None:

@@ -13,7 +13,8 @@ from ..utils.provenance import git_commit, versions
 from ..utils.publish import publish_backbone
 from .jobs import Job
 from .launch import Launcher
-from .run import Progress, Run, RunFailedError
+from .progress import Progress
+from .run import Run, RunFailedError
 from .scalars import last_scalar, read_scalars
 
 _ACCURACY = 'accuracy/top1'
@@ -47,13 +48,13 @@ def pretrain_job(
         run.train(progress)
         publish_backbone(run.checkpoint, backbone_file(root, name), force=True)
         best = max(value for _, value in read_scalars(run.work_dir, _ACCURACY))
-        return {'top1': last_scalar(run.work_dir, _ACCURACY), 'top1_best': best, **_record(run)}
+        return {'top1': last_scalar(run.work_dir, _ACCURACY), 'top1_best': best, **record(run)}
 
     return Job(
         name,
         title,
-        _failing(work),
-        _key(config, options),
+        failing(work),
+        key_of(config, options),
         summary=lambda result: f'top-1 {result["top1"]:.1f} %',
     )
 
@@ -92,7 +93,7 @@ def detector_job(
         `made_with`: versions and commit.
     """
     needs = ()
-    key = [_key(config, options), [str(path) for path in inputs]]
+    key = [key_of(config, options), [str(path) for path in inputs]]
     if pretraining is not None:
         backbone = backbone_file(root, pretraining)
         options = {**options, **initialised_from(config, backbone)}
@@ -105,9 +106,9 @@ def detector_job(
         metrics = {metric: last_scalar(run.work_dir, metric)} if validated else run.test()
         if metric not in metrics:
             raise RunFailedError(f'{title}: the evaluation gave no {metric!r}, but {", ".join(metrics)}')
-        return {**metrics, **_record(run)}
+        return {**metrics, **record(run)}
 
-    return Job(name, title, _failing(work), key, needs, lambda result: f'{metric} {result[metric]:.3f}')
+    return Job(name, title, failing(work), key, needs, lambda result: f'{metric} {result[metric]:.3f}')
 
 
 def backbone_file(root: Path, name: str) -> Path:
@@ -124,11 +125,12 @@ def initialised_from(config: Path, backbone: Path) -> dict[str, Any]:
     return {f'{module}.init_cfg.{key}': value for module in modules for key, value in init_cfg.items()}
 
 
-def _record(run: Run) -> dict[str, Any]:
+def record(run: Run) -> dict[str, Any]:
+    """What every result says of its run: `seconds` of training, and what it was made with."""
     return {'seconds': run.seconds, 'made_with': {**versions(), 'commit': git_commit()}}
 
 
-def _failing(work: Callable[[Progress], dict[str, Any]]) -> Callable[[Progress], dict[str, Any]]:
+def failing(work: Callable[[Progress], dict[str, Any]]) -> Callable[[Progress], dict[str, Any]]:
     """Lets what is wrong with a checkpoint or a log fail this job, and not the driver."""
 
     def call(progress: Progress) -> dict[str, Any]:
@@ -140,7 +142,8 @@ def _failing(work: Callable[[Progress], dict[str, Any]]) -> Callable[[Progress],
     return call
 
 
-def _key(config: Path, options: dict[str, Any]) -> list[Any]:
+def key_of(config: Path, options: dict[str, Any]) -> list[Any]:
+    """What the result of a run depends on, as the key of its job."""
     return [_text(config), options]
 
 

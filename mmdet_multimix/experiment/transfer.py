@@ -17,8 +17,6 @@ An experiment file is a config of its own, such as `configs/transfer/digits.py`:
 
 from __future__ import annotations
 
-import os
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from typing import Any
 from mmengine.config import Config
 
 from .digits import digits_options, prepare_digits
+from .experiment_file import beside, check_keys, slug
 from .jobs import Job
 from .launch import Launcher
 from .stages import detector_job, pretrain_job
@@ -167,13 +166,13 @@ def load_experiment(path: str | Path) -> TransferExperiment:
     if not path.is_file():
         raise ValueError(f'experiment {path} does not exist; there are some in configs/transfer')
     cfg = Config.fromfile(path).to_dict()
-    _check_keys(str(path), cfg, _KEYS, _OPTIONAL)
+    check_keys(str(path), cfg, _KEYS, _OPTIONAL)
     if not cfg['methods'] or not cfg['detectors']:
         raise ValueError(f'{path}: methods and detectors must not be empty')
-    methods = {name: _beside(path, config) if config else None for name, config in cfg['methods'].items()}
+    methods = {name: beside(path, config) if config else None for name, config in cfg['methods'].items()}
     detectors = {}
     for name, entry in cfg['detectors'].items():
-        _check_keys(f'{path}: detectors[{name!r}]', entry, {'config', 'metrics'}, _DETECTOR_KEYS)
+        check_keys(f'{path}: detectors[{name!r}]', entry, {'config', 'metrics'}, _DETECTOR_KEYS)
         unknown = set(entry.get('methods') or ()) - set(methods)
         if unknown:
             raise ValueError(
@@ -181,13 +180,13 @@ def load_experiment(path: str | Path) -> TransferExperiment:
             )
         detectors[name] = Detector(
             name,
-            _beside(path, entry['config']),
+            beside(path, entry['config']),
             dict(entry['metrics']),
             dict(entry.get('options', {})),
             tuple(entry.get('methods') or methods),
         )
     for index, entry in enumerate(cfg.get('published', ())):
-        _check_keys(f'{path}: published[{index}]', entry, _PUBLISHED_KEYS, set())
+        check_keys(f'{path}: published[{index}]', entry, _PUBLISHED_KEYS, set())
         if entry['detector'] not in detectors:
             raise ValueError(
                 f'{path}: published[{index}].detector is {entry["detector"]!r}, not among detectors'
@@ -208,21 +207,3 @@ def load_experiment(path: str | Path) -> TransferExperiment:
         tuple(cfg['digits']) if cfg.get('digits') else None,
         tuple(cfg.get('published', ())),
     )
-
-
-def _beside(path: Path, config: str) -> Path:
-    return Path(os.path.normpath(path.parent / config))
-
-
-def slug(name: str) -> str:
-    """A name as part of a path."""
-    return re.sub(r'[^a-z0-9]+', '_', name.lower()).strip('_')
-
-
-def _check_keys(where: str, entry: dict, required: set[str], optional: set[str]) -> None:
-    missing, unknown = required - set(entry), set(entry) - required - optional
-    if missing:
-        raise ValueError(f'{where} lacks {", ".join(sorted(missing))}')
-    if unknown:
-        known = ', '.join(sorted(required | optional))
-        raise ValueError(f'{where} has unknown {", ".join(sorted(unknown))}; known are {known}')

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
-import statistics
 from pathlib import Path
 from typing import Any
 
 from ..visualization.plots import plot_bars
+from .experiment_file import slug
 from .jobs import Jobs
 from .locks import locked
-from .transfer import Cell, Detector, TransferExperiment, slug
+from .results import replace_text, run_state, summarise
+from .transfer import Cell, Detector, TransferExperiment
 
 PUBLISHED = '[P]'
 
@@ -45,8 +45,8 @@ def write_report(
             'pretraining': _pretraining(experiment, cells, root, results, failures),
         }
         text = _markdown(experiment, rows)
-        _replace(folder / 'results.json', json.dumps(report, indent=1) + '\n')
-        _replace(folder / 'table.md', text)
+        replace_text(folder / 'results.json', json.dumps(report, indent=1) + '\n')
+        replace_text(folder / 'table.md', text)
         for name, detector in experiment.detectors.items():
             _plot(folder / f'{slug(name)}.png', experiment, detector, rows[name])
     return text
@@ -77,25 +77,16 @@ def _rows(
             {
                 'method': method,
                 'seeds': sorted(done),
-                **{key: _summary(values) for key, values in top1.items()},
+                **{key: summarise(values) for key, values in top1.items()},
                 'metrics': {
-                    label: _summary([result[key] for result in done.values() if key in result])
+                    label: summarise([result[key] for result in done.values() if key in result])
                     for label, key in detector.metrics.items()
                 },
-                'gain': _summary(gains),
-                'seconds': _summary([result['seconds'] for result in done.values()]),
+                'gain': summarise(gains),
+                'seconds': summarise([result['seconds'] for result in done.values()]),
             }
         )
     return rows
-
-
-def _summary(values: list[float]) -> dict[str, Any] | None:
-    """Mean, standard deviation and standard error over seeds; None of nothing."""
-    if not values:
-        return None
-    spread = statistics.stdev(values) if len(values) > 1 else None
-    error = None if spread is None else spread / math.sqrt(len(values))
-    return {'mean': statistics.mean(values), 'std': spread, 'error': error, 'values': values}
 
 
 def _cell(
@@ -107,25 +98,15 @@ def _cell(
         'seed': cell.seed,
         'pretraining': cell.pretraining,
     }
-    return {**about, **_run(cell.name, cell.detector.config, root, results, failures)}
+    return {**about, **run_state(cell.name, cell.detector.config, root, results, failures)}
 
 
 def _pretraining(experiment, cells, root, results, failures) -> list[dict[str, Any]]:
     methods = {cell.pretraining: cell.method for cell in cells if cell.pretraining}
     return [
-        {'method': method, **_run(name, experiment.methods[method], root, results, failures)}
+        {'method': method, **run_state(name, experiment.methods[method], root, results, failures)}
         for name, method in methods.items()
     ]
-
-
-def _run(name: str, config: Path, root: Path, results: dict, failures: dict) -> dict[str, Any]:
-    """How far a job is, and what came out; mmengine keeps its whole config in the folder."""
-    state = {'folder': str(root / name), 'config': str(config)}
-    if name in results:
-        return {**state, 'state': 'done', **results[name]}
-    if name in failures:
-        return {**state, 'state': 'failed', 'message': failures[name]}
-    return {**state, 'state': 'to do'}
 
 
 def _markdown(experiment: TransferExperiment, rows: dict[str, list[dict]]) -> str:
@@ -184,9 +165,3 @@ def _plot(path: Path, experiment: TransferExperiment, detector: Detector, rows: 
     if names:
         title = f'{detector.name}, by pretraining of the backbone'
         plot_bars(path, names, values, ylabel=label, title=title)
-
-
-def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + '.part')
-    partial.write_text(text)
-    partial.replace(path)

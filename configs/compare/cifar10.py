@@ -1,0 +1,92 @@
+# An experiment of tools/compare.py for one core: 5,000 images of CIFAR-10, a ResNet-18 a quarter as wide as
+# usual (0.7 M parameters). Images in data/cifar10/{train,test}/CLASS/; for data/cifar10/cifar-10-batches-py
+# write CIFAR10Dataset for ImageFolderDataset.
+title = 'CIFAR-10, slim ResNet-18'
+# Three candidates each: of a mixing method its own strength, of cross-entropy, which has none, the recipe's.
+methods = {
+    'cross-entropy': dict(
+        config='../pretrain/resnet18_cifar10_ce_short.py',
+        candidates={
+            'recipe': {},
+            'weight decay 0.002': {'optim_wrapper.optimizer.weight_decay': 2e-3},
+            'learning rate 0.1': {'optim_wrapper.optimizer.lr': 0.1},
+        },
+    ),
+    'mixup': dict(
+        config='../pretrain/resnet18_cifar10_mixup_short.py',
+        candidates={f'alpha {alpha}': {'model.method.alpha': alpha} for alpha in (0.2, 0.5, 1.0)},
+    ),
+    'CutMix': dict(
+        config='../pretrain/resnet18_cifar10_cutmix_short.py',
+        candidates={f'alpha {alpha}': {'model.method.alpha': alpha} for alpha in (0.2, 0.5, 1.0)},
+    ),
+    'manifold mixup': dict(
+        config='../pretrain/resnet18_cifar10_manifold_mixup_short.py',
+        candidates={
+            'alpha 2': {},
+            'last stage, alpha 2': {'model.method.stages': (-1,)},
+            'last stage, alpha 0.5': {'model.method.stages': (-1,), 'model.method.alpha': 0.5},
+        },
+    ),
+    # Late stages only: five times the whole network would take five times as long.
+    'multi-mix': dict(
+        config='../pretrain/resnet18_cifar10_multi_mix_manifold_mixup_short.py',
+        candidates={
+            'last two stages, alpha 2': {'model.method.stages': (-2, -1)},
+            'last stage, alpha 2': {'model.method.stages': (-1,)},
+            'last stage, alpha 0.5': {'model.method.stages': (-1,), 'model.method.alpha': 0.5},
+        },
+    ),
+    'MultiMix': dict(
+        config='../pretrain/resnet18_cifar10_multimix_short.py',
+        candidates={
+            'alpha 0.02 to 0.2': {},
+            'alpha 0.1 to 1': {'model.head.multimix.alpha': (0.1, 1.0)},
+            'alpha 0.5 to 2, clean weight 5': {
+                'model.head.multimix.alpha': (0.5, 2.0),
+                'model.head.multimix.clean_weight': 5.0,
+            },
+        },
+    ),
+    'Dense MultiMix': dict(
+        config='../pretrain/resnet18_cifar10_dense_multimix_short.py',
+        candidates={
+            'alpha 0.02 to 0.2': {},
+            'alpha 0.1 to 1': {'model.head.multimix.alpha': (0.1, 1.0)},
+            'alpha 0.5 to 2, clean weight 5': {
+                'model.head.multimix.alpha': (0.5, 2.0),
+                'model.head.multimix.clean_weight': 5.0,
+            },
+        },
+    ),
+    # Of the teacher against the labels; the mixing is that of the short setting.
+    'Dense MultiMix, self-distilled': dict(
+        config='../pretrain/resnet18_cifar10_dense_multimix_distill_short.py',
+        candidates={
+            f'teacher {weight}': {
+                'model.method.teacher_weight': weight,
+                'model.method.label_weight': round(1 - weight, 1),
+            }
+            for weight in (0.2, 0.5, 0.8)
+        },
+    ),
+}
+images_per_class = (500,)
+seeds = 3
+tuning = dict(images_per_class=500, validation=(500, 700), seeds=(100,))
+options = {
+    'model.backbone.base_channels': 16,
+    'model.head.in_channels': 128,
+    **{f'{name}_dataloader.dataset.type': 'ImageFolderDataset' for name in ('train', 'val', 'test')},
+    **{f'{name}_dataloader.dataset.per_class': (0, 500) for name in ('val', 'test')},
+    **{f'{name}_dataloader.num_workers': 0 for name in ('train', 'val', 'test')},
+    **{f'{name}_dataloader.pin_memory': False for name in ('train', 'val', 'test')},
+    'train_dataloader.batch_size': 64,
+    'optim_wrapper.optimizer.lr': 0.05,
+    'train_cfg.max_epochs': 24,
+    'train_cfg.val_interval': 4,
+    'param_scheduler.1.T_max': 22,
+    'param_scheduler.1.end': 24,
+    # The table has the best epoch from the log; nobody needs its checkpoint.
+    'default_hooks.checkpoint.save_best': None,
+}
