@@ -10,8 +10,10 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmdet_multimix.datasets.digits_detection import write_digits_detection
-from mmdet_multimix.experiment import Jobs, Progress, detector_job, locked, pretrain_job
+from mmdet_multimix.experiment import Jobs, Progress, detector_job, pretrain_job
+from mmdet_multimix.experiment.digits import digits_options, prepare_digits
+from mmdet_multimix.experiment.experiment_file import beside
+from mmdet_multimix.experiment.forked import quick_launcher
 from mmdet_multimix.experiment.sweep import report
 
 KEYS = ('detector', 'metric', 'images', 'images_key', 'seeds', 'settings')
@@ -35,28 +37,25 @@ def load(path):
             )
     for key in ('detector', 'pretraining'):
         if experiment.get(key):
-            config = path.parent / experiment[key]
+            config = beside(path, experiment[key])
             if not config.is_file():
                 raise ValueError(f'{key} of {path} is {config}, which does not exist')
             experiment[key] = str(config)
     return experiment
 
 
-def jobs_of(experiment, root):
+def jobs_of(experiment, root, launcher):
     """All pretrainings and detectors, and for each detector (setting, images, seed)."""
     common, inputs = dict(experiment.get('options', {})), ()
     if experiment.get('data') == 'digits':
-        digits = root / 'data'
-        for loader in ('train', 'val', 'test'):
-            common[f'{loader}_dataloader.dataset.data_root'] = f'{digits}/'
-        inputs = tuple(digits / 'annotations' / f'{split}.json' for split in ('train', 'val'))
-        common |= {'val_evaluator.ann_file': str(inputs[1]), 'test_evaluator.ann_file': str(inputs[1])}
+        options, inputs = digits_options(root / 'data')
+        common |= options
     jobs, detectors = [], {}
     for seed in range(experiment.seeds):
         if experiment.get('pretraining'):
             name, title = f'seed{seed}/pretrain', f'seed {seed}: classifier'
             seeded = {**experiment.get('pretraining_options', {}), 'randomness.seed': seed}
-            jobs.append(pretrain_job(root, name, title, Path(experiment.pretraining), seeded))
+            jobs.append(pretrain_job(root, name, title, Path(experiment.pretraining), seeded, launcher))
     for images, chosen in experiment.images.items():
         for seed in range(experiment.seeds):
             for number, (setting, options) in enumerate(experiment.settings.items()):
@@ -74,6 +73,7 @@ def jobs_of(experiment, root):
                     metric=experiment.metric,
                     pretraining=f'seed{seed}/pretrain' if experiment.get('pretraining') else None,
                     inputs=inputs,
+                    launcher=launcher,
                     validated=True,
                 )
                 jobs.append(job)
@@ -94,10 +94,8 @@ def main():
         parser.error(str(error))
     root = Path(args.work_dir or Path('work_dirs') / Path(args.experiment).stem)
     if experiment.get('data') == 'digits':
-        with locked(root / 'data'):
-            if not (root / 'data/annotations/val.json').exists():
-                write_digits_detection(root / 'data', num_train=max(experiment.images), num_val=VAL_IMAGES)
-    listed, detectors = jobs_of(experiment, root)
+        prepare_digits(root / 'data', max(experiment.images), VAL_IMAGES)
+    listed, detectors = jobs_of(experiment, root, quick_launcher())
     jobs = Jobs(listed, root)
     settings = list(experiment.settings)
 
