@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 from tiny_detectors import FAMILIES, samples, tiny_model
 from torch.utils.data import Dataset
 
-import mmdet_multimix  # noqa: F401
+from mmdet_multimix.utils import read_checkpoint
 
 KINDS = {
     **dict.fromkeys(FAMILIES, 'focal'),
@@ -132,7 +132,7 @@ def test_family(name, tmp_path):
 def test_averaged_weights_know_nothing_of_it(tmp_path):
     """EMAHook copies the model in before_run, and swaps the weights to save them."""
     probe = train('fcos', tmp_path, n=50, hooks=[dict(type='EMAHook', momentum=0.5)])
-    checkpoint = torch.load(tmp_path / 'epoch_1.pth', weights_only=False)
+    checkpoint = read_checkpoint(tmp_path / 'epoch_1.pth')
     stock = MODELS.build(probe.cfg)
     stock.load_state_dict(checkpoint['state_dict'], strict=True)
     assert not any('multimix' in key for key in checkpoint['ema_state_dict'])

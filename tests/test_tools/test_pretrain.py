@@ -14,6 +14,8 @@ from mmengine.runner import Runner
 from mmengine.utils import import_modules_from_strings
 from PIL import Image
 
+from mmdet_multimix.utils import read_checkpoint
+
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted((ROOT / 'configs' / 'pretrain').glob('*.py'))
 DIGITS = str(ROOT / 'configs' / 'pretrain' / 'resnet_tiny_digits_{}.py')
@@ -35,7 +37,7 @@ def run(cfg):
 
 
 def weights(work_dir, epoch):
-    return torch.load(work_dir / f'epoch_{epoch}.pth', map_location='cpu', weights_only=False)['state_dict']
+    return read_checkpoint(work_dir / f'epoch_{epoch}.pth')['state_dict']
 
 
 def image_folders(root, classes=('cat', 'dog', 'owl'), per_class=6, size=40):
