@@ -6,7 +6,7 @@ max_iters = 300
 train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
-    dict(type='CosineAnnealingLR', eta_min=0, by_epoch=False, begin=100, end=max_iters, T_max=max_iters - 100),
+    dict(type='CosineAnnealingLR', eta_min=0, by_epoch=False, begin=100, end=max_iters, T_max=200),
 ]
 default_hooks = dict(
     logger=dict(log_metric_by_epoch=False), checkpoint=dict(by_epoch=False, interval=100, max_keep_ckpts=1)
