@@ -1,31 +1,8 @@
 # data/cifar100/cifar-100-python; for images in data/cifar100/{train,test}/CLASS/ change only the type of
 # the datasets, to ImageFolderDataset.
+_base_ = './cifar10_cls.py'
 data_root = 'data/cifar100'
 
-train_dataloader = dict(
-    batch_size=128,
-    num_workers=4,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    collate_fn=dict(type='default_collate'),
-    # The batch norms of a last batch of one image would have nothing to normalise with.
-    drop_last=True,
-    pin_memory=True,
-    dataset=dict(
-        type='CIFAR100Dataset',
-        data_root=data_root,
-        split='train',
-        transforms=[dict(type='RandomCrop', size=32, padding=4), dict(type='RandomHorizontalFlip')],
-    ),
-)
-val_dataloader = dict(
-    batch_size=500,
-    num_workers=2,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=dict(type='default_collate'),
-    pin_memory=True,
-    dataset=dict(type='CIFAR100Dataset', data_root=data_root, split='test'),
-)
+train_dataloader = dict(dataset=dict(type='CIFAR100Dataset', data_root=data_root))
+val_dataloader = dict(dataset=dict(type='CIFAR100Dataset', data_root=data_root))
 test_dataloader = val_dataloader
-
-val_evaluator = dict(type='ClsAccuracy', topk=(1, 5))
-test_evaluator = val_evaluator
