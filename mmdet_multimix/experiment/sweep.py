@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
-import statistics
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from ..visualization.plots import COLORS, save_figure
+from .locks import locked
+from .results import replace_text, summarise
 
 Values = dict[tuple[str, int, int], float]
 
@@ -27,10 +27,11 @@ def report(root: Path, metric: str, settings: list[str], images: list[int], valu
     rows = [_row(setting, settings[0], count, values) for count in images for setting in settings]
     rows = [row for row in rows if row['values']]
     text = _markdown(metric, settings, sorted(images), rows)
-    (root / 'results.json').write_text(json.dumps({'metric': metric, 'rows': rows}, indent=1) + '\n')
-    (root / 'table.md').write_text(text)
-    if any(row['gain'] is not None for row in rows):
-        _plot(root / 'gains.png', metric, settings, sorted(images), rows)
+    with locked(root / 'report'):  # other drivers write it too
+        replace_text(root / 'results.json', json.dumps({'metric': metric, 'rows': rows}, indent=1) + '\n')
+        replace_text(root / 'table.md', text)
+        if any(row['gain'] is not None for row in rows):
+            _plot(root / 'gains.png', metric, settings, sorted(images), rows)
     return text
 
 
@@ -40,18 +41,18 @@ def _row(setting: str, first: str, images: int, values: Values) -> dict:
     pairs = {
         seed: mine[seed] - values[first, images, seed] for seed in mine if (first, images, seed) in values
     }
-    gains = [pairs[seed] for seed in sorted(pairs)]
-    paired = setting != first and len(gains) > 0
+    found = summarise([mine[seed] for seed in sorted(mine)]) or {}
+    gains = summarise([pairs[seed] for seed in sorted(pairs)] if setting != first else []) or {}
     return {
         'setting': setting,
         'images': images,
         'seeds': sorted(mine),
-        'values': [mine[seed] for seed in sorted(mine)],
-        'mean': statistics.mean(mine.values()) if mine else None,
-        'std': statistics.stdev(mine.values()) if len(mine) > 1 else None,
-        'gains': gains if paired else [],
-        'gain': statistics.mean(gains) if paired else None,
-        'gain_error': statistics.stdev(gains) / math.sqrt(len(gains)) if paired and len(gains) > 1 else None,
+        'values': found.get('values', []),
+        'mean': found.get('mean'),
+        'std': found.get('std'),
+        'gains': gains.get('values', []),
+        'gain': gains.get('mean'),
+        'gain_error': gains.get('error'),
     }
 
 
