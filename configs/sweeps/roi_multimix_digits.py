@@ -4,7 +4,9 @@ pretraining = '../pretrain/resnet_tiny_digits_ce.py'
 detector = 'faster_rcnn_digits.py'
 metric = 'coco/bbox_mAP'
 # Numbers of training images, and which settings are tried with them: None for all.
-images = {50: None}
+_best = ('plain', 'all, 0.1', 'all, 0.3', 'foreground, 0.1', 'balanced, 0.3', 'all, 0.3, ramp over half')
+images = {25: _best, 50: None, 100: _best}
+del _best
 images_key = 'train_dataloader.dataset.indices'
 seeds = 5
 

@@ -19,6 +19,7 @@ from mmengine.structures import InstanceData
 from rich.console import Console
 from rich.table import Table
 
+from ..models.multimix import MultiMix
 from ..visualization.plots import save_figure
 from .measure import MODES, interleaved, machine, precision, summary
 from .report import COLOURS
@@ -87,13 +88,22 @@ def plot(result: dict[str, Any], path: Path) -> None:
     for y, row in enumerate(rows):
         low, middle, high = (100 * (row['ratios'][q] - 1) for q in ('q1', 'median', 'q3'))
         axes.errorbar(
-            middle, y, xerr=[[middle - low], [high - middle]], fmt='o', capsize=4, color=COLOURS['ours']
+            middle,
+            y,
+            xerr=[[middle - low], [high - middle]],
+            fmt='o',
+            capsize=4,
+            color=COLOURS['ours'],
+            label=None if y else 'whole step',
         )
+        share = 100 * row['mixing_shares']['median']
+        axes.plot(share, y, 'D', color='black', label=None if y else 'mixing alone')
     axes.axvline(0, color='black', linewidth=1)
     names = [f'{row["method"]}\n{row["setting"]}, {row["batch"]} images, {row["mode"]}' for row in rows]
     axes.set_yticks(range(len(rows)), names, fontsize=8)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlabel('added to a training step, % (median and quartiles of turns)', fontsize=9)
+    axes.legend(frameon=False, fontsize=8)
     axes.grid(axis='x', alpha=0.3)
     axes.spines[['top', 'right']].set_visible(False)
     info = result['machine']
@@ -109,11 +119,11 @@ def _classifiers(mode: str, args: argparse.Namespace, console: Console) -> list[
             with console.status(f'ResNet-50, {IMAGENET_SIZE} px, batch {batch}, {mode}'):
                 inputs = torch.randn(batch, 3, IMAGENET_SIZE, IMAGENET_SIZE, device=args.device)
                 labels = torch.randint(0, 1000, (batch,), device=args.device)
-                steps = {}
-                for name, path in CLASSIFIERS.items():
-                    model = _build(Config.fromfile(CONFIGS / path).model, args)
-                    steps[name] = _step(model, partial(model.loss, inputs, labels))
-                return _rows(f'ResNet-50, {IMAGENET_SIZE} px', batch, steps, mode, args)
+                models = {
+                    name: _build(Config.fromfile(CONFIGS / path).model, args)
+                    for name, path in CLASSIFIERS.items()
+                }
+                return _rows(f'ResNet-50, {IMAGENET_SIZE} px', batch, models, (inputs, labels), mode, args)
         except (torch.OutOfMemoryError, RuntimeError) as error:
             if 'memory' not in str(error) or batch <= MIN_BATCH:
                 raise
@@ -135,14 +145,14 @@ def _detectors(mode: str, args: argparse.Namespace, console: Console) -> list[di
         labels = torch.randint(0, 80, (OBJECTS,), generator=generator)
         sample.gt_instances = InstanceData(bboxes=torch.cat([corner, corner + size], 1), labels=labels)
         samples.append(sample.to(args.device))
-    steps = {}
+    models = {}
     with console.status(f'Faster R-CNN R50-FPN, {height} px, {args.images} images, {mode}'):
         for name, base in DETECTORS.items():
             cfg = Config.fromstring(f'_base_ = {base!r}', '.py')  # reads `mmdet::` as well
             cfg.model.backbone.init_cfg = None
-            model = _build(cfg.model, args)
-            steps[name] = _step(model, partial(model.loss, inputs, samples))
-        return _rows(f'Faster R-CNN R50-FPN, {height} px', args.images, steps, mode, args)
+            models[name] = _build(cfg.model, args)
+        setting = f'Faster R-CNN R50-FPN, {height} px'
+        return _rows(setting, args.images, models, (inputs, samples), mode, args)
 
 
 def _build(cfg: Config, args: argparse.Namespace) -> torch.nn.Module:
@@ -164,26 +174,78 @@ def _step(model: torch.nn.Module, losses: Callable[[], dict]) -> Callable[[], No
     return step
 
 
+def _mixing(model: torch.nn.Module, losses: Callable[[], dict]) -> Callable[[], None] | None:
+    """Forward and backward of the mixed losses alone, on what they are given in a step; None without any.
+
+    A step varies by more than they cost. The backward ends at what they were given: what it adds to the
+    gradients there goes on through the model as those of the other losses do.
+    """
+    modules = [module for module in model.modules() if isinstance(module, MultiMix)]
+    calls: list[tuple[Callable, tuple]] = []
+    for module in modules:
+        module.losses = partial(_recorded, calls, module.losses)
+    torch.manual_seed(0)
+    losses()
+    for module in modules:
+        del module.losses
+    wanted = []
+    for value in (value for _, given in calls for value in given):
+        if isinstance(value, torch.nn.Module):  # a classifier
+            wanted += value.parameters()
+        elif _has_gradient(value):
+            wanted.append(value)
+
+    def step() -> None:
+        terms = [term for compute, given in calls for term in compute(*given).values()]
+        torch.autograd.grad(torch.stack(terms).sum(), wanted)
+
+    return step if calls else None
+
+
+def _recorded(calls: list[tuple[Callable, tuple]], compute: Callable, *given: Any) -> dict[str, torch.Tensor]:
+    leaves = [value.detach().requires_grad_() if _has_gradient(value) else value for value in given]
+    calls.append((compute, tuple(leaves)))
+    return compute(*given)
+
+
+def _has_gradient(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.requires_grad
+
+
 def _rows(
-    setting: str, batch: int, steps: dict[str, Callable[[], None]], mode: str, args: argparse.Namespace
+    setting: str,
+    batch: int,
+    models: dict[str, torch.nn.Module],
+    inputs: tuple,
+    mode: str,
+    args: argparse.Namespace,
 ) -> list[dict[str, Any]]:
+    """What every method takes, whole steps and its mixing alone in turn."""
+    losses = {name: partial(model.loss, *inputs) for name, model in models.items()}
+    steps = {(name, 'step'): _step(model, losses[name]) for name, model in models.items()}
+    parts = {(name, 'mixing'): _mixing(model, losses[name]) for name, model in models.items()}
+    steps |= {key: part for key, part in parts.items() if part is not None}
     times = interleaved(steps, args.device, args.repetitions, warmup=1)
-    first = next(iter(steps))
+    first = times[next(iter(models)), 'step']
     rows = []
-    for name, values in times.items():
-        ratios = [a / b for a, b in zip(values, times[first], strict=True)]
+    for name in models:
+        values, mixing = times[name, 'step'], times.get((name, 'mixing'))
+        ratios = [a / b for a, b in zip(values, first, strict=True)]
         row = dict(setting=setting, batch=batch, mode=mode, method=name, repetitions=args.repetitions)
         # Turn by turn: the speed of a machine drifts by more than what is measured here.
-        rows.append({**row, **summary(values), 'ratio': statistics.median(ratios), 'ratios': summary(ratios)})
+        row |= {**summary(values), 'ratio': statistics.median(ratios), 'ratios': summary(ratios)}
+        if mixing:
+            shares = [a / b for a, b in zip(mixing, first, strict=True)]
+            row |= dict(mixing=summary(mixing), mixing_shares=summary(shares))
+        rows.append(row)
     return rows
 
 
 def _show(result: dict[str, Any], console: Console) -> None:
     info = result['machine']
     title = f'{info["device"]}, {info["threads"]} threads, torch {info["torch"]}'
-    table = Table(
-        'setting', 'batch', 'precision', 'method', 'step', 'over the first', title=title, title_justify='left'
-    )
+    columns = ('setting', 'batch', 'precision', 'method', 'step', 'over the first', 'mixing alone')
+    table = Table(*columns, title=title, title_justify='left')
     for row in result['rows']:
         spread = row['q3'] - row['q1']
         low, high = (100 * (row['ratios'][q] - 1) for q in ('q1', 'q3'))
@@ -194,5 +256,6 @@ def _show(result: dict[str, Any], console: Console) -> None:
             row['method'],
             f'{row["median"]:.3f} ± {spread:.3f} s',
             f'{100 * (row["ratio"] - 1):+.1f} % ({low:+.1f} to {high:+.1f})',
+            f'{100 * row["mixing_shares"]["median"]:.2f} %' if 'mixing' in row else '',
         )
     console.print(table)

@@ -37,7 +37,10 @@ def test_steps(tmp_path, monkeypatch, capsys):
     groups = [list(step.CLASSIFIERS), list(step.DETECTORS)]
     assert [row['method'] for row in rows] == [*groups[0], *groups[1]]
     assert [row['batch'] for row in rows] == [2] * len(groups[0]) + [1] * len(groups[1])
-    assert all(row['ratio'] == 1 for row in rows if row['method'] in (groups[0][0], groups[1][0]))
+    plain = [row for row in rows if row['method'] in (groups[0][0], groups[1][0])]
+    assert all(row['ratio'] == 1 and 'mixing' not in row for row in plain)
+    # Of the same step: a part of it, and not nothing.
+    assert all(0 < row['mixing']['median'] < row['median'] for row in rows if row not in plain)
     assert is_picture(tmp_path / 'step_cpu.png')
     assert 'Dense MultiMix' in capsys.readouterr().out
 
