@@ -3,6 +3,15 @@
 # write CIFAR10Dataset for ImageFolderDataset.
 title = 'CIFAR-10, slim ResNet-18'
 # Three candidates each: of a mixing method its own strength, of cross-entropy, which has none, the recipe's.
+input_mixing = {f'alpha {alpha}': {'model.method.alpha': alpha} for alpha in (0.2, 0.5, 1.0)}
+mixing = {
+    'alpha 0.02 to 0.2': {},
+    'alpha 0.1 to 1': {'model.head.multimix.alpha': (0.1, 1.0)},
+    'alpha 0.5 to 2, clean weight 5': {
+        'model.head.multimix.alpha': (0.5, 2.0),
+        'model.head.multimix.clean_weight': 5.0,
+    },
+}
 methods = {
     'cross-entropy': dict(
         config='../pretrain/resnet18_cifar10_ce_short.py',
@@ -14,11 +23,11 @@ methods = {
     ),
     'mixup': dict(
         config='../pretrain/resnet18_cifar10_mixup_short.py',
-        candidates={f'alpha {alpha}': {'model.method.alpha': alpha} for alpha in (0.2, 0.5, 1.0)},
+        candidates=input_mixing,
     ),
     'CutMix': dict(
         config='../pretrain/resnet18_cifar10_cutmix_short.py',
-        candidates={f'alpha {alpha}': {'model.method.alpha': alpha} for alpha in (0.2, 0.5, 1.0)},
+        candidates=input_mixing,
     ),
     'manifold mixup': dict(
         config='../pretrain/resnet18_cifar10_manifold_mixup_short.py',
@@ -39,25 +48,11 @@ methods = {
     ),
     'MultiMix': dict(
         config='../pretrain/resnet18_cifar10_multimix_short.py',
-        candidates={
-            'alpha 0.02 to 0.2': {},
-            'alpha 0.1 to 1': {'model.head.multimix.alpha': (0.1, 1.0)},
-            'alpha 0.5 to 2, clean weight 5': {
-                'model.head.multimix.alpha': (0.5, 2.0),
-                'model.head.multimix.clean_weight': 5.0,
-            },
-        },
+        candidates=mixing,
     ),
     'Dense MultiMix': dict(
         config='../pretrain/resnet18_cifar10_dense_multimix_short.py',
-        candidates={
-            'alpha 0.02 to 0.2': {},
-            'alpha 0.1 to 1': {'model.head.multimix.alpha': (0.1, 1.0)},
-            'alpha 0.5 to 2, clean weight 5': {
-                'model.head.multimix.alpha': (0.5, 2.0),
-                'model.head.multimix.clean_weight': 5.0,
-            },
-        },
+        candidates=mixing,
     ),
     # Of the teacher against the labels; the mixing is that of the short setting.
     'Dense MultiMix, self-distilled': dict(
@@ -71,6 +66,7 @@ methods = {
         },
     ),
 }
+del input_mixing, mixing
 images_per_class = (500,)
 seeds = 3
 tuning = dict(images_per_class=500, validation=(500, 700), seeds=(100,))
