@@ -12,11 +12,12 @@ from mmengine.config import Config
 
 from mmdet_multimix.experiment import Jobs, Progress, detector_job, pretrain_job
 from mmdet_multimix.experiment.digits import digits_options, prepare_digits
-from mmdet_multimix.experiment.experiment_file import beside
+from mmdet_multimix.experiment.experiment_file import beside, check_keys
 from mmdet_multimix.experiment.forked import quick_launcher
 from mmdet_multimix.experiment.sweep import report
 
-KEYS = ('detector', 'metric', 'images', 'images_key', 'seeds', 'settings')
+REQUIRED = {'detector', 'metric', 'images', 'images_key', 'seeds', 'settings'}
+OPTIONAL = {'data', 'options', 'pretraining', 'pretraining_options'}
 VAL_IMAGES = 200
 
 
@@ -26,9 +27,9 @@ def load(path):
     if not path.is_file():
         raise ValueError(f'experiment {path} does not exist; there are some in configs/sweeps')
     experiment = Config.fromfile(path)
-    missing = [key for key in KEYS if key not in experiment]
-    if missing:
-        raise ValueError(f'{path} lacks {", ".join(missing)}')
+    # What starts with an underscore serves the file itself.
+    given = {key: experiment[key] for key in experiment if not key.startswith('_')}
+    check_keys(str(path), given, REQUIRED, OPTIONAL)
     for count, chosen in experiment.images.items():
         unknown = [name for name in chosen or () if name not in experiment.settings]
         if unknown:

@@ -20,12 +20,15 @@ def report(root: Path, metric: str, settings: list[str], images: list[int], valu
     Args:
         root: Folder of the experiment.
         metric: Name of what was measured.
-        settings: Names; the first is what the others are compared with.
+        settings: Names; the first is what the others are compared with. Those without a value are left out.
         images: Numbers of training images.
         values: The metric by (setting, images, seed), as far as there is one.
     """
     rows = [_row(setting, settings[0], count, values) for count in images for setting in settings]
     rows = [row for row in rows if row['values']]
+    settings = [
+        name for name in settings if name == settings[0] or any(row['setting'] == name for row in rows)
+    ]
     text = _markdown(metric, settings, sorted(images), rows)
     with locked(root / 'report'):  # other drivers write it too
         replace_text(root / 'results.json', json.dumps({'metric': metric, 'rows': rows}, indent=1) + '\n')
@@ -96,6 +99,7 @@ def _plot(path: Path, metric: str, settings: list[str], images: list[int], rows:
             axes.scatter(row['gains'], [y] * len(row['gains']), s=14, color=color, alpha=0.45)
             axes.errorbar(row['gain'], y, xerr=row['gain_error'], fmt='o', color=color, capsize=4)
         axes.set_title(f'{count} training images')
+        axes.locator_params(axis='x', nbins=5)
         axes.grid(axis='x', alpha=0.3)
         axes.spines[['top', 'right']].set_visible(False)
     panels[0].set_yticks(range(len(names)), names)

@@ -44,7 +44,9 @@ def test_bad_experiments_are_named(tmp_path):
     path = tmp_path / 'experiment.py'
     assert f'experiment {path} does not exist' in tool('sweep.py', path, fails=True)
     path.write_text("detector = 'nowhere.py'")
-    assert 'lacks metric, images, images_key, seeds, settings' in tool('sweep.py', path, fails=True)
+    assert 'lacks images, images_key, metric, seeds, settings' in tool('sweep.py', path, fails=True)
+    path.write_text(EXPERIMENT.format(root=ROOT, more='') + 'sedes = 1\n')
+    assert 'has unknown sedes; known are data, detector,' in tool('sweep.py', path, fails=True)
     odd = EXPERIMENT.format(root=ROOT, more='').replace('{4: None}', "{4: ('odd',)}")
     path.write_text(odd)
     assert "wants 'odd' for 4 images, which is not among its settings" in tool('sweep.py', path, fails=True)
