@@ -10,6 +10,6 @@ model = dict(
             checkpoint='work_dirs/resnet50_imagenet_multimix/backbone.pth',
         )
     ),
-    roi_head=dict(bbox_head=dict(type='MultiMixShared2FCBBoxHead', multimix=dict(n=1000, loss_weight=0.3))),
+    roi_head=dict(bbox_head=dict(type='MultiMixShared2FCBBoxHead', multimix=dict(n=1000))),
 )
 custom_hooks = [dict(type='CheckInvalidLossHook', interval=50)]

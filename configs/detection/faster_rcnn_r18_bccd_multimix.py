@@ -1,2 +1,2 @@
 _base_ = './faster_rcnn_r18_bccd.py'
-model = dict(roi_head=dict(bbox_head=dict(type='MultiMixShared2FCBBoxHead', multimix=dict(loss_weight=0.3))))
+model = dict(roi_head=dict(bbox_head=dict(type='MultiMixShared2FCBBoxHead')))

@@ -4,6 +4,6 @@ model = dict(
     backbone=dict(init_cfg=_backbone),
     roi_head=dict(
         shared_head=dict(init_cfg=_backbone),
-        bbox_head=dict(type='MultiMixBBoxHead', multimix=dict(loss_weight=0.3)),
+        bbox_head=dict(type='MultiMixBBoxHead'),
     ),
 )

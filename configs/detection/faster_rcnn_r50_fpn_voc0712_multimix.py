@@ -1,5 +1,5 @@
 _base_ = './faster_rcnn_r50_fpn_voc0712.py'
 model = dict(
     backbone=dict(init_cfg=dict(checkpoint='work_dirs/resnet50_imagenet_multimix/backbone.pth')),
-    roi_head=dict(bbox_head=dict(type='MultiMixShared2FCBBoxHead', multimix=dict(loss_weight=0.3))),
+    roi_head=dict(bbox_head=dict(type='MultiMixShared2FCBBoxHead')),
 )

@@ -2,7 +2,7 @@
 detector = 'faster_rcnn_bccd.py'
 metric = 'pascal_voc/mAP'
 # Numbers of training images, and which settings are tried with them: None for all. BCCD has 292.
-images = {50: None, 292: ('plain', 'all, 0.1', 'foreground, 0.1')}
+images = {50: None, 292: ('plain', 'foreground, 0.1')}
 images_key = 'train_dataloader.dataset.indices'
 seeds = 5
 
