@@ -103,6 +103,6 @@ def _plot(path: Path, metric: str, settings: list[str], images: list[int], rows:
         axes.grid(axis='x', alpha=0.3)
         axes.spines[['top', 'right']].set_visible(False)
     panels[0].set_yticks(range(len(names)), names)
-    panels[0].invert_yaxis()
+    panels[0].set_ylim(len(names) - 0.5, -0.5)
     figure.supxlabel(f'gain in {metric} over "{settings[0]}" (dot: a seed; whisker: standard error)')
     save_figure(figure, path)
