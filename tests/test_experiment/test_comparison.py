@@ -209,12 +209,12 @@ def test_every_pretraining_method_is_compared_on_digits(tmp_path):
         PRETRAIN.glob('resnet_tiny_digits_*.py')
     )
     parts = plan_comparison(comparison, [comparison.cells()[0].name])
-    # 3 candidates and 2 seeds of every method; 50 epochs of 6 steps, and as many steps with 100 images.
-    assert [part.iterations for part in parts] == [300, 300, 300, 18 * 50]
+    # 3 candidates and 2 seeds of every method; 50 epochs of 6 steps, about as many with 100 and 900 images.
+    assert [part.iterations for part in parts] == [300, 300, 300, 18 * 20]
     assert [part.runs for part in parts] == [len(comparison.methods) * n for n in (6, 5, 5, 5)]
     text = describe_comparison(comparison, parts, tmp_path)
     runs = len(comparison.methods) * 21
-    epochs = len(comparison.methods) * (6 * 50 + 5 * (150 + 50 + 50)) - 150
+    epochs = len(comparison.methods) * (6 * 50 + 5 * (150 + 50 + 20)) - 150
     assert f'{runs} runs, 1 of them done; {epochs} epochs to do' in text
     assert 'compared on images 60 to 89 of each class of the training set, seeds 100, 101' in text
 
