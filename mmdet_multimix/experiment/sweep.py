@@ -26,9 +26,8 @@ def report(root: Path, metric: str, settings: list[str], images: list[int], valu
     """
     rows = [_row(setting, settings[0], count, values) for count in images for setting in settings]
     rows = [row for row in rows if row['values']]
-    settings = [
-        name for name in settings if name == settings[0] or any(row['setting'] == name for row in rows)
-    ]
+    shown = {settings[0], *(row['setting'] for row in rows)}
+    settings = [name for name in settings if name in shown]
     text = _markdown(metric, settings, sorted(images), rows)
     with locked(root / 'report'):  # other drivers write it too
         replace_text(root / 'results.json', json.dumps({'metric': metric, 'rows': rows}, indent=1) + '\n')
