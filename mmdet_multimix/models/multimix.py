@@ -247,6 +247,8 @@ def _positions_last(features: Tensor, classifier: nn.Linear) -> Tensor:
 def _positions_first(z: Tensor) -> Tensor:
     """``(b, d, r)`` to contiguous ``(r, b, d)``, so that all positions are one matrix product."""
     b, d, r = z.shape
+    if z.stride(1) == 1:  # channels last: whole embeddings are moved
+        return z.permute(2, 0, 1).contiguous()
     # As the transpose of a matrix, which torch copies several times faster than a permutation.
     return z.reshape(b * d, r).t().contiguous().view(r, b, d)
 

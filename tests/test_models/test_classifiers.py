@@ -2,6 +2,7 @@ import pytest
 import torch
 from mmdet.models.backbones import ResNet
 from mmdet.registry import MODELS
+from tolerances import assert_near
 
 from mmdet_multimix.models.backbones import CIFARResNet
 
@@ -50,11 +51,13 @@ def test_prediction_without_labels_and_of_one_image():
     assert len(model.test_step(data)) == 1
 
 
-def test_head_gets_the_last_feature_map():
+def test_head_gets_the_last_feature_map_channels_last():
     model = classifier().eval()
     images = torch.rand(2, 3, 64, 64)
-    torch.testing.assert_close(model.extract_feat(images), model.backbone(images)[-1])
-    assert model.extract_feat(images).shape == (2, 64, 2, 2)
+    features = model.extract_feat(images)
+    assert_near(features, model.backbone(images)[-1], torch.float32)
+    assert features.shape == (2, 64, 2, 2)
+    assert features.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_images_are_normalised_in_rgb():
