@@ -6,7 +6,9 @@ _base_ = './resnet18_cifar10_ce_short.py'
 model = dict(
     # Those of the detectors: mmdet's, not CIFAR's.
     data_preprocessor=dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]),
-    backbone=dict(_delete_=True, type='ResNet', depth=18, base_channels=32, norm_eval=False),
+    backbone=dict(
+        _delete_=True, type='ResNet', depth=18, base_channels=32, norm_eval=False, zero_init_residual=False
+    ),
     head=dict(in_channels=256),
 )
 train_dataloader = dict(

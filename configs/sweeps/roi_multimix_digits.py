@@ -1,6 +1,6 @@
 # An experiment of tools/sweep.py: which RoIs to mix, how strongly and when.
 data = 'digits'
-pretraining = '../pretrain/resnet_tiny_digits_ce.py'
+pretraining = 'resnet_tiny_digits_ce.py'
 detector = 'faster_rcnn_digits.py'
 metric = 'coco/bbox_mAP'
 # Numbers of training images, and which settings are tried with them: None for all.

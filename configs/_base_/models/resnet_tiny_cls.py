@@ -4,6 +4,7 @@ model = dict(
     data_preprocessor=dict(
         type='ImgDataPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]
     ),
-    backbone=dict(type='ResNet', depth=18, base_channels=16, norm_eval=False),
+    # Residual branches that start as zeros, mmdet's default, learn late: short schedules end a point worse.
+    backbone=dict(type='ResNet', depth=18, base_channels=16, norm_eval=False, zero_init_residual=False),
     head=dict(type='LinearClsHead', num_classes=10, in_channels=128),
 )
