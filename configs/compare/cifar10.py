@@ -79,10 +79,11 @@ options = {
     **{f'{name}_dataloader.pin_memory': False for name in ('train', 'val', 'test')},
     'train_dataloader.batch_size': 64,
     'optim_wrapper.optimizer.lr': 0.05,
-    'train_cfg.max_epochs': 24,
+    'train_cfg.max_epochs': 16,
     'train_cfg.val_interval': 4,
-    'param_scheduler.1.T_max': 22,
-    'param_scheduler.1.end': 24,
+    'default_hooks.checkpoint.interval': 4,
+    'param_scheduler.1.T_max': 14,
+    'param_scheduler.1.end': 16,
     # The table has the best epoch from the log; nobody needs its checkpoint.
     'default_hooks.checkpoint.save_best': None,
 }
