@@ -123,8 +123,11 @@ def plot_reliabilities(path: str | Path, diagrams: dict[str, list[dict[str, floa
 
 
 def _style(names: Sequence[str], name: str) -> dict[str, str]:
-    index = list(names).index(name)
-    return {'color': COLORS[index % len(COLORS)], 'fmt': _MARKERS[index // len(COLORS) % len(_MARKERS)]}
+    baseline, *colors = COLORS
+    if name == names[0]:
+        return {'color': baseline, 'fmt': _MARKERS[0]}
+    turn, index = divmod(list(names).index(name) - 1, len(colors))
+    return {'color': colors[index], 'fmt': _MARKERS[turn % len(_MARKERS)]}
 
 
 def _spread(series: Sequence[float]) -> float | None:
