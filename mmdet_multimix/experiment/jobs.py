@@ -107,14 +107,15 @@ class Jobs:
         progress.skip(len(outcome.results))
         waiting = [name for name in self._jobs if name not in outcome.results]
         while waiting:
-            moved = False
-            for name in list(waiting):
-                if self._settle(name, progress, outcome, started, on_result):
-                    waiting.remove(name)
-                    moved = True
-            if waiting and not moved:
+            # From the start each time: what another driver has just finished may let an earlier one begin.
+            settled = next(
+                (name for name in waiting if self._settle(name, progress, outcome, started, on_result)), None
+            )
+            if settled is None:
                 progress.wait(f'{self._jobs[waiting[0]].title} is run by another process')
                 time.sleep(_POLL)
+            else:
+                waiting.remove(settled)
         return outcome
 
     def _settle(self, name, progress, outcome, started, on_result) -> bool:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import ExitStack
 
 import pytest
 
@@ -56,6 +57,20 @@ def test_the_report_is_written_after_every_job(tmp_path):
     jobs = [job('a', []), job('b', [])]
     run(jobs, tmp_path, on_result=lambda: seen.append(sorted(Jobs(jobs, tmp_path).results())))
     assert seen == [['a'], ['a', 'b']]
+
+
+def test_a_job_comes_in_its_place_once_another_driver_has_done_what_it_needs(tmp_path):
+    calls, first, other = [], job('a', []), ExitStack()
+    other.enter_context(locked(tmp_path / 'a.json'))
+
+    def work(progress):
+        calls.append('c')
+        other.close()
+        Jobs([first], tmp_path).run(progress)
+        return {}
+
+    run([first, job('b', calls, needs=('a',)), Job('c', 'c', work), job('d', calls)], tmp_path)
+    assert calls == ['c', 'b', 'd']
 
 
 def test_bad_experiments_are_refused(tmp_path):
