@@ -21,7 +21,9 @@ def trained(tmp_path_factory):
     """One epoch on a few digits, from the command line."""
     root = tmp_path_factory.mktemp('trained')
     few = {'train_dataloader.dataset.per_class': '(0,30)', 'val_dataloader.dataset.per_class': '(0,10)'}
-    tool('train.py', CONFIG, '--work-dir', root, options={**few, 'train_cfg.max_epochs': 1})
+    # With branches that start as zeros: others tell noise apart so well that no measure of it says which noise.
+    short = {'train_cfg.max_epochs': 1, 'model.backbone.zero_init_residual': True}
+    tool('train.py', CONFIG, '--work-dir', root, options={**few, **short})
     photos = root / 'photos'
     photos.mkdir()
     for index in range(6):
