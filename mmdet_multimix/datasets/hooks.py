@@ -89,7 +89,7 @@ def _seed(runner: Runner, step: int) -> None:
     """Seed every random generator of this process for an epoch or an iteration."""
     seed = (runner.seed + step * get_world_size() + get_rank()) % 2**32
     random.seed(seed)
-    np.random.seed(seed)
+    np.random.seed(seed)  # the global one: mmdet's transforms draw from it
     torch.manual_seed(seed)
 
 

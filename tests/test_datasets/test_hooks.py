@@ -50,9 +50,13 @@ def test_fewer_images_than_a_batch_are_refused():
         CheckClassesHook().before_train(runner(loader(['a', 'b'], batch_size=8)))
 
 
+def of_every_generator():
+    return random.random(), np.random.rand(), torch.rand(()).item()
+
+
 def draw(seed, epoch):
     EpochSeedHook().before_train_epoch(SimpleNamespace(seed=seed, epoch=epoch))
-    return random.random(), np.random.rand(), torch.rand(()).item()
+    return of_every_generator()
 
 
 def test_epoch_and_seed_set_all_generators():
@@ -67,7 +71,7 @@ def test_iterations_are_repeated_wherever_a_run_was_stopped():
         hook, run, values = IterSeedHook(), SimpleNamespace(seed=7, iter=start), []
         hook.before_train_epoch(run)
         for index in range(start, 6):
-            values.append((random.random(), np.random.rand(), torch.rand(()).item()))
+            values.append(of_every_generator())
             hook.after_train_iter(run, index)
             run.iter += 1
             if run.iter in validated:
