@@ -4,13 +4,18 @@
 title = 'CIFAR-10, slim ResNet-18'
 # Three candidates each: of a mixing method its own strength, of cross-entropy, which has none, the recipe's.
 input_mixing = {f'alpha {alpha}': {'model.method.alpha': alpha} for alpha in (0.2, 0.5, 1.0)}
+# Weights that sum to 1, as cross-entropy's: one rate suits all methods, so none may have a larger gradient.
 mixing = {
-    'alpha 0.02 to 0.2': {},
-    'alpha 0.1 to 1': {'model.head.multimix.alpha': (0.1, 1.0)},
-    'alpha 0.5 to 2, clean weight 5': {
-        'model.head.multimix.alpha': (0.5, 2.0),
-        'model.head.multimix.clean_weight': 5.0,
-    },
+    f'alpha {alpha[0]} to {alpha[1]}, {name} clean': {
+        'model.head.multimix.alpha': alpha,
+        'model.head.multimix.loss_weight': 1 - clean_weight,
+        'model.head.multimix.clean_weight': clean_weight,
+    }
+    for alpha, name, clean_weight in (
+        ((0.02, 0.2), '1/2', 1 / 2),
+        ((0.1, 1), '1/2', 1 / 2),
+        ((0.5, 2), '5/6', 5 / 6),
+    )
 }
 methods = {
     'cross-entropy': dict(

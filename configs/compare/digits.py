@@ -8,13 +8,18 @@ stages = {
     'last stage, alpha 2': {'model.method.stages': (-1,)},
     'last stage, alpha 0.5': {'model.method.stages': (-1,), 'model.method.alpha': 0.5},
 }
+# Weights that sum to 1, as cross-entropy's: one rate suits all methods, so none may have a larger gradient.
 mixing = {
-    'alpha 0.02 to 0.2': {},
-    'alpha 0.1 to 1': {'model.head.multimix.alpha': (0.1, 1.0)},
-    'alpha 0.5 to 2, clean weight 5': {
-        'model.head.multimix.alpha': (0.5, 2.0),
-        'model.head.multimix.clean_weight': 5.0,
-    },
+    f'alpha {alpha[0]} to {alpha[1]}, {name} clean': {
+        'model.head.multimix.alpha': alpha,
+        'model.head.multimix.loss_weight': 1 - clean_weight,
+        'model.head.multimix.clean_weight': clean_weight,
+    }
+    for alpha, name, clean_weight in (
+        ((0.02, 0.2), '1/2', 1 / 2),
+        ((0.1, 1), '1/2', 1 / 2),
+        ((0.5, 2), '5/6', 5 / 6),
+    )
 }
 # Of the teacher against the labels; the mixing is that of the short setting. The config's teacher remembers a
 # hundred iterations of 900; here there are 300.
