@@ -18,7 +18,7 @@ def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
     parser.add_argument('--work-dir', help='folder for logs and checkpoints')
-    parser.add_argument('--amp', action='store_true', help='mixed precision, needs an accelerator')
+    parser.add_argument('--amp', action='store_true', help='mixed precision; on a CPU in bfloat16')
     parser.add_argument('--auto-scale-lr', action='store_true', help='scale the learning rate with the batch')
     parser.add_argument(
         '--resume',
@@ -74,11 +74,13 @@ def start_launcher(cfg, launcher):
 def apply_flags(cfg, args):
     """Writes the flags of the command line into the config."""
     start_launcher(cfg, args.launcher)
-    if args.amp:
-        if not has_accelerator():
-            raise PreflightError('--amp needs an accelerator, and none was found')
+    if args.amp and has_accelerator():
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.loss_scale = 'dynamic'
+    elif args.amp:
+        cfg.optim_wrapper.type = 'BFloat16OptimWrapper'
+        for key in ('loss_scale', 'dtype'):
+            cfg.optim_wrapper.pop(key, None)
     if args.auto_scale_lr:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
             raise PreflightError(
