@@ -54,6 +54,9 @@ def parse_args():
     parser.add_argument('--pgd-eps', type=float, default=4, metavar='E', help='in 1/255 (default: 4)')
     parser.add_argument('--pgd-step', type=float, default=2, metavar='S', help='in 1/255 (default: 2)')
     parser.add_argument('--pgd-steps', type=int, default=10, metavar='K', help='default: 10')
+    parser.add_argument(
+        '--attack-images', type=int, metavar='N', help='attack N images, evenly spaced (default: all)'
+    )
     parser.add_argument('--device', help='cpu, cuda, cuda:1, ... (default: cuda where there is one)')
     parser.add_argument('--seed', type=int, default=0, help='of noise and random starts')
     parser.add_argument(
@@ -99,6 +102,7 @@ def prepare(args):
         pgd_eps=args.pgd_eps / 255,
         pgd_step=args.pgd_step / 255,
         pgd_steps=args.pgd_steps,
+        attack_images=args.attack_images,
         seed=args.seed,
     )
     device = choose_device(args.device)

@@ -75,6 +75,7 @@ del input_mixing, mixing
 images_per_class = (500,)
 seeds = 3
 tuning = dict(images_per_class=500, validation=(500, 700), seeds=(100,))
+attack_images = 1000
 options = {
     'model.backbone.base_channels': 16,
     'model.head.in_channels': 128,

@@ -118,7 +118,7 @@ def markdown(measures: dict[str, dict], facts: dict[str, Any], pictures: Sequenc
 
 
 def _strength(values: dict[str, float]) -> str:
-    text = f', eps {255 * values["eps"]:.3g}/255'
+    text = f' of {values["images"]} images, eps {255 * values["eps"]:.3g}/255'
     if 'steps' in values:
         text += f', {values["steps"]} steps of {255 * values["step"]:.3g}/255'
     return text

@@ -25,6 +25,8 @@ class Settings:
         pgd_eps: Radius of the ball.
         pgd_step: Size of a step.
         pgd_steps: How many.
+        attack_images: How many images are attacked, evenly spaced over the set, which may be sorted by class;
+            None means all of them.
         seed: Of the noise and of the random starts.
 
     Raises:
@@ -38,6 +40,7 @@ class Settings:
     pgd_eps: float = 4 / 255
     pgd_step: float = 2 / 255
     pgd_steps: int = 10
+    attack_images: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -54,5 +57,7 @@ class Settings:
                 raise ValueError(
                     f'{name} must be in (0, 1], in units of the pixel range, got {getattr(self, name)}'
                 )
-        if self.pgd_steps < 1:
-            raise ValueError(f'pgd_steps must be at least 1, got {self.pgd_steps}')
+        for name in ('pgd_steps', 'attack_images'):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise ValueError(f'{name} must be a number of at least 1, got {value!r}')

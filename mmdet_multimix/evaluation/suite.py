@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Subset
 
 from ..experiment import Progress
 from .attacks import fgsm, pgd
@@ -119,7 +119,7 @@ class Evaluation:
         """
         wanted, results = self.settings.measures, Results()
         progress.start('clean images')
-        clean = self._predict(progress, with_features='embedding' in wanted)
+        clean = self._predict(self.loader, progress, with_features='embedding' in wanted)
         accuracy = self._accuracy(clean)
         progress.finish(f'top-1 {accuracy["top1"]:.2f} %')
         results.labels = clean.labels.cpu().numpy()
@@ -140,12 +140,13 @@ class Evaluation:
 
     def _predict(
         self,
+        loader: DataLoader,
         progress: Progress,
         attack: Callable[[Tensor, Tensor], Tensor] | None = None,
         with_features: bool = False,
     ) -> _Predictions:
         kept = []
-        for done, (images, labels) in enumerate(self._batches(), start=1):
+        for done, (images, labels) in enumerate(self._batches(loader), start=1):
             if attack is not None:
                 images = attack(images, labels)
             with torch.no_grad():
@@ -154,13 +155,13 @@ class Evaluation:
             nll = negative_log_likelihood(logits.log_softmax(dim=1), labels)
             features = features if with_features else features[:, :0]
             kept.append((label_ranks(logits, labels), nll, confidence(logits), labels, features))
-            progress.update(done / len(self.loader))
+            progress.update(done / len(loader))
         columns = [torch.cat(column) for column in zip(*kept, strict=True)]
         return _Predictions(*columns[:4], columns[4] if with_features else None)
 
-    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def _batches(self, loader: DataLoader) -> Iterator[tuple[Tensor, Tensor]]:
         device = self.classifier.device
-        for batch in self.loader:
+        for batch in loader:
             inputs = batch['inputs']
             if isinstance(inputs, (list, tuple)):
                 if len({image.shape for image in inputs}) > 1:
@@ -231,6 +232,20 @@ class Evaluation:
         strength = {'eps': s.fgsm_eps}
         if name == 'pgd':
             strength = {'eps': s.pgd_eps, 'step': s.pgd_step, 'steps': s.pgd_steps}
-        accuracy = self._accuracy(self._predict(progress, attack))
+        loader = self._attack_loader()
+        accuracy = self._accuracy(self._predict(loader, progress, attack))
         progress.finish(f'top-1 {accuracy["top1"]:.2f} %')
-        return {**strength, **accuracy}
+        return {'images': len(loader.dataset), **strength, **accuracy}
+
+    def _attack_loader(self) -> DataLoader:
+        loader, count = self.loader, self.settings.attack_images
+        total = len(loader.dataset)
+        if count is None or count >= total:
+            return loader
+        chosen = [index * total // count for index in range(count)]
+        return DataLoader(
+            Subset(loader.dataset, chosen),
+            loader.batch_size,
+            num_workers=loader.num_workers,
+            collate_fn=loader.collate_fn,
+        )

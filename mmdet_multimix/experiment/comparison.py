@@ -11,6 +11,7 @@ An experiment file is a config of its own, such as `configs/compare/digits.py`:
   and `validation`, the range `(start, stop)` of the images of each class *of the training set* by which
   candidates are compared. The test set has no part in it. Not needed where all have one candidate.
 * `measures`: of `tools/evaluate.py`; all of them by default.
+* `attack_images`: how many test images are attacked, evenly spaced (optional; all of them).
 * `ood`: names and folders of images from outside the distribution (optional).
 * `options`: overrides for every run (optional).
 * `title` (optional).
@@ -30,7 +31,7 @@ from ..evaluation.settings import MEASURES, Settings
 from .experiment_file import beside, check_keys, slug
 
 _KEYS = {'methods', 'images_per_class', 'seeds'}
-_OPTIONAL = {'title', 'tuning', 'measures', 'ood', 'options'}
+_OPTIONAL = {'title', 'tuning', 'measures', 'attack_images', 'ood', 'options'}
 _TUNING_KEYS = {'images_per_class', 'seeds', 'validation'}
 _TRAIN_RANGE = 'train_dataloader.dataset.per_class'
 _OF_ITS_OWN = ('transforms', 'per_class')  # what a validation set does not share with the training set
@@ -85,6 +86,7 @@ class Comparison:
     seeds: int
     tuning: Tuning | None
     measures: tuple[str, ...]
+    attack_images: int | None
     ood: dict[str, Path]
     options: dict[str, Any]
 
@@ -184,11 +186,21 @@ def load_comparison(path: str | Path) -> Comparison:
     if 'accuracy' not in measures:
         raise ValueError(f'{path}: measures must have accuracy among them, got {measures}')
     try:
-        Settings(measures, ood)
+        Settings(measures, ood, attack_images=cfg.get('attack_images'))
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from error
-    title, options = cfg.get('title', path.stem), cfg.get('options', {})
-    return Comparison(path.stem, title, methods, sizes, seeds, tuning, measures, ood, options)
+    return Comparison(
+        path.stem,
+        cfg.get('title', path.stem),
+        methods,
+        sizes,
+        seeds,
+        tuning,
+        measures,
+        cfg.get('attack_images'),
+        ood,
+        cfg.get('options', {}),
+    )
 
 
 def _read_methods(path: Path, entries: dict[str, dict]) -> dict[str, Method]:

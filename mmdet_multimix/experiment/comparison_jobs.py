@@ -53,6 +53,8 @@ def _cell_job(comparison: Comparison, cell: Cell, root: Path, launcher: Launcher
     title = f'{cell.method.name}, {cell.images_per_class} images a class, seed {cell.seed}'
     trials = [trial for trial in comparison.trials() if trial.method is cell.method]
     arguments = ['--measures', *comparison.measures]
+    if comparison.attack_images:
+        arguments += ['--attack-images', str(comparison.attack_images)]
     if comparison.ood:
         arguments += ['--ood', *(f'{name}={folder}' for name, folder in comparison.ood.items())]
 

@@ -103,7 +103,7 @@ def test_every_measure(folder):
 
     attacked = classifier(fgsm(classifier, pixels, labels, 8 / 255))
     found = dict(results.measures['fgsm'])
-    assert found.pop('eps') == 8 / 255
+    assert [found.pop(name) for name in ('eps', 'images')] == [8 / 255, 23]
     assert found == expected(attacked)
     assert found['nll'] > results.measures['accuracy']['nll']
 
@@ -113,7 +113,7 @@ def test_every_measure(folder):
         for x, y in zip(pixels.split(10), labels.split(10), strict=True)
     ]
     found = dict(results.measures['pgd'])
-    assert [found.pop(name) for name in ('eps', 'step', 'steps')] == [4 / 255, 2 / 255, 2]
+    assert [found.pop(name) for name in ('images', 'eps', 'step', 'steps')] == [23, 4 / 255, 2 / 255, 2]
     assert found == expected(classifier(torch.cat(moved)))
 
     inside = logits.double().softmax(1).amax(1).numpy()
@@ -123,6 +123,22 @@ def test_every_measure(folder):
     assert found == pytest.approx({'images': 23, **detection_measures(inside, outside)}, rel=CLOSE)
     assert results.measures['ood']['photos']['images'] == 5
     assert set(results.scores) == {'', 'uniform', 'gaussian', 'photos'}
+
+
+@pytest.mark.parametrize('count', [1, 7, 22, 23, 100])
+def test_some_images_are_attacked_evenly_spaced(count):
+    images = Images()
+    results = evaluate(images, Settings(('accuracy', 'fgsm'), attack_images=count)).measures
+    chosen = torch.arange(min(count, 23)) * 23 // min(count, 23)
+    assert len(set(chosen.tolist())) == min(count, 23)
+    classifier = PixelClassifier(build())
+    labels = images.labels[chosen]
+    logits = classifier(fgsm(classifier, images.inputs[chosen] / 255, labels, 8 / 255))
+    assert results['fgsm']['images'] == min(count, 23)
+    assert results['fgsm']['nll'] == pytest.approx(F.cross_entropy(logits, labels).item(), rel=CLOSE)
+    all_of_them = classifier(images.inputs / 255)
+    nll = F.cross_entropy(all_of_them, images.labels).item()
+    assert results['accuracy']['nll'] == pytest.approx(nll, rel=CLOSE)
 
 
 def test_batches_and_collation_do_not_matter():
@@ -202,7 +218,8 @@ def test_the_picture_of_some_of_many_classes(tmp_path):
         (dict(pgd_eps=0.0), r'pgd_eps must be in \(0, 1\]'),
         (dict(fgsm_eps=8.0), 'fgsm_eps must be in'),
         (dict(pgd_step=math.nan), 'pgd_step must be in'),
-        (dict(pgd_steps=0), 'pgd_steps must be at least 1'),
+        (dict(pgd_steps=0), 'pgd_steps must be a number of at least 1'),
+        (dict(attack_images=0), 'attack_images must be a number of at least 1'),
     ],
 )
 def test_settings_that_mean_nothing_are_refused(change, message):

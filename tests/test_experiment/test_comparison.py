@@ -105,7 +105,7 @@ def test_who_leads_by_more_than_the_spread(values, more_is_better, expected):
         ({'images_per_class': (0,)}, 'images_per_class must be a number of at least 1, got 0'),
         ({'methods': None}, 'lacks methods'),
         ({'methods': {}}, 'there must be a method'),
-        ({'seed': 1}, 'has unknown seed; known are images_per_class, measures, methods'),
+        ({'seed': 1}, 'has unknown seed; known are attack_images, images_per_class, measures, methods'),
         ({'methods': {'a': {'config': 'a.py', 'grid': {}}}}, r"methods\['a'\] lacks candidates"),
         (
             {'methods': {'a': {'config': 'a.py', 'candidates': {}, 'x': 1}}},
@@ -140,6 +140,7 @@ def test_who_leads_by_more_than_the_spread(values, more_is_better, expected):
         ),
         ({'measures': ('calibration',)}, 'measures must have accuracy among them'),
         ({'measures': ('accuracy', 'speed')}, r"unknown measures \['speed'\]"),
+        ({'attack_images': '100'}, "attack_images must be a number of at least 1, got '100'"),
         ({'ood': {'uniform': 'x'}}, "the OOD folder 'uniform' needs another name"),
     ],
 )

@@ -34,7 +34,8 @@ methods = {{
 images_per_class = (10,)
 seeds = 2
 tuning = dict(images_per_class=10, validation=(60, 70), seeds=(100,))
-measures = ('accuracy', 'calibration')
+measures = ('accuracy', 'calibration', 'fgsm')
+attack_images = 20
 options = {{
     'train_cfg.max_epochs': 2,
     'optim_wrapper.optimizer.lr': 0.02,
@@ -98,6 +99,7 @@ def test_methods_are_tuned_trained_and_measured_past_one_that_fails(done):
             best = max(value for _, value in read_scalars(folder, 'accuracy/top1'))
             assert measures['error_best']['values'][seed] == pytest.approx(100 - best)
             assert measures['ece']['values'][seed] == measured['calibration']['ece']
+            assert measured['fgsm']['images'] == 20
             assert sum(entry['images'] for entry in measured['calibration']['bins']) == 280
     failed = [run for run in report['tuning'] + report['final'] if run['state'] == 'failed']
     assert {run['method'] for run in failed} == {'broken'}

@@ -71,7 +71,8 @@ def test_every_measure_of_a_trained_classifier(trained):
 
     text = (out / 'report.md').read_text()
     assert f'| clean images | top-1, % | {measures["accuracy"]["top1"]:.2f} |' in text
-    assert '| FGSM, eps 8/255 |' in text and '| PGD, eps 4/255, 10 steps of 2/255 |' in text
+    assert '| FGSM of 40 images, eps 8/255 |' in text
+    assert '| PGD of 40 images, eps 4/255, 10 steps of 2/255 |' in text
     for name in ('reliability', 'ood', 'embedding'):
         assert f'({name}.png)' in text
         with Image.open(out / f'{name}.png') as picture:
@@ -174,6 +175,10 @@ CIFAR = ROOT / 'configs/pretrain/resnet18_cifar10_ce.py'
         (lambda t: (CONFIG, t.checkpoint, '--device', 'abacus'), '--device abacus'),
         (lambda t: (CONFIG, t.checkpoint, '--weights', 'ema'), 'holds no averaged weights'),
         (lambda t: (CONFIG, t.checkpoint, '--pgd-eps', 0), 'pgd_eps must be in'),
+        (
+            lambda t: (CONFIG, t.checkpoint, '--attack-images', 0),
+            'attack_images must be a number of at least',
+        ),
         (lambda t: (CONFIG, t.checkpoint, '--out', CONFIG), 'is a file'),
         (lambda t: (CONFIG, t.checkpoint, *other_data('nowhere')), 'no folder .*nowhere'),
         (
