@@ -36,8 +36,9 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
-max_epochs = 20
-optim_wrapper = dict(optimizer=dict(lr=0.05))
+max_epochs = 12
+# Half the time of float32 on processors that have instructions for it.
+optim_wrapper = dict(type='BFloat16OptimWrapper', optimizer=dict(lr=0.05))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, begin=0, end=2, by_epoch=True),
     dict(type='CosineAnnealingLR', T_max=max_epochs - 2, begin=2, end=max_epochs, by_epoch=True),

@@ -41,13 +41,14 @@ def describe_comparison(comparison: Comparison, parts: list[Part], root: Path) -
     """The plan as text."""
     runs, done = sum(part.runs for part in parts), sum(part.done for part in parts)
     epochs = sum(int(part.length.split()[0]) * (part.runs - part.done) for part in parts if part.length)
+    attacked = f'; {comparison.attack_images} images are attacked' if comparison.attack_images else ''
     candidates = many(len(comparison.baseline.candidates), 'candidate')
     lines = [
         comparison.title,
         f'{many(len(comparison.methods), "method")} with {candidates} each, '
         f'{many(comparison.seeds, "seed")}: {many(runs, "run")}, {done} of them done; '
         f'{many(epochs, "epoch")} to do',
-        f'measures: {", ".join(comparison.measures)}',
+        f'measures: {", ".join(comparison.measures)}{attacked}',
         '',
     ]
     if comparison.tuning and comparison.trials():

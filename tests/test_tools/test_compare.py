@@ -81,6 +81,7 @@ def report_of(folder):
 def test_methods_are_tuned_trained_and_measured_past_one_that_fails(done):
     work_dir, printed = done
     assert '3 methods with 2 candidates each, 2 seeds: 12 runs, 0 of them done; 24 epochs to do' in printed
+    assert 'measures: accuracy, calibration, fgsm; 20 images are attacked' in printed
     assert 'cross-entropy, 10 images a class, seed 1: error' in printed
     report = json.loads((work_dir / 'results.json').read_text())
     candidates = {'cross-entropy': ('recipe', 'fast'), 'MultiMix': ('short', 'long')}
