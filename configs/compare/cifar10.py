@@ -1,23 +1,10 @@
 # An experiment of tools/compare.py for one core: 5,000 images of CIFAR-10, a ResNet-18 a quarter as wide as
 # usual (0.7 M parameters). Images in data/cifar10/{train,test}/CLASS/; for data/cifar10/cifar-10-batches-py
 # write CIFAR10Dataset for ImageFolderDataset.
+_base_ = '../_base_/experiments/candidates.py'
 title = 'CIFAR-10, slim ResNet-18'
-# Three candidates each: of a mixing method its own strength, of cross-entropy, which has none, the recipe's.
-input_mixing = {f'alpha {alpha}': {'model.method.alpha': alpha} for alpha in (0.2, 0.5, 1.0)}
-# Weights that sum to 1, as cross-entropy's: one rate suits all methods, so none may have a larger gradient.
-mixing = {
-    f'alpha {alpha[0]} to {alpha[1]}, {name} clean': {
-        'model.head.multimix.alpha': alpha,
-        'model.head.multimix.loss_weight': 1 - clean_weight,
-        'model.head.multimix.clean_weight': clean_weight,
-    }
-    for alpha, name, clean_weight in (
-        ((0.02, 0.2), '1/2', 1 / 2),
-        ((0.1, 1), '1/2', 1 / 2),
-        ((0.5, 2), '5/6', 5 / 6),
-    )
-}
 methods = {
+    # It has no strength of its own: its candidates are those of the recipe.
     'cross-entropy': dict(
         config='../pretrain/resnet18_cifar10_ce_short.py',
         candidates={
@@ -28,19 +15,15 @@ methods = {
     ),
     'mixup': dict(
         config='../pretrain/resnet18_cifar10_mixup_short.py',
-        candidates=input_mixing,
+        candidates=_base_._input_mixing,
     ),
     'CutMix': dict(
         config='../pretrain/resnet18_cifar10_cutmix_short.py',
-        candidates=input_mixing,
+        candidates=_base_._input_mixing,
     ),
     'manifold mixup': dict(
         config='../pretrain/resnet18_cifar10_manifold_mixup_short.py',
-        candidates={
-            'alpha 2': {},
-            'last stage, alpha 2': {'model.method.stages': (-1,)},
-            'last stage, alpha 0.5': {'model.method.stages': (-1,), 'model.method.alpha': 0.5},
-        },
+        candidates=_base_._stages,
     ),
     # Late stages only: five times the whole network would take five times as long.
     'multi-mix': dict(
@@ -53,11 +36,11 @@ methods = {
     ),
     'MultiMix': dict(
         config='../pretrain/resnet18_cifar10_multimix_short.py',
-        candidates=mixing,
+        candidates=_base_._mixing,
     ),
     'Dense MultiMix': dict(
         config='../pretrain/resnet18_cifar10_dense_multimix_short.py',
-        candidates=mixing,
+        candidates=_base_._mixing,
     ),
     # Of the teacher against the labels; the mixing is that of the short setting.
     'Dense MultiMix, self-distilled': dict(
@@ -71,7 +54,6 @@ methods = {
         },
     ),
 }
-del input_mixing, mixing
 images_per_class = (500,)
 seeds = 3
 tuning = dict(images_per_class=500, validation=(500, 700), seeds=(100,))

@@ -1,26 +1,6 @@
 # An experiment of tools/compare.py: every method on 100, 300 and 900 handwritten digits.
+_base_ = '../_base_/experiments/candidates.py'
 title = 'Digits'
-# Three candidates each: of a mixing method its own strength, of cross-entropy, which has none, the recipe's.
-input_mixing = {f'alpha {alpha}': {'model.method.alpha': alpha} for alpha in (0.2, 0.5, 1.0)}
-# At the paper's random stage, and at the last one, which suits short schedules.
-stages = {
-    'alpha 2': {},
-    'last stage, alpha 2': {'model.method.stages': (-1,)},
-    'last stage, alpha 0.5': {'model.method.stages': (-1,), 'model.method.alpha': 0.5},
-}
-# Weights that sum to 1, as cross-entropy's: one rate suits all methods, so none may have a larger gradient.
-mixing = {
-    f'alpha {alpha[0]} to {alpha[1]}, {name} clean': {
-        'model.head.multimix.alpha': alpha,
-        'model.head.multimix.loss_weight': 1 - clean_weight,
-        'model.head.multimix.clean_weight': clean_weight,
-    }
-    for alpha, name, clean_weight in (
-        ((0.02, 0.2), '1/2', 1 / 2),
-        ((0.1, 1), '1/2', 1 / 2),
-        ((0.5, 2), '5/6', 5 / 6),
-    )
-}
 # Of the teacher against the labels; the mixing is that of the short setting. The config's teacher remembers a
 # hundred iterations of 900; here there are 300.
 teachers = {
@@ -32,6 +12,7 @@ teachers = {
     for weight in (0.2, 0.5, 0.8)
 }
 methods = {
+    # It has no strength of its own: its candidates are those of the recipe.
     'cross-entropy': dict(
         config='../pretrain/resnet_tiny_digits_ce.py',
         candidates={
@@ -42,15 +23,15 @@ methods = {
     ),
     'mixup': dict(
         config='../pretrain/resnet_tiny_digits_mixup.py',
-        candidates=input_mixing,
+        candidates=_base_._input_mixing,
     ),
     'CutMix': dict(
         config='../pretrain/resnet_tiny_digits_cutmix.py',
-        candidates=input_mixing,
+        candidates=_base_._input_mixing,
     ),
     'manifold mixup': dict(
         config='../pretrain/resnet_tiny_digits_manifold_mixup.py',
-        candidates=stages,
+        candidates=_base_._stages,
     ),
     'AlignMixup': dict(
         config='../pretrain/resnet_tiny_digits_alignmixup.py',
@@ -58,23 +39,23 @@ methods = {
     ),
     'multi-mix, mixup': dict(
         config='../pretrain/resnet_tiny_digits_multi_mix_mixup.py',
-        candidates=input_mixing,
+        candidates=_base_._input_mixing,
     ),
     'multi-mix, CutMix': dict(
         config='../pretrain/resnet_tiny_digits_multi_mix_cutmix.py',
-        candidates=input_mixing,
+        candidates=_base_._input_mixing,
     ),
     'multi-mix, manifold mixup': dict(
         config='../pretrain/resnet_tiny_digits_multi_mix_manifold_mixup.py',
-        candidates=stages,
+        candidates=_base_._stages,
     ),
     'MultiMix': dict(
         config='../pretrain/resnet_tiny_digits_multimix.py',
-        candidates=mixing,
+        candidates=_base_._mixing,
     ),
     'Dense MultiMix': dict(
         config='../pretrain/resnet_tiny_digits_dense_multimix.py',
-        candidates=mixing,
+        candidates=_base_._mixing,
     ),
     'MultiMix, self-distilled': dict(
         config='../pretrain/resnet_tiny_digits_multimix_distill.py',
@@ -85,7 +66,7 @@ methods = {
         candidates=teachers,
     ),
 }
-del input_mixing, stages, mixing, teachers
+del teachers
 
 
 def schedule(epochs):

@@ -1,15 +1,6 @@
-# The detection-transfer table of MultiMix (NeurIPS 2023) and CutMix (ICCV 2019) on COCO, with the backbones
-# of configs/transfer/paper_voc.py.
+# The detection-transfer table of MultiMix (NeurIPS 2023) and CutMix (ICCV 2019) on COCO.
+_base_ = '../_base_/experiments/paper_transfer.py'
 title = 'Detection transfer on COCO, trained on train2017, tested on val2017'
-methods = {
-    'cross-entropy': '../pretrain/resnet50_imagenet_ce.py',
-    'mixup': '../pretrain/resnet50_imagenet_mixup.py',
-    'CutMix': '../pretrain/resnet50_imagenet_cutmix.py',
-    'manifold mixup': '../pretrain/resnet50_imagenet_manifold_mixup.py',
-    'AlignMixup': '../pretrain/resnet50_imagenet_alignmixup.py',
-    'MultiMix': '../pretrain/resnet50_imagenet_multimix.py',
-    'Dense MultiMix': '../pretrain/resnet50_imagenet_dense_multimix.py',
-}
 metrics = {
     'mAP': 'coco/bbox_mAP',
     'mAP 50': 'coco/bbox_mAP_50',
@@ -33,8 +24,6 @@ detectors = {
         config=f'{folder}/faster_rcnn_r50_fpn_coco_multimix.py', metrics=metrics, methods=ours
     ),
 }
-seeds = 3
-pretraining_seeds = 1  # one backbone a method, as in the papers
 counts = {
     'annotations/instances_train2017.json': 118287,
     'annotations/instances_val2017.json': 5000,

@@ -1,15 +1,7 @@
 # The detection-transfer table of MultiMix (NeurIPS 2023) and CutMix (ICCV 2019) on Pascal VOC 07+12, and what
-# MultiMix adds while the detector itself trains. Backbones are those of configs/transfer/paper_coco.py too.
+# MultiMix adds while the detector itself trains. paper_coco.py has the same backbones.
+_base_ = '../_base_/experiments/paper_transfer.py'
 title = 'Detection transfer on Pascal VOC 07+12, tested on VOC07 test'
-methods = {
-    'cross-entropy': '../pretrain/resnet50_imagenet_ce.py',
-    'mixup': '../pretrain/resnet50_imagenet_mixup.py',
-    'CutMix': '../pretrain/resnet50_imagenet_cutmix.py',
-    'manifold mixup': '../pretrain/resnet50_imagenet_manifold_mixup.py',
-    'AlignMixup': '../pretrain/resnet50_imagenet_alignmixup.py',
-    'MultiMix': '../pretrain/resnet50_imagenet_multimix.py',
-    'Dense MultiMix': '../pretrain/resnet50_imagenet_dense_multimix.py',
-}
 metrics = {'mAP, 11 points': 'pascal_voc/mAP', 'mAP, area': 'pascal_voc_area/mAP'}
 ours = ('cross-entropy', 'MultiMix', 'Dense MultiMix')
 folder = '../detection'
@@ -32,8 +24,6 @@ detectors = {
         config=f'{folder}/faster_rcnn_r50_fpn_voc0712_multimix.py', metrics=metrics, methods=ours
     ),
 }
-seeds = 3
-pretraining_seeds = 1  # one backbone a method, as in the papers
 counts = {
     'VOC2007/ImageSets/Main/trainval.txt': 5011,
     'VOC2012/ImageSets/Main/trainval.txt': 11540,

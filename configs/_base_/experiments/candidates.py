@@ -1,0 +1,22 @@
+# Candidates that comparisons choose from, three a method: of a mixing method its own strength. Underscores
+# mark them as no keys of an experiment.
+_input_mixing = {f'alpha {alpha}': {'model.method.alpha': alpha} for alpha in (0.2, 0.5, 1.0)}
+# At the paper's random stage, and at the last one, which suits short schedules.
+_stages = {
+    'alpha 2': {},
+    'last stage, alpha 2': {'model.method.stages': (-1,)},
+    'last stage, alpha 0.5': {'model.method.stages': (-1,), 'model.method.alpha': 0.5},
+}
+# Weights that sum to 1, as cross-entropy's: one rate suits all methods, so none may have a larger gradient.
+_mixing = {
+    f'alpha {alpha[0]} to {alpha[1]}, {name} clean': {
+        'model.head.multimix.alpha': alpha,
+        'model.head.multimix.loss_weight': 1 - clean_weight,
+        'model.head.multimix.clean_weight': clean_weight,
+    }
+    for alpha, name, clean_weight in (
+        ((0.02, 0.2), '1/2', 1 / 2),
+        ((0.1, 1), '1/2', 1 / 2),
+        ((0.5, 2), '5/6', 5 / 6),
+    )
+}
