@@ -1,15 +1,10 @@
 # An experiment of tools/compare.py: every method on 100, 300 and 900 handwritten digits.
 _base_ = '../_base_/experiments/candidates.py'
 title = 'Digits'
-# Of the teacher against the labels; the mixing is that of the short setting. The config's teacher remembers a
-# hundred iterations of 900; here there are 300.
-teachers = {
-    f'teacher {weight}': {
-        'model.method.teacher_weight': weight,
-        'model.method.label_weight': round(1 - weight, 1),
-        'default_hooks.distillation.momentum': 0.03,
-    }
-    for weight in (0.2, 0.5, 0.8)
+# The config's teacher remembers a hundred iterations of 900; here there are 300.
+_teachers = {
+    name: {**options, 'default_hooks.distillation.momentum': 0.03}
+    for name, options in _base_._teachers.items()
 }
 methods = {
     # It has no strength of its own: its candidates are those of the recipe.
@@ -59,14 +54,13 @@ methods = {
     ),
     'MultiMix, self-distilled': dict(
         config='../pretrain/resnet_tiny_digits_multimix_distill.py',
-        candidates=teachers,
+        candidates=_teachers,
     ),
     'Dense MultiMix, self-distilled': dict(
         config='../pretrain/resnet_tiny_digits_dense_multimix_distill.py',
-        candidates=teachers,
+        candidates=_teachers,
     ),
 }
-del teachers
 
 
 def schedule(epochs):

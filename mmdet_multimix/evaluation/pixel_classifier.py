@@ -11,6 +11,7 @@ from mmengine.registry import init_default_scope
 from torch import Tensor
 
 from ..models.classifiers import ImageClassifier
+from ..models.methods.self_distillation import EVALUATED
 from ..utils.checkpoint import match_state_dict, read_checkpoint, state_dict_of
 
 WEIGHTS = ('ema', 'model')
@@ -91,16 +92,15 @@ def _choose_weights(stored: dict, weights: str | None, path: str | Path) -> tupl
     if weights not in (None, *WEIGHTS):
         raise ValueError(f'weights must be one of {", ".join(WEIGHTS)}, got {weights!r}')
     state, other = state_dict_of(stored), stored.get('ema_state_dict')
-    if other is None:
-        if weights == 'ema':
-            raise ValueError(f'checkpoint {path} holds no averaged weights: its run had no EMAHook')
-        return 'model', state
-    if weights in (None, 'ema'):
-        return 'ema', state
-    # EMAHook swaps them: the trained weights stand under the names of the averaged model. Buffers that it
-    # does not average are the same in both.
-    trained = {key[7:]: value for key, value in other.items() if key.startswith('module.')}
-    return 'model', {**state, **trained}
+    if other is None and weights == 'ema':
+        raise ValueError(f'checkpoint {path} holds no averaged weights: its run had no EMAHook')
+    # EMAHook swaps them: the trained weights stand under the names of the averaged model, unless
+    # SelfDistillationHook says otherwise. Buffers that it does not average are the same in both.
+    evaluated = 'model' if other is None or (stored.get('meta') or {}).get(EVALUATED) == 'student' else 'ema'
+    if weights in (None, evaluated):
+        return evaluated, state
+    behind = {key[7:]: value for key, value in other.items() if key.startswith('module.')}
+    return weights, {**state, **behind}
 
 
 def _fill(model: ImageClassifier, state: dict[str, Tensor], path: str | Path) -> None:

@@ -156,7 +156,7 @@ class DenseMultiMix(MultiMix):
 
     Args:
         n: Number of tuples at each position.
-        attention: ``'gap'``, ``'cam'`` or ``'uniform'``; see
+        attention: ``'gap'``, ``'cam'``, ``'mean'`` or ``'uniform'``; see
             :func:`~mmdet_multimix.ops.spatial_attention`.
         attention_grad: Whether gradients flow through the attention.
         **kwargs: As for :class:`MultiMix`.

@@ -95,7 +95,7 @@ class DenseRoIMultiMix(ExampleChoice, DenseMultiMix):
         n: Tuples per step and position.
         among: `'foreground'`, `'balanced'`, `'class_balanced'` or `'all'`.
         loss_weight: Weight of the term. At 0 nothing is computed.
-        attention: `'gap'`, `'cam'` or `'uniform'`; see `DenseMultiMix`.
+        attention: `'gap'`, `'cam'`, `'mean'` or `'uniform'`; see `DenseMultiMix`.
         m: RoIs per tuple, all of them by default.
         alpha: Dirichlet parameter, or the range it is drawn from.
         alpha_per: `'tuple'` or `'example'`.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .checks import check_choice, check_labels
 
-KINDS = ('gap', 'cam', 'uniform')
+KINDS = ('gap', 'cam', 'mean', 'uniform')
 
 
 def spatial_attention(
@@ -27,6 +27,7 @@ def spatial_attention(
     * ``'gap'``: the example's own embedding, averaged over the positions;
     * ``'cam'``: the row of the classifier's ``weight`` of the example's label, as in class
       activation maps; for soft labels the expected row;
+    * ``'mean'``: all ones, so that the map is the mean over the channels;
     * ``'uniform'``: no direction, all positions alike.
 
     The paper leaves the direction to the reader of its figures; these are the readings we know.
@@ -34,7 +35,7 @@ def spatial_attention(
 
     Args:
         features: ``(b, d, h, w)`` or ``(b, d, r)``.
-        kind: ``'gap'``, ``'cam'`` or ``'uniform'``.
+        kind: ``'gap'``, ``'cam'``, ``'mean'`` or ``'uniform'``.
         weight: ``(c, d)``, for ``'cam'``.
         labels: ``(b,)`` integers or ``(b, c)`` soft, for ``'cam'``.
 
@@ -57,8 +58,11 @@ def spatial_attention(
         return uniform
     with torch.autocast(z.device.type, enabled=False):
         z = z.to(dtype)
-        u = z.mean(dim=2) if kind == 'gap' else _label_rows(z, weight, labels)  # (b, d)
-        a = torch.bmm(u.unsqueeze(1), z).squeeze(1).relu()
+        if kind == 'mean':
+            a = z.mean(dim=1).relu()  # the number of channels, which the mean divides by, cancels out below
+        else:
+            u = z.mean(dim=2) if kind == 'gap' else _label_rows(z, weight, labels)  # (b, d)
+            a = torch.bmm(u.unsqueeze(1), z).squeeze(1).relu()
         total = a.sum(dim=1, keepdim=True)
         alive = total > 0
         return torch.where(alive, a / torch.where(alive, total, 1), uniform)

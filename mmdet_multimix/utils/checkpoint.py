@@ -53,7 +53,7 @@ def read_checkpoint(path: str | Path) -> dict:
 def state_dict_of(checkpoint: dict) -> dict[str, Tensor]:
     """The flat parameters in a checkpoint.
 
-    Under an EMA hook mmengine stores the averaged weights as `state_dict`, the ones that were evaluated, so
+    The weights that the run evaluated stand in `state_dict`, under mmengine's EMA hook the averaged ones, so
     these are taken.
     """
     for name in _CONTAINERS:

@@ -16,7 +16,8 @@ def publish_backbone(source: str | Path, target: str | Path, force: bool = False
     """Writes the backbone in a training checkpoint to a file, under the backbone's own names.
 
     Args:
-        source: Training checkpoint; with EMA, its averaged weights are taken.
+        source: Training checkpoint; with EMA, its averaged weights are taken, or those that the
+            run evaluated.
         target: File to write.
         force: Whether to replace it if it exists.
 

@@ -54,7 +54,7 @@ def test_multimix_equals_the_reference(options, soft):
 
 @pytest.mark.parametrize('bias', [True, False])
 @pytest.mark.parametrize('attention_grad', [False, True])
-@pytest.mark.parametrize('attention', ['gap', 'cam', 'uniform'])
+@pytest.mark.parametrize('attention', ['gap', 'cam', 'mean', 'uniform'])
 @pytest.mark.parametrize('soft', [False, True])
 def test_dense_multimix_equals_the_reference(attention, attention_grad, soft, bias):
     z = torch.randn(5, 3, 2, 2, dtype=F64, requires_grad=True)
@@ -72,7 +72,7 @@ def test_dense_multimix_equals_the_reference(attention, attention_grad, soft, bi
     rows = sample_weights(7, 5, r=4, generator=generator(), dtype=F64)
     rows_of_y = y if soft else F.one_hot(y, 4).double()
     flat = z.flatten(2)
-    u = flat.mean(dim=2) if attention == 'gap' else rows_of_y @ fc.weight
+    u = {'gap': flat.mean(dim=2), 'mean': torch.ones(5, 3, dtype=F64)}.get(attention, rows_of_y @ fc.weight)
     if attention == 'uniform':
         a = torch.full((5, 4), 0.25, dtype=F64)
     else:
@@ -250,7 +250,7 @@ def test_attention_is_detached_by_default():
         (dict(alpha_per='batch'), "alpha_per must be one of 'tuple', 'example'; got 'batch'"),
         (dict(loss_weight=-1), 'loss_weight must not be negative, got -1'),
         (dict(clean_weight=float('nan')), 'clean_weight must not be negative, got nan'),
-        (dict(attention='max'), "attention must be one of 'gap', 'cam', 'uniform'; got 'max'"),
+        (dict(attention='max'), "attention must be one of 'gap', 'cam', 'mean', 'uniform'; got 'max'"),
     ],
 )
 def test_bad_options_are_named(options, match):

@@ -8,10 +8,12 @@ F64 = torch.float64
 
 
 def directions(z, kind, weight, labels):
-    return z.flatten(2).mean(dim=2) if kind == 'gap' else weight[labels]
+    return {'gap': z.flatten(2).mean(dim=2), 'cam': weight[labels], 'mean': torch.ones_like(weight[labels])}[
+        kind
+    ]
 
 
-@pytest.mark.parametrize('kind', ['gap', 'cam'])
+@pytest.mark.parametrize('kind', ['gap', 'cam', 'mean'])
 @pytest.mark.parametrize('shape', [(4, 3, 5), (4, 3, 2, 3), (1, 1, 1), (2, 3, 1, 1)])
 def test_equals_the_reference(shape, kind):
     z, weight = torch.randn(shape, dtype=F64), torch.randn(6, shape[1], dtype=F64)
@@ -21,7 +23,7 @@ def test_equals_the_reference(shape, kind):
         assert_near(a[i], reference.attention_map(z[i].flatten(1), u), F64)
 
 
-@pytest.mark.parametrize('kind', ['gap', 'cam', 'uniform'])
+@pytest.mark.parametrize('kind', ['gap', 'cam', 'mean', 'uniform'])
 @pytest.mark.parametrize('dtype', [torch.float64, torch.float32, torch.float16, torch.bfloat16])
 def test_rows_sum_to_one(kind, dtype):
     z = torch.randn(5, 4, 3, 3).to(dtype)
@@ -36,7 +38,7 @@ def test_rows_sum_to_one(kind, dtype):
         assert torch.equal(spatial_attention(z, kind=kind, weight=weight, labels=labels), a)
 
 
-@pytest.mark.parametrize('kind', ['gap', 'cam'])
+@pytest.mark.parametrize('kind', ['gap', 'cam', 'mean'])
 def test_dead_maps_become_uniform(kind):
     z = torch.rand(2, 3, 4)
     z[0] = 0
@@ -54,7 +56,7 @@ def test_soft_labels_give_the_expected_row():
         assert_near(a[i], reference.attention_map(z[i], u), F64)
 
 
-@pytest.mark.parametrize('kind', ['gap', 'cam'])
+@pytest.mark.parametrize('kind', ['gap', 'cam', 'mean'])
 def test_attention_has_a_gradient(kind):
     z = torch.randn(2, 3, 4, dtype=F64, requires_grad=True)
     weight = torch.randn(5, 3, dtype=F64, requires_grad=True)
@@ -63,7 +65,7 @@ def test_attention_has_a_gradient(kind):
     def f(z, weight):
         return spatial_attention(z, kind=kind, weight=weight, labels=labels)
 
-    assert torch.autograd.gradcheck(f, (z, weight))
+    assert torch.autograd.gradcheck(f, (z, weight) if kind == 'cam' else (z, weight.detach()))
 
 
 def test_gradient_is_finite_beside_dead_maps():
@@ -143,7 +145,7 @@ def test_dense_multimix_equals_the_reference(problem, targets, m):
     [
         (
             lambda z: spatial_attention(z, kind='max'),
-            "kind must be one of 'gap', 'cam', 'uniform'; got 'max'",
+            "kind must be one of 'gap', 'cam', 'mean', 'uniform'; got 'max'",
         ),
         (lambda z: spatial_attention(z[0]), r'features must be .* got \(3, 4\)'),
         (lambda z: spatial_attention(z, kind='cam'), 'weight is None'),

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmdet_multimix.evaluation.pixel_classifier import load_classifier
 from mmdet_multimix.utils.checkpoint import read_checkpoint
 from mmdet_multimix.utils.publish import publish_backbone
 
@@ -121,6 +122,13 @@ def test_teacher_or_student_is_evaluated_exported_and_resumed(evaluate, tmp_path
     saved = read_checkpoint(tmp_path / 'straight' / 'epoch_2.pth')
     expected = ours if evaluate == 'teacher' else students[-1]
     assert_same({k: saved['state_dict'][k] for k in ours}, {k: expected[k] for k in ours})
+
+    # Each by its name for tools/evaluate.py, whichever the run evaluated.
+    path, cfg = tmp_path / 'straight' / 'epoch_2.pth', config('multimix_distill', tmp_path, 1)
+    for asked, model in ((None, expected), ('ema', ours), ('model', students[-1])):
+        classifier, facts = load_classifier(cfg, path, asked)
+        assert facts['weights'] == (asked or ('ema' if evaluate == 'teacher' else 'model'))
+        assert_same({k: classifier.model.state_dict()[k] for k in ours}, {k: model[k] for k in ours})
 
     run(tmp_path / 'broken', 1)
     resumed, _ = run(tmp_path / 'broken', 2, resume=True)

@@ -20,3 +20,13 @@ _mixing = {
         ((0.5, 2), '5/6', 5 / 6),
     )
 }
+# Of the teacher against the labels, with the same two weights.
+_teachers = {
+    f'teacher {weight}': {
+        'model.method.teacher_weight': weight,
+        'model.method.label_weight': round(1 - weight, 1),
+        'model.head.multimix.loss_weight': 0.5,
+        'model.head.multimix.clean_weight': 0.5,
+    }
+    for weight in (0.2, 0.5, 0.8)
+}

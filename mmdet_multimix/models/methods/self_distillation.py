@@ -16,6 +16,8 @@ from .base import PretrainMethod
 if TYPE_CHECKING:
     from ..classifiers import ImageClassifier
 
+EVALUATED = 'evaluated'  # in a checkpoint's meta: which of the two models its state_dict is
+
 
 @MODELS.register_module()
 class SelfDistillation(PretrainMethod):
@@ -115,8 +117,9 @@ class SelfDistillationHook(EMAHook):
             self.ema_model.module.load_state_dict(self.src_model.state_dict())
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Save both models, the one that is evaluated as ``state_dict``."""
+        """Save both models, the one that is evaluated as ``state_dict``, and which it is."""
         super().before_save_checkpoint(runner, checkpoint)
+        checkpoint['meta'][EVALUATED] = self.evaluate
         if self.evaluate == 'student':
             self._swap_ema_state_dict(checkpoint)
 
