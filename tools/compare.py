@@ -42,6 +42,8 @@ def parse_args():
     args = parser.parse_args()
     if args.repetitions < 1:
         parser.error(f'--repetitions must be at least 1, got {args.repetitions}')
+    if args.cost and args.methods:
+        parser.error('--cost compares all methods in one process: leave --methods out')
     return parser, args
 
 
@@ -95,8 +97,10 @@ def main():
         parser.error(str(error))
     root = Path(args.work_dir or Path('work_dirs/compare') / comparison.name)
     launcher = Launcher() if args.cost else quick_launcher()
-    problems = problems_of(selected)
-    if not selected.missing_configs():
+    # The report is one of all methods, also where only some are run.
+    missing = comparison.missing_configs()
+    problems = list(dict.fromkeys([*missing, *problems_of(selected)]))
+    if not missing:
         done = Jobs(comparison_jobs(selected, root, launcher), root).results()
         print(describe_comparison(selected, plan_comparison(selected, done), root), flush=True)
     if problems:

@@ -9,6 +9,7 @@ from typing import Any
 from mmdet.registry import DATASETS
 from mmengine.config import Config
 
+from ..evaluation.ood_images import list_images
 from .comparison import Comparison, Method
 from .data_check import check_data
 from .plan import Part, build_shapes, many, part_of, work_lines
@@ -75,6 +76,11 @@ def problems_of(comparison: Comparison) -> list[str]:
             configs.append(cfg)
             found += _unbuildable(comparison, method)
     found += check_data(configs, {})
+    for name, folder in comparison.ood.items():
+        try:
+            list_images(folder)
+        except (OSError, ValueError) as error:
+            found.append(f'ood[{name!r}]: {error}')
     return found or list(_data_problems(comparison))
 
 

@@ -234,6 +234,13 @@ def test_refused_candidates_and_ranges_are_named_before_anything_starts(tmp_path
     problems = problems_of(load_comparison(small(tmp_path, tuning=tuning)))
     assert len(problems) == 1
     assert problems[0].startswith('tuning: test_dataloader: per_class=(60, 91) needs')
+    (tmp_path / 'empty').mkdir()
+    ood = {'photos': str(tmp_path / 'nowhere'), 'more': str(tmp_path / 'empty')}
+    problems = problems_of(load_comparison(small(tmp_path, ood=ood)))
+    assert [line.split(' in ')[0] for line in problems] == [
+        f"ood['photos']: no folder {tmp_path / 'nowhere'}",
+        "ood['more']: no image",
+    ]
 
 
 def result(candidate, error, ece, bins, auroc):

@@ -173,6 +173,9 @@ def test_the_dry_run_says_what_there_is_to_do_and_what_is_wrong(compare, experim
     printed = compare(bad, '--work-dir', tmp_path / 'work', '--dry-run')
     assert re.search(r"methods\['cross-entropy'\]: config .*resnet_tiny_nothing.py does not exist", printed)
     assert "methods['MultiMix'].candidates['long']" in printed and 'alpah' in printed
+    printed = compare(bad, '--dry-run', '--methods', 'MultiMix')
+    assert 'resnet_tiny_nothing.py does not exist' in printed and 'Traceback' not in printed
+    assert '--cost compares all methods' in compare(experiment, '--cost', '--methods', 'MultiMix')
     bad.write_text(text + 'sizes = 3')
     assert 'has unknown sizes; known are images_per_class' in compare(bad, '--dry-run')
     printed = compare(experiment, '--methods', 'mixup')
