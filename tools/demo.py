@@ -24,6 +24,7 @@ from torchvision.ops import nms
 
 from mmdet_multimix.experiment import Progress, Run, RunFailedError, last_scalar, read_scalars
 from mmdet_multimix.experiment.digits import digits_options, prepare_digits
+from mmdet_multimix.experiment.experiment_file import work_root
 from mmdet_multimix.experiment.stages import initialised_from
 from mmdet_multimix.utils.checkpoint import read_checkpoint, state_dict_of
 from mmdet_multimix.utils.provenance import versions
@@ -279,7 +280,10 @@ def main():
     args = parser.parse_args()
     if args.seeds < 1:
         parser.error(f'--seeds must be at least 1, got {args.seeds}')
-    demo = Demo(args.work_dir, args.seeds)
+    try:
+        demo = Demo(work_root(args.work_dir), args.seeds)
+    except ValueError as error:
+        parser.error(str(error))
     try:
         demo.run()
     except RunFailedError as error:

@@ -12,7 +12,7 @@ from mmengine.config import Config
 
 from mmdet_multimix.experiment import Jobs, Progress, detector_job, pretrain_job
 from mmdet_multimix.experiment.digits import digits_options, prepare_digits
-from mmdet_multimix.experiment.experiment_file import beside, check_keys
+from mmdet_multimix.experiment.experiment_file import beside, check_keys, work_root
 from mmdet_multimix.experiment.forked import quick_launcher
 from mmdet_multimix.experiment.sweep import report
 
@@ -91,9 +91,9 @@ def main():
     args = parser.parse_args()
     try:
         experiment = load(args.experiment)
+        root = work_root(args.work_dir or Path('work_dirs') / Path(args.experiment).stem)
     except ValueError as error:
         parser.error(str(error))
-    root = Path(args.work_dir or Path('work_dirs') / Path(args.experiment).stem)
     if experiment.get('data') == 'digits':
         prepare_digits(root / 'data', max(experiment.images), VAL_IMAGES)
     listed, detectors = jobs_of(experiment, root, quick_launcher())

@@ -9,9 +9,10 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.device import is_cuda_available, is_musa_available, is_npu_available
 from mmengine.registry import RUNNERS
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 
-from mmdet_multimix.engine import PreflightError, check_config
+from mmdet_multimix.engine import MissedValidationHook, PreflightError, check_config
+from mmdet_multimix.utils import latest_checkpoint
 
 
 def parse_args():
@@ -89,9 +90,10 @@ def apply_flags(cfg, args):
         cfg.auto_scale_lr.enable = True
     if args.resume == 'auto':
         # Before the first checkpoint a run that was killed starts as it did: from load_from, if any.
-        cfg.resume = find_latest_checkpoint(cfg.work_dir) is not None
+        latest = latest_checkpoint(cfg.work_dir)
+        cfg.resume = latest is not None
         if cfg.resume:
-            cfg.load_from = None
+            cfg.load_from = latest
         else:
             print(f'--resume: no checkpoint in {cfg.work_dir} yet, starting from the beginning')
     elif args.resume:
@@ -108,6 +110,8 @@ def main():
     except PreflightError as error:
         sys.exit(f'{args.config}: {error}')
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    if cfg.get('resume'):
+        runner.register_hook(MissedValidationHook())
     runner.train()
 
 

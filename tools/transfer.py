@@ -8,12 +8,12 @@ table.md and a plot for each detector.
 
 import argparse
 import sys
-from pathlib import Path
 
 from mmengine.config import Config
 
 from mmdet_multimix.experiment import Jobs, Launcher, Progress
 from mmdet_multimix.experiment.data_check import check_data
+from mmdet_multimix.experiment.experiment_file import work_root
 from mmdet_multimix.experiment.launch import LAUNCHERS
 from mmdet_multimix.experiment.plan import describe, plan
 from mmdet_multimix.experiment.transfer import load_experiment
@@ -50,8 +50,8 @@ def main():
     parser.add_argument('--launcher', choices=LAUNCHERS, default='none', help='how a training is started')
     parser.add_argument('--gpus', type=int, default=1, help='processes of a training, which share its batch')
     args = parser.parse_args()
-    root = Path(args.work_dir)
     try:
+        root = work_root(args.work_dir)
         launcher = Launcher(args.launcher, args.gpus)
         experiment = load_experiment(args.experiment)
     except ValueError as error:

@@ -3,10 +3,10 @@
 # write CIFAR10Dataset for ImageFolderDataset.
 _base_ = '../_base_/experiments/candidates.py'
 title = 'CIFAR-10, slim ResNet-18'
-# Three strengths of each method, then the best of them with the weight decay that is best for cross-entropy,
-# which has no strength and is offered rates: nobody may gain by a recipe that the others cannot have.
-_decay = {'optim_wrapper.optimizer.weight_decay': 2e-3}
+# Three strengths of each method, then the best of them by the recipe that is best for cross-entropy; that has
+# no strength and is offered recipes. Nobody may gain by one that the others cannot have.
 _fast = {'optim_wrapper.optimizer.lr': 0.1}
+_decay = {'optim_wrapper.optimizer.weight_decay': 2e-3}
 # Late stages only: five times the whole network would take five times as long.
 _late_stages = {
     'last two stages, alpha 2': {'model.method.stages': (-2, -1)},
@@ -15,8 +15,8 @@ _late_stages = {
 }
 
 
-def _with_decay(candidates, best):
-    return {**candidates, f'{best}, weight decay 0.002': {**candidates[best], **_decay}}
+def _and_recipe(candidates, best):
+    return {**candidates, f'{best}, lr 0.1, weight decay 0.002': {**candidates[best], **_fast, **_decay}}
 
 
 methods = {
@@ -31,31 +31,31 @@ methods = {
     ),
     'mixup': dict(
         config='../pretrain/resnet18_cifar10_mixup_short.py',
-        candidates=_with_decay(_base_._input_mixing, 'alpha 0.2'),
+        candidates=_and_recipe(_base_._input_mixing, 'alpha 0.2'),
     ),
     'CutMix': dict(
         config='../pretrain/resnet18_cifar10_cutmix_short.py',
-        candidates=_with_decay(_base_._input_mixing, 'alpha 0.2'),
+        candidates=_and_recipe(_base_._input_mixing, 'alpha 0.2'),
     ),
     'manifold mixup': dict(
         config='../pretrain/resnet18_cifar10_manifold_mixup_short.py',
-        candidates=_with_decay(_base_._stages, 'last stage, alpha 0.5'),
+        candidates=_and_recipe(_base_._stages, 'last stage, alpha 0.5'),
     ),
     'multi-mix': dict(
         config='../pretrain/resnet18_cifar10_multi_mix_manifold_mixup_short.py',
-        candidates=_with_decay(_late_stages, 'last stage, alpha 0.5'),
+        candidates=_and_recipe(_late_stages, 'last stage, alpha 0.5'),
     ),
     'MultiMix': dict(
         config='../pretrain/resnet18_cifar10_multimix_short.py',
-        candidates=_with_decay(_base_._mixing, 'alpha 0.5 to 2, 5/6 clean'),
+        candidates=_and_recipe(_base_._mixing, 'alpha 0.5 to 2, 5/6 clean'),
     ),
     'Dense MultiMix': dict(
         config='../pretrain/resnet18_cifar10_dense_multimix_short.py',
-        candidates=_with_decay(_base_._mixing, 'alpha 0.5 to 2, 5/6 clean'),
+        candidates=_and_recipe(_base_._mixing, 'alpha 0.5 to 2, 5/6 clean'),
     ),
     'Dense MultiMix, self-distilled': dict(
         config='../pretrain/resnet18_cifar10_dense_multimix_distill_short.py',
-        candidates=_with_decay(_base_._teachers, 'teacher 0.5'),
+        candidates=_and_recipe(_base_._teachers, 'teacher 0.5'),
     ),
 }
 images_per_class = (500,)

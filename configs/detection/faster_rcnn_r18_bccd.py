@@ -30,7 +30,7 @@ param_scheduler = [
 ]
 default_hooks = dict(
     logger=dict(interval=10),
-    checkpoint=dict(interval=2, max_keep_ckpts=1, save_best='pascal_voc/mAP'),
+    checkpoint=dict(interval=2, max_keep_ckpts=2, save_best='pascal_voc/mAP'),
 )
 custom_hooks = [dict(type='CheckInvalidLossHook', interval=50)]
 randomness = dict(seed=0)

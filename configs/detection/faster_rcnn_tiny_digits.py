@@ -21,7 +21,7 @@ param_scheduler = [
 ]
 default_hooks = dict(
     logger=dict(interval=20, log_metric_by_epoch=False),
-    checkpoint=dict(by_epoch=False, interval=200, max_keep_ckpts=1, save_best='coco/bbox_mAP'),
+    checkpoint=dict(by_epoch=False, interval=200, max_keep_ckpts=2, save_best='coco/bbox_mAP'),
 )
 log_processor = dict(window_size=20, by_epoch=False)
 custom_hooks = [dict(type='CheckInvalidLossHook', interval=50)]

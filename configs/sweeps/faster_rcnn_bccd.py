@@ -9,7 +9,7 @@ param_scheduler = [
     dict(type='CosineAnnealingLR', eta_min=0, by_epoch=False, begin=100, end=max_iters, T_max=200),
 ]
 default_hooks = dict(
-    logger=dict(log_metric_by_epoch=False), checkpoint=dict(by_epoch=False, interval=100, max_keep_ckpts=1)
+    logger=dict(log_metric_by_epoch=False), checkpoint=dict(by_epoch=False, interval=100, max_keep_ckpts=2)
 )
 log_processor = dict(by_epoch=False)
 custom_hooks = [

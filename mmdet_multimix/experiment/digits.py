@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,11 @@ def prepare_digits(folder: Path, num_train: int, num_val: int) -> None:
     """
     with locked(folder):
         if not (folder / 'annotations/val.json').exists():
-            write_digits_detection(folder, num_train=num_train, num_val=num_val)
+            partial = folder.with_name(folder.name + '.part')
+            shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
+            write_digits_detection(partial, num_train=num_train, num_val=num_val)
+            shutil.rmtree(folder, ignore_errors=True)
+            partial.replace(folder)
 
 
 def digits_options(folder: Path) -> tuple[dict[str, Any], tuple[Path, ...]]:

@@ -17,6 +17,18 @@ def slug(name: str) -> str:
     return re.sub(r'[^a-z0-9]+', '_', name.lower()).strip('_')
 
 
+def work_root(path: str | Path) -> Path:
+    """A work dir as the only path that it goes by: what is done is recognised by it, and locked.
+
+    Raises:
+        ValueError: It has characters that would not survive as part of a `--cfg-options` value.
+    """
+    root = Path(path).resolve()
+    if wrong := re.search(r"""[\s,=(){}[\]'"]""", str(root)):
+        raise ValueError(f'the work dir {root} has {wrong[0]!r} in it, which --cfg-options would not carry')
+    return root
+
+
 def check_keys(where: str, entry: dict, required: set[str], optional: set[str]) -> None:
     """Refuse what is misspelt or left out.
 

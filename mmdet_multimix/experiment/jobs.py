@@ -124,6 +124,7 @@ class Jobs:
         failed = [need for need in job.needs if need in outcome.failures]
         if failed:
             outcome.failures[name] = f'needs {failed[0]}, which failed'
+            progress.skip(1)
             return True
         if any(need not in outcome.results for need in job.needs):
             return False
@@ -136,6 +137,7 @@ class Jobs:
                 state = self._read(name)
                 if state.get('fingerprint') == self._fingerprints[name] and state.get('failed', 0) > started:
                     outcome.failures[name] = state['message']  # another driver has just tried
+                    progress.skip(1)
                     return True
                 try:
                     result = job.work(progress)
@@ -148,6 +150,8 @@ class Jobs:
                 progress.finish(job.summary(result), job.title)
                 outcome.results[name] = result
                 on_result()
+            else:
+                progress.skip(1)  # another driver has done it
             outcome.results[name] = result
             return True
 

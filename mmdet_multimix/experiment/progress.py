@@ -59,14 +59,18 @@ class Progress:
         shown = self._title if title is None else f'[{self._done + 1}/{self._total}] {title}'
         self._done += 1
         self._bar.update(self._task, completed=1)
-        self._bar.console.print(f'{shown}: {note}', markup=False, highlight=False)
+        self.note(f'{shown}: {note}')
 
     def skip(self, count: int) -> None:
         """Counts runs that were done before."""
         self._done += count
 
+    def note(self, text: str) -> None:
+        """Says something that stays."""
+        self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
     def wait(self, reason: str) -> None:
         """Says, once for each reason, that something else has to end first."""
         if reason != self._waiting:
             self._waiting = reason
-            self._bar.console.print(f'waiting: {reason}', markup=False, highlight=False)
+            self.note(f'waiting: {reason}')

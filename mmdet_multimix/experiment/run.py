@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,12 +27,19 @@ class RunFailedError(RuntimeError):
     """A command ended with an error; the message holds the end of its log."""
 
 
+def set_aside(folder: Path) -> Path:
+    """Renames a folder to the first free of `NAME.old1`, `NAME.old2`, ..., which it returns."""
+    taken = {path.name for path in folder.parent.iterdir()}
+    number = next(n for n in itertools.count(1) if f'{folder.name}.old{n}' not in taken)
+    return folder.rename(folder.with_name(f'{folder.name}.old{number}'))
+
+
 @dataclass
 class Run:
     """A config trained in a work dir of its own.
 
     A finished run is not repeated; an interrupted one goes on at its last checkpoint; one whose config,
-    options or input checkpoints have changed starts anew.
+    options or input checkpoints have changed starts anew, beside what it was.
 
     Attributes:
         config: Config file.
@@ -74,7 +81,7 @@ class Run:
         state = self._state()
         if state.get('fingerprint') != fingerprint:
             if self.work_dir.exists():
-                shutil.rmtree(self.work_dir)
+                progress.note(f'{self.title} has changed: what it was is kept in {set_aside(self.work_dir)}')
             self.work_dir.mkdir(parents=True)
             state = {'fingerprint': fingerprint, 'seconds': 0.0, 'trained': False}
             self._save(state)
@@ -167,7 +174,7 @@ class Run:
     def _show(self, progress: Progress, loop: dict) -> None:
         entry = last_iteration(self.work_dir)
         if loop.get('max_epochs'):
-            share = entry.get('epoch', 0) / loop.max_epochs
+            share = max(entry.get('epoch', 1) - 1, 0) / loop.max_epochs  # the current one, counted from 1
         else:
             share = entry.get('step', 0) / loop.max_iters
         progress.update(min(share, 1.0), f'loss {entry["loss"]:.3f}' if 'loss' in entry else '')

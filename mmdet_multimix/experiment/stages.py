@@ -118,11 +118,24 @@ def backbone_file(root: Path, name: str) -> Path:
 
 def initialised_from(config: Path, backbone: Path) -> dict[str, Any]:
     """Overrides that start a detector's backbone from a file, and the shared layer that C4 detectors have."""
-    modules = ['model.backbone']
-    if _has_shared_head(config):
-        modules.append('model.roi_head.shared_head')
     init_cfg = {'_delete_': True, 'type': 'MultiMixPretrained', 'checkpoint': str(backbone)}
-    return {f'{module}.init_cfg.{key}': value for module in modules for key, value in init_cfg.items()}
+    return {
+        f'{module}.init_cfg.{key}': value
+        for module in _initialised(config)
+        for key, value in init_cfg.items()
+    }
+
+
+def from_scratch(config: Path) -> dict[str, Any]:
+    """Overrides that let a detector learn from random weights, none of which may then be frozen."""
+    model = Config.fromfile(config).model
+    options: dict[str, Any] = {}
+    for module in _initialised(config):
+        part = functools.reduce(lambda entry, key: entry[key], module.split('.')[1:], model)
+        options[f'{module}.init_cfg'] = None
+        free = {'frozen_stages': -1, 'norm_eval': False}
+        options |= {f'{module}.{key}': value for key, value in free.items() if key in part}
+    return options
 
 
 def record(run: Run) -> dict[str, Any]:
@@ -153,5 +166,7 @@ def _text(config: Path) -> str:
 
 
 @functools.cache
-def _has_shared_head(config: Path) -> bool:
-    return 'shared_head' in Config.fromfile(config).model.get('roi_head', {})
+def _initialised(config: Path) -> tuple[str, ...]:
+    """The modules that a backbone's checkpoint fills."""
+    shared = 'shared_head' in Config.fromfile(config).model.get('roi_head', {})
+    return ('model.backbone', 'model.roi_head.shared_head') if shared else ('model.backbone',)

@@ -27,7 +27,7 @@ from .digits import digits_options, prepare_digits
 from .experiment_file import beside, check_keys, slug
 from .jobs import Job
 from .launch import Launcher
-from .stages import detector_job, pretrain_job
+from .stages import detector_job, from_scratch, pretrain_job
 
 _KEYS = {'methods', 'detectors', 'seeds'}
 _OPTIONAL = {'title', 'pretraining_seeds', 'counts', 'digits', 'published'}
@@ -112,7 +112,8 @@ class TransferExperiment:
             prepare_digits(self._digits_folder(root), *self.digits)
 
     def _digits_folder(self, root: Path) -> Path:
-        return root / self.name / 'data'
+        train, val = self.digits
+        return root / self.name / f'data_{train}_{val}'
 
     def jobs(self, root: Path, launcher: Launcher) -> list[Job]:
         """A job for each backbone and each cell, a backbone before the first cell that needs it.
@@ -140,7 +141,7 @@ class TransferExperiment:
                 )
             options = {**common, **cell.detector.options, 'randomness.seed': cell.seed}
             if cell.pretraining is None:
-                options['model.backbone.init_cfg'] = None
+                options |= from_scratch(cell.detector.config)
             jobs[cell.name] = detector_job(
                 root,
                 cell.name,
@@ -170,6 +171,13 @@ def load_experiment(path: str | Path) -> TransferExperiment:
     if not cfg['methods'] or not cfg['detectors']:
         raise ValueError(f'{path}: methods and detectors must not be empty')
     methods = {name: beside(path, config) if config else None for name, config in cfg['methods'].items()}
+    by_stem: dict[str, Path] = {}
+    for config in filter(None, methods.values()):
+        if by_stem.setdefault(config.stem, config) != config:
+            raise ValueError(
+                f'{path}: the backbones of {by_stem[config.stem]} and {config} would share the folder '
+                f'pretrain/{config.stem}; rename one of the files'
+            )
     detectors = {}
     for name, entry in cfg['detectors'].items():
         check_keys(f'{path}: detectors[{name!r}]', entry, {'config', 'metrics'}, _DETECTOR_KEYS)
