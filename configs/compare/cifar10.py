@@ -55,7 +55,7 @@ methods = {
     ),
     'Dense MultiMix, self-distilled': dict(
         config='../pretrain/resnet18_cifar10_dense_multimix_distill_short.py',
-        candidates=_and_recipe(_base_._teachers, 'teacher 0.5'),
+        candidates=_and_recipe(_base_._teachers, 'teacher 0.2'),
     ),
 }
 images_per_class = (500,)

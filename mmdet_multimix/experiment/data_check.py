@@ -18,6 +18,7 @@ from xml.etree import ElementTree
 from mmdet.registry import DATASETS
 from mmengine.config import Config
 
+from ..datasets.cls_dataset import ClsDataset
 from ..engine.preflight import PreflightError, check_config, dataset_classes, dataset_leaves, remedy
 
 _SHOWN = 3  # mistakes of one kind that are named
@@ -44,6 +45,8 @@ def check_data(configs: list[Config], counts: dict[str, int]) -> list[str]:
         return list(problems)  # counting what is not there would only repeat it
     for dataset in detection_sets(configs):
         problems.update(dict.fromkeys(_check_set(dataset, counts)))
+    for dataset in _classification_sets(configs):
+        problems.update(dict.fromkeys(_check_images(dataset, counts)))
     return list(problems)
 
 
@@ -56,6 +59,36 @@ def detection_sets(configs: list[Config]) -> list[dict[str, Any]]:
                 if dataset.get('ann_file') and '://' not in str(dataset.get('data_root')):
                     found.setdefault(Path(dataset.get('data_root') or '') / dataset['ann_file'], dataset)
     return list(found.values())
+
+
+def _classification_sets(configs: list[Config]) -> list[dict[str, Any]]:
+    """The different classification sets that configs read."""
+    found = {}
+    for cfg in configs:
+        for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+            for _, dataset in dataset_leaves(cfg[loader]['dataset'], loader) if cfg.get(loader) else ():
+                kind = DATASETS.get(dataset['type']) if isinstance(dataset['type'], str) else dataset['type']
+                if isinstance(kind, type) and issubclass(kind, ClsDataset):
+                    found.setdefault(str({**dataset, 'transforms': ()}), dataset)
+    return list(found.values())
+
+
+def _check_images(dataset: dict[str, Any], counts: dict[str, int]) -> Iterator[str]:
+    """As the training will find it: class folders and files are listed, which takes seconds for ImageNet."""
+    folder = _folder(dataset)
+    try:
+        found = len(DATASETS.build(dataset))
+    except (OSError, ValueError) as error:
+        yield f'{dataset["type"]} in {folder}: {error}'
+        return
+    wanted = counts.get(folder)
+    if wanted is not None and found != wanted and not dataset.get('per_class'):
+        yield f'{folder} has {found:,} images, but must have {wanted:,}: copy it whole'
+
+
+def _folder(dataset: dict[str, Any]) -> str:
+    """The folder of a set without annotations, by which `counts` name it."""
+    return str(Path(dataset.get('data_root') or '') / dataset.get('split', ''))
 
 
 def count_images(dataset: dict[str, Any], counts: dict[str, int]) -> int | None:
@@ -71,9 +104,8 @@ def count_images(dataset: dict[str, Any], counts: dict[str, int]) -> int | None:
         if not path.is_file():
             return counts.get(dataset['ann_file'])
         return len(path.read_text().split()) if path.suffix == '.txt' else _occurrences(path, b'"file_name"')
-    named = str(root / dataset.get('split', ''))
-    if named in counts:
-        return counts[named]
+    if _folder(dataset) in counts:
+        return counts[_folder(dataset)]
     try:
         return len(DATASETS.build(dataset))
     except (OSError, ValueError):
@@ -119,11 +151,13 @@ def _check_xml(dataset: dict[str, Any], root: Path, listed: Path, help_: str) ->
             broken.append(f'{path} ({error})')
     yield from _some(f'{len(without)} images listed in {listed} are not there', without, help_)
     yield from _some(f'{len(broken)} annotations of {listed} cannot be read', broken, help_)
-    for name, path in strange.items():
+    # Who names the classes of a set may mean to leave some of its objects out, as mmdet does.
+    chosen = (dataset.get('metainfo') or {}).get('classes')
+    for name, path in strange.items() if not chosen else ():
         if name not in classes:
             yield (
                 f'{path} has an object {name!r}, which is none of the classes {sorted(classes)} and so would '
-                'not be learnt. Correct its name, or set metainfo=dict(classes=...) and num_classes to match'
+                'not be learnt. Correct its name, or name the wanted ones in metainfo=dict(classes=...)'
             )
 
 

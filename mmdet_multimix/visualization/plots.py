@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from matplotlib.figure import Figure
 
 # One colour a method wherever it is drawn; distinguishable without red-green vision.
 COLORS = ('#7f7f7f', '#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00', '#000000')
+COLORS += ('#882255', '#44aa99', '#999933', '#332288', '#ddaa88')
+_NAME_WIDTH = 14  # characters beside each other under a bar
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:
@@ -32,7 +35,7 @@ def plot_bars(
 
     Args:
         path: Picture to write.
-        names: Method names; a newline breaks a long one.
+        names: Method names; long ones are broken.
         values: For each method its value of every seed.
         ylabel: What is measured, with its unit.
         title: Title.
@@ -47,7 +50,7 @@ def plot_bars(
         if len(series) > 1:
             axes.scatter([x] * len(series), series, color='black', s=14, zorder=3)
         axes.text(x, mean / 2, f'{mean:.3f}', ha='center', va='center', color='white', fontweight='bold')
-    axes.set_xticks(range(len(names)), names)
+    axes.set_xticks(range(len(names)), [textwrap.fill(name, _NAME_WIDTH) for name in names])
     axes.set_ylabel(ylabel)
     axes.set_title(title)
     axes.spines[['top', 'right']].set_visible(False)

@@ -12,8 +12,9 @@ from mmengine.config import Config
 
 from mmdet_multimix.experiment import Job, Jobs, Launcher, Progress, Run
 from mmdet_multimix.experiment.data_check import check_data
+from mmdet_multimix.experiment.experiment_file import work_root
 from mmdet_multimix.experiment.plan import describe, plan
-from mmdet_multimix.experiment.stages import initialised_from
+from mmdet_multimix.experiment.stages import from_scratch, initialised_from
 from mmdet_multimix.experiment.transfer import load_experiment
 from mmdet_multimix.experiment.transfer_report import write_report
 
@@ -102,6 +103,45 @@ def test_cells_and_the_backbones_they_share(tmp_path):
         assert jobs[cell.name].needs == ((cell.pretraining,) if cell.pretraining else ())
 
 
+def test_backbones_that_would_share_a_folder_are_refused(tmp_path):
+    (tmp_path / 'other').mkdir()
+    text = (PRETRAIN / 'resnet_tiny_digits_multimix.py').read_text()
+    (tmp_path / 'other/resnet_tiny_digits_ce.py').write_text(text)
+    methods = {
+        'ce': str(PRETRAIN / 'resnet_tiny_digits_ce.py'),
+        'mine': str(tmp_path / 'other/resnet_tiny_digits_ce.py'),
+    }
+    with pytest.raises(ValueError, match='would share the folder pretrain/resnet_tiny_digits_ce; rename one'):
+        load_experiment(small(tmp_path, methods=methods))
+
+
+@pytest.mark.parametrize('path', sorted(DETECTION.glob('*.py')), ids=lambda path: path.stem)
+def test_from_scratch_nothing_is_loaded_or_frozen(path):
+    cfg = Config.fromfile(path)
+    cfg.merge_from_dict(from_scratch(path))
+    modules = [cfg.model.backbone, cfg.model.get('roi_head', {}).get('shared_head', {})]
+    for module in modules:
+        assert module.get('init_cfg') is None
+        assert module.get('frozen_stages', -1) == -1 and not module.get('norm_eval')
+
+
+def test_other_numbers_of_digits_are_another_set(tmp_path):
+    first, second = (
+        {job.name: job for job in load_experiment(small(tmp_path, digits=sizes)).jobs(tmp_path, Launcher())}
+        for sizes in ((8, 4), (9, 4))
+    )
+    changed = {name for name in first if first[name].key != second[name].key}
+    assert changed == {name for name in first if not name.startswith('pretrain/')}
+
+
+def test_a_work_dir_goes_by_one_path_that_overrides_can_carry(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert work_root('work') == work_root(tmp_path / 'x/../work') == tmp_path.resolve() / 'work'
+    for name in ('my work', 'a,b', 'a[1]', 'k=v'):
+        with pytest.raises(ValueError, match='would not carry'):
+            work_root(tmp_path / name)
+
+
 def test_c4_detectors_take_layer4_from_the_backbone_too():
     def places(name):
         options = initialised_from(DETECTION / f'{name}.py', Path('backbone.pth'))
@@ -144,13 +184,13 @@ def test_the_plan_counts_iterations_and_bytes(tmp_path):
     experiment = load_experiment(small(tmp_path, methods={'ce': str(PRETRAIN / 'resnet_tiny_digits_ce.py')}))
     parts = plan(experiment, ['pretrain/resnet_tiny_digits_ce/seed0'])
     pretraining, detector = parts
-    # 900 digits in batches of 50, 50 epochs; the last and the best checkpoint with momentum.
+    # 900 digits in batches of 50, 50 epochs; the last two and the best checkpoint with momentum.
     assert (pretraining.runs, pretraining.done, pretraining.iterations) == (2, 1, 18 * 50)
     weights = 16 * 3 * 49 + 10 * 129  # stem and classifier; the blocks follow
     for width, before in ((16, 16), (32, 16), (64, 32), (128, 64)):
         weights += 9 * width * (before + 3 * width) + (width * before if width != before else 0)
     norms = 2 * (16 + sum(width * (4 if width == 16 else 5) for width in (16, 32, 64, 128)))
-    size = 4 * (2 * (weights + norms) + norms) * 2  # weights, momentum; statistics; two files
+    size = 4 * (2 * (weights + norms) + norms) * 3  # weights, momentum; statistics; three files
     assert pretraining.size == pytest.approx(size, rel=1e-3)
     assert (detector.runs, detector.iterations) == (2, 600)
     text = describe(experiment, parts, tmp_path)
@@ -242,6 +282,34 @@ def test_what_is_wrong_with_voc_is_named_with_its_remedy(spoil, voc, tmp_path):
         assert problems[0].startswith(expected) and len(problems) == 1
     else:
         assert all(expected.search(problem) for problem in problems)
+
+
+def test_objects_of_classes_that_are_left_out_on_purpose_are_no_mistake(voc, tmp_path):
+    copy = copied(voc, tmp_path)
+    configs = data_of(copy, 'voc')
+    for dataset in configs[0].train_dataloader.dataset.datasets:
+        dataset.metainfo = dict(classes=('cat',))
+    for loader in (configs[0].val_dataloader, configs[0].test_dataloader):
+        loader.dataset.metainfo = dict(classes=('cat',))
+    assert check_data(configs, VOC_COUNTS) == []
+
+
+def test_what_is_wrong_with_a_classification_set_is_named(tmp_path):
+    cfg = Config.fromfile(PRETRAIN / 'resnet50_imagenet_ce.py')
+    for split in ('train', 'val'):
+        for name in ('cat', 'dog'):
+            (tmp_path / split / name).mkdir(parents=True)
+            (tmp_path / split / name / '0.JPEG').touch()
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+        loader.dataset.data_root = str(tmp_path)
+    folder = f'{tmp_path}/train'
+    assert check_data([cfg], {folder: 2}) == []
+    assert check_data([cfg], {folder: 1281167}) == [
+        f'{folder} has 2 images, but must have 1,281,167: copy it whole'
+    ]
+    (tmp_path / 'val/dog/0.JPEG').unlink()
+    (problem,) = check_data([cfg], {folder: 2})
+    assert problem.startswith(f'ImageFolderDataset in {tmp_path}/val: ') and 'dog' in problem
 
 
 def spoil_json(coco):

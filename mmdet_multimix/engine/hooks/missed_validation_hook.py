@@ -16,6 +16,8 @@ class MissedValidationHook(Hook):
     the same outcome.
     """
 
+    priority = 'LOWEST'  # behind CheckpointHook, whose folders the best checkpoint goes into
+
     def before_train(self, runner: Runner) -> None:
         """Validate if it is due.
 
