@@ -56,7 +56,7 @@ def run(comparison, selected, root, launcher):
     def write():
         nonlocal drawn
         draw = time.monotonic() - drawn > DRAW_EVERY
-        write_report(comparison, everything, root, draw=draw)
+        write_report(comparison, everything, root, everything.failures(), draw=draw)
         drawn = time.monotonic() if draw else drawn
 
     with Progress(len(jobs)) as progress:

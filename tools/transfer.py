@@ -68,7 +68,7 @@ def main():
     experiment.prepare(root)
     try:
         with Progress(len(jobs)) as progress:
-            outcome = jobs.run(progress, lambda: write_report(experiment, jobs, root))
+            outcome = jobs.run(progress, lambda: write_report(experiment, jobs, root, jobs.failures()))
     except KeyboardInterrupt:
         sys.exit('interrupted; the same command goes on from here')
     print(write_report(experiment, jobs, root, outcome.failures))

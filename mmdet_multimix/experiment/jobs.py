@@ -95,12 +95,21 @@ class Jobs:
         found = {name: self.result(name) for name in self._jobs}
         return {name: result for name, result in found.items() if result is not None}
 
+    def failures(self) -> dict[str, str]:
+        """Messages of the jobs that failed when they were last tried, by this driver or another."""
+        states = {name: self._read(name) for name in self._jobs}
+        return {
+            name: state['message']
+            for name, state in states.items()
+            if 'message' in state and state.get('fingerprint') == self._fingerprints[name]
+        }
+
     def run(self, progress: Progress, on_result: Callable[[], None] = lambda: None) -> Outcome:
         """Works until every job is done, by this driver or another, or has failed.
 
         Args:
             progress: Where it is shown.
-            on_result: Called after every job that this driver did.
+            on_result: Called after every job that this driver did, also one that failed.
         """
         started = time.time()
         outcome = Outcome(results=self.results())
@@ -145,6 +154,7 @@ class Jobs:
                     outcome.failures[name] = str(error)
                     self._write(name, failed=time.time(), message=str(error))
                     progress.finish('FAILED', job.title)
+                    on_result()
                     return True
                 self._write(name, result=result)
                 progress.finish(job.summary(result), job.title)

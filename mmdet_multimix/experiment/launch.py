@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shlex
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Protocol, TextIO
 from mmengine.config import Config
 
 LAUNCHERS = ('none', 'pytorch', 'slurm')
+_FIRST_PORT, _PORTS = 20000, 10000  # below those that Linux hands out by itself
 
 
 class Process(Protocol):
@@ -100,9 +102,16 @@ class Launcher:
             stdout=log,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, 'PYTHONUNBUFFERED': '1'},
+            env=self._environment(),
             pass_fds=() if lock is None else (lock,),
         )
+
+    def _environment(self) -> dict[str, str]:
+        found = {**os.environ, 'PYTHONUNBUFFERED': '1'}
+        if self.kind == 'slurm':
+            # All of mmengine's jobs would take the same port, and two of them may share a node.
+            found.setdefault('MASTER_PORT', str(_FIRST_PORT + secrets.randbelow(_PORTS)))
+        return found
 
     @property
     def flags(self) -> list[str]:

@@ -160,7 +160,7 @@ def _plot(path: Path, experiment: TransferExperiment, detector: Detector, rows: 
     values = [row['metrics'][label]['values'] for row in rows]
     for entry in experiment.published:
         if rows and entry['detector'] == detector.name:
-            names.append(f'{entry["method"]}\n{PUBLISHED}')
+            names.append(f'{entry["method"]} {PUBLISHED}')
             values.append([entry['value']])
     if names:
         title = f'{detector.name}, by pretraining of the backbone'

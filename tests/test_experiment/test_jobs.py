@@ -47,9 +47,11 @@ def test_a_failure_stops_only_what_needs_it(tmp_path, capsys):
     outcome = run(jobs, tmp_path)
     assert outcome.failures == {'a': 'exit 1', 'b': 'needs a, which failed'}
     assert list(outcome.results) == ['c']
-    assert 'a: FAILED' in capsys.readouterr().out
+    assert '[1/3] a: FAILED' in capsys.readouterr().out
+    assert Jobs(jobs, tmp_path).failures() == {'a': 'exit 1'}
     jobs[0] = job('a', calls)  # mended: the same command does the rest
     assert set(run(jobs, tmp_path).results) == {'a', 'b', 'c'}
+    assert Jobs(jobs, tmp_path).failures() == {}
 
 
 def test_the_report_is_written_after_every_job(tmp_path):
@@ -59,18 +61,20 @@ def test_the_report_is_written_after_every_job(tmp_path):
     assert seen == [['a'], ['a', 'b']]
 
 
-def test_a_job_comes_in_its_place_once_another_driver_has_done_what_it_needs(tmp_path):
+def test_a_job_comes_in_its_place_once_another_driver_has_done_what_it_needs(tmp_path, capsys):
     calls, first, other = [], job('a', []), ExitStack()
     other.enter_context(locked(tmp_path / 'a.json'))
 
     def work(progress):
         calls.append('c')
         other.close()
-        Jobs([first], tmp_path).run(progress)
+        with Progress(1) as theirs:
+            Jobs([first], tmp_path).run(theirs)
         return {}
 
     run([first, job('b', calls, needs=('a',)), Job('c', 'c', work), job('d', calls)], tmp_path)
     assert calls == ['c', 'b', 'd']
+    assert capsys.readouterr().out.splitlines()[-1].startswith('[4/4] d: ')
 
 
 def test_bad_experiments_are_refused(tmp_path):

@@ -372,6 +372,12 @@ def test_launchers(monkeypatch):
     assert {'--ntasks=16', '--ntasks-per-node=8', '--gres=gpu:8', '--partition', 'gpu', '--job-name=ssd'} <= {
         *slurm
     }
+    ports = {Launcher('slurm', 4)._environment()['MASTER_PORT'] for _ in range(5)}
+    assert len(ports) > 1 and all(20000 <= int(port) < 30000 for port in ports)
+    monkeypatch.setenv('MASTER_PORT', '12345')
+    assert Launcher('slurm', 4)._environment()['MASTER_PORT'] == '12345'
+    monkeypatch.delenv('MASTER_PORT')
+    assert 'MASTER_PORT' not in Launcher('pytorch', 4)._environment()
     monkeypatch.setenv('GPUS_PER_NODE', '4')
     assert '--ntasks-per-node=4' in Launcher('slurm', 16).command(tool, 'ssd')
 

@@ -103,7 +103,7 @@ def test_every_recipe_has_every_method():
         recipes.setdefault(recipe + short, set()).add(method)
     slim = recipes.pop('resnet18_slim_cifar10')
     assert slim == {'ce', 'mixup', 'multimix', 'dense_multimix'}
-    assert len(recipes) == 7
+    assert len(recipes) == 9
     assert all(methods == set(METHODS) for methods in recipes.values())
 
 

@@ -3,7 +3,7 @@
 data_root = 'data/cifar10'
 
 train_dataloader = dict(
-    batch_size=128,
+    batch_size=128,  # of one process: for k GPUs set 128 / k, or scale the rate with --auto-scale-lr
     num_workers=4,
     sampler=dict(type='DefaultSampler', shuffle=True),
     collate_fn=dict(type='default_collate'),

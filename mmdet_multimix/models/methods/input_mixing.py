@@ -77,6 +77,9 @@ class CutMix(_InputMixing):
     A box of the previous image replaces that of every image. It would have the area ``1 - λ``, with
     λ ~ Beta(alpha, alpha), but is clipped at the border; targets are weighted with its true area.
 
+    Deviation: every mini-batch is mixed. The authors' command for CIFAR mixes half of them, that for ImageNet
+    all.
+
     With ``K > 1`` it is multi-mix: K boxes for the same pairs, drawn independently and sorted by area (the
     paper leaves open whether they are nested). Cost as for :class:`InputMixup`.
 

@@ -110,8 +110,11 @@ class AlignMixup(ManifoldMixup):
 
     No gradient flows through R. At stage 0 the images are interpolated as they are.
 
-    Deviation: the paper aligns the last feature map. Global average pooling does not see that: as rows and
-    columns of R sum to 1, the average of A' Rᵀ is that of A', and the pooled embedding is the one of manifold
+    The columns of R sum to 1, its rows once Sinkhorn's iteration has converged: with few positions they may
+    still be a third off, by which the features of a position are then rescaled.
+
+    Deviation: the paper aligns the last feature map. Global average pooling does not see that: with such
+    sums, the average of A' Rᵀ is that of A', and the pooled embedding is the one of manifold
     mixup (a test shows it). So the default is the stage before the last, where the positions still matter
     to the network behind; ``stages=(0, -1)`` is the paper's choice.
 

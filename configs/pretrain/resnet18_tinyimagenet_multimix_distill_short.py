@@ -1,0 +1,4 @@
+_base_ = './resnet18_tinyimagenet_multimix_short.py'
+
+model = dict(method=dict(type='SelfDistillation'))
+default_hooks = dict(distillation=dict(type='SelfDistillationHook', momentum=0.01))

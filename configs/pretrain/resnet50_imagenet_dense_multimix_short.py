@@ -1,0 +1,3 @@
+_base_ = './resnet50_imagenet_ce_short.py'
+
+model = dict(head=dict(type='DenseMultiMixHead', multimix=dict(setting='short')))

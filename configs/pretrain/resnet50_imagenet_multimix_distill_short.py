@@ -1,0 +1,4 @@
+_base_ = './resnet50_imagenet_multimix_short.py'
+
+model = dict(method=dict(type='SelfDistillation'))
+default_hooks = dict(distillation=dict(type='SelfDistillationHook'))
