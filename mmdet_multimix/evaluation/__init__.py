@@ -4,6 +4,7 @@ from .attacks import fgsm, pgd
 from .calibration import Reliability, reliability
 from .cls_accuracy import ClsAccuracy
 from .cls_calibration import ClsCalibration
+from .cls_embedding import ClsEmbedding
 from .embedding import alignment, class_spread, class_tightness, uniformity
 from .ood import detection_measures
 from .ranks import check_scores, label_ranks, negative_log_likelihood, topk_accuracy
@@ -11,6 +12,7 @@ from .ranks import check_scores, label_ranks, negative_log_likelihood, topk_accu
 __all__ = [
     'ClsAccuracy',
     'ClsCalibration',
+    'ClsEmbedding',
     'Reliability',
     'alignment',
     'check_scores',

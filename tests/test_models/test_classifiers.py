@@ -9,13 +9,14 @@ from mmdet_multimix.models.backbones import CIFARResNet
 TINY = {'type': 'ResNet', 'depth': 18, 'base_channels': 8, 'norm_eval': False}
 
 
-def classifier(head='LinearClsHead', backbone=TINY):
+def classifier(head='LinearClsHead', backbone=TINY, **kwargs):
     model = MODELS.build(
         {
             'type': 'ImageClassifier',
             'backbone': dict(backbone),
             'head': {'type': head, 'num_classes': 3, 'in_channels': 64},
             'data_preprocessor': {'type': 'ImgDataPreprocessor', 'mean': [1, 2, 3], 'std': [4, 5, 6]},
+            **kwargs,
         }
     )
     model.init_weights()
@@ -38,15 +39,21 @@ def test_modes():
     assert first['pred_score'].shape == (3,)
     assert first['pred_score'].sum().item() == pytest.approx(1)
     assert first['pred_label'] == first['pred_score'].argmax()
+    assert_near(first['feature'], model.extract_feat(data['inputs'])[0].mean(dim=(1, 2)), torch.float32)
     assert (first['gt_label'], second['gt_label']) == (0, 1)
     with pytest.raises(ValueError, match="got 'train'"):
         model(**data, mode='train')
 
 
+def test_a_list_of_methods_is_refused():
+    with pytest.raises(ValueError, match='method must be one of the methods, got 2 of them'):
+        classifier(method=[dict(type='CutMix'), dict(type='ManifoldMixup')])
+
+
 def test_prediction_without_labels_and_of_one_image():
     model = classifier().eval()
     (result,) = model(torch.rand(1, 3, 64, 64), mode='predict')
-    assert set(result) == {'pred_score', 'pred_label'}
+    assert set(result) == {'pred_score', 'pred_label', 'feature'}
     data = batch(1)
     assert len(model.test_step(data)) == 1
 

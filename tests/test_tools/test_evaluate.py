@@ -81,10 +81,12 @@ def test_every_measure_of_a_trained_classifier(trained):
 
     # The same numbers from mmengine's own loop, and the cheap measures as metrics in it.
     config = trained.root / 'with_calibration.py'
-    metrics = [dict(type='ClsAccuracy'), dict(type='ClsCalibration')]
+    metrics = [dict(type='ClsAccuracy'), dict(type='ClsCalibration'), dict(type='ClsEmbedding')]
     config.write_text(f'_base_ = {str(CONFIG)!r}\ntest_evaluator = {metrics}\n')
     output = tool('test.py', config, trained.checkpoint, '--work-dir', trained.root / 'test', options=FEW)
     assert f'accuracy/top1: {measures["accuracy"]["top1"]:.4f}' in output
+    for name, value in measures['embedding'].items():
+        assert f'embedding/{name}: {value:.4f}' in output
     assert f'calibration/ece: {measures["calibration"]["ece"]:.4f}' in output
     assert f'calibration/nll: {measures["accuracy"]["nll"]:.4f}' in output
 

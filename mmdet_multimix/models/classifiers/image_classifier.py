@@ -49,6 +49,11 @@ class ImageClassifier(BaseModel):
         self.head = MODELS.build(head)
         if not _loads_weights(self.backbone):
             _refuse_frozen(self.backbone)
+        if isinstance(method, (list, tuple)):
+            raise ValueError(
+                f'method must be one of the methods, got {len(method)} of them: what goes together is one '
+                'method and a head, such as CutMix and MultiMixHead'
+            )
         self.method: PretrainMethod | None = MODELS.build(method) if method else None
         if self.method is not None:
             self.method.check(self)
@@ -110,10 +115,15 @@ class ImageClassifier(BaseModel):
             gt_label: Labels (b,), passed on to the metrics if there are any.
 
         Returns:
-            One dict an image: ``pred_score`` (c,), probabilities; ``pred_label``; and ``gt_label``.
+            One dict an image: ``pred_score`` (c,), probabilities; ``pred_label``; ``feature`` (d,), pooled,
+            float32; and ``gt_label``.
         """
-        scores = self.head.predict(self.extract_feat(inputs))
-        results = [{'pred_score': score, 'pred_label': score.argmax()} for score in scores]
+        features = self.extract_feat(inputs)
+        scores, pooled = self.head.predict(features), features.float().mean(dim=(2, 3))
+        results = [
+            {'pred_score': score, 'pred_label': score.argmax(), 'feature': feature}
+            for score, feature in zip(scores, pooled, strict=True)
+        ]
         if gt_label is not None:
             for result, label in zip(results, gt_label, strict=True):
                 result['gt_label'] = label

@@ -1,0 +1,52 @@
+"""The geometry of a classifier's embedding space, logged in validation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmdet.registry import METRICS
+from mmengine.evaluator import BaseMetric
+
+from .embedding import alignment, class_spread, class_tightness, uniformity
+
+
+@METRICS.register_module()
+class ClsEmbedding(BaseMetric):
+    """Alignment, uniformity, class tightness and class spread of the pooled features.
+
+    Named ``embedding/alignment`` and so on; see :mod:`~mmdet_multimix.evaluation.embedding`. It keeps the
+    features of all images, and compares all pairs of them: for sets of thousands, not of millions.
+    """
+
+    default_prefix = 'embedding'
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Keep the features.
+
+        Args:
+            data_batch: Not used.
+            data_samples: One dict an image with ``feature`` (d,) and ``gt_label``.
+
+        Raises:
+            ValueError: The model gives no features.
+        """
+        for sample in data_samples:
+            if 'feature' not in sample:
+                raise ValueError('ClsEmbedding measures an ImageClassifier: this model predicts no features')
+            self.results.append((int(sample['gt_label']), sample['feature'].cpu()))
+
+    def compute_metrics(self, results: list[tuple[int, torch.Tensor]]) -> dict[str, float]:
+        """All four, of all images of all processes.
+
+        Args:
+            results: Label and features of every image.
+        """
+        labels = torch.tensor([label for label, _ in results])
+        features = torch.stack([feature for _, feature in results])
+        return {
+            'alignment': alignment(features, labels),
+            'uniformity': uniformity(features),
+            'tightness': class_tightness(features, labels),
+            'spread': class_spread(features, labels),
+        }
