@@ -7,7 +7,7 @@ import sys
 from mmengine.config import DictAction
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
-from train import load_config, start_launcher
+from train import load_config, start_launcher, stop_launcher
 
 from mmdet_multimix.engine import PreflightError, check_config
 
@@ -53,6 +53,7 @@ def main():
 
         runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
     runner.test()
+    stop_launcher()
 
 
 if __name__ == '__main__':

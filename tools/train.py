@@ -72,6 +72,12 @@ def start_launcher(cfg, launcher):
         cfg.setdefault('model_wrapper_cfg', wrapper)
 
 
+def stop_launcher():
+    """Ends the threads that processes talk by: what is left of them at exit may abort a finished run."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
 def apply_flags(cfg, args):
     """Writes the flags of the command line into the config."""
     start_launcher(cfg, args.launcher)
@@ -113,6 +119,7 @@ def main():
     if cfg.get('resume'):
         runner.register_hook(MissedValidationHook())
     runner.train()
+    stop_launcher()
 
 
 if __name__ == '__main__':

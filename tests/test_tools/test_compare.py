@@ -177,7 +177,7 @@ def test_the_dry_run_says_what_there_is_to_do_and_what_is_wrong(compare, experim
     assert 'resnet_tiny_nothing.py does not exist' in printed and 'Traceback' not in printed
     assert '--cost compares all methods' in compare(experiment, '--cost', '--methods', 'MultiMix')
     bad.write_text(text + 'sizes = 3')
-    assert 'has unknown sizes; known are images_per_class' in compare(bad, '--dry-run')
+    assert 'has unknown sizes; known are attack_images, images_per_class' in compare(bad, '--dry-run')
     printed = compare(experiment, '--methods', 'mixup')
     assert "no method 'mixup'; there are 'cross-entropy', 'MultiMix', 'broken'" in printed
     assert not (tmp_path / 'work').exists()
