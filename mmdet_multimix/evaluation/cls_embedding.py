@@ -8,7 +8,7 @@ import torch
 from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
-from .embedding import alignment, class_spread, class_tightness, uniformity
+from .embedding import geometry
 
 
 @METRICS.register_module()
@@ -44,9 +44,4 @@ class ClsEmbedding(BaseMetric):
         """
         labels = torch.tensor([label for label, _ in results])
         features = torch.stack([feature for _, feature in results])
-        return {
-            'alignment': alignment(features, labels),
-            'uniformity': uniformity(features),
-            'tightness': class_tightness(features, labels),
-            'spread': class_spread(features, labels),
-        }
+        return geometry(features, labels)

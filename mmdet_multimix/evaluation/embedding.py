@@ -17,6 +17,21 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
+def geometry(features: Tensor, labels: Tensor) -> dict[str, float]:
+    """All four measures by name.
+
+    Args:
+        features: ``(N, d)``.
+        labels: ``(N,)``.
+    """
+    return {
+        'alignment': alignment(features, labels),
+        'uniformity': uniformity(features),
+        'tightness': class_tightness(features, labels),
+        'spread': class_spread(features, labels),
+    }
+
+
 def alignment(features: Tensor, labels: Tensor) -> float:
     """Mean squared distance of two images of the same class, over all such pairs; lower is better.
 

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Subset
 from ..experiment import Progress
 from .attacks import fgsm, pgd
 from .calibration import Reliability, reliability
-from .embedding import alignment, class_spread, class_tightness, uniformity
+from .embedding import geometry
 from .ood import detection_measures
 from .ood_images import NOISES, FolderImages, noise_batches
 from .pixel_classifier import PixelClassifier
@@ -208,12 +208,7 @@ class Evaluation:
     def _geometry(self, progress: Progress, clean: _Predictions) -> dict[str, float]:
         progress.start('embedding')
         features, labels = clean.features, clean.labels
-        measures = {
-            'alignment': alignment(features, labels),
-            'uniformity': uniformity(features),
-            'tightness': class_tightness(features, labels),
-            'spread': class_spread(features, labels),
-        }
+        measures = geometry(features, labels)
         progress.finish(f'alignment {measures["alignment"]:.3f}, uniformity {measures["uniformity"]:.3f}')
         return measures
 
