@@ -50,26 +50,30 @@ def check_data(configs: list[Config], counts: dict[str, int]) -> list[str]:
     return list(problems)
 
 
-def detection_sets(configs: list[Config]) -> list[dict[str, Any]]:
-    """The different detection sets that configs read, as in their dataloaders."""
-    found = {}
+def _leaves(configs: list[Config]) -> Iterator[dict[str, Any]]:
+    """All sets in the dataloaders of configs, without their wrappers."""
     for cfg in configs:
         for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
             for _, dataset in dataset_leaves(cfg[loader]['dataset'], loader) if cfg.get(loader) else ():
-                if dataset.get('ann_file') and '://' not in str(dataset.get('data_root')):
-                    found.setdefault(Path(dataset.get('data_root') or '') / dataset['ann_file'], dataset)
+                yield dataset
+
+
+def detection_sets(configs: list[Config]) -> list[dict[str, Any]]:
+    """The different detection sets that configs read, as in their dataloaders."""
+    found = {}
+    for dataset in _leaves(configs):
+        if dataset.get('ann_file') and '://' not in str(dataset.get('data_root')):
+            found.setdefault(Path(dataset.get('data_root') or '') / dataset['ann_file'], dataset)
     return list(found.values())
 
 
 def _classification_sets(configs: list[Config]) -> list[dict[str, Any]]:
     """The different classification sets that configs read."""
     found = {}
-    for cfg in configs:
-        for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-            for _, dataset in dataset_leaves(cfg[loader]['dataset'], loader) if cfg.get(loader) else ():
-                kind = DATASETS.get(dataset['type']) if isinstance(dataset['type'], str) else dataset['type']
-                if isinstance(kind, type) and issubclass(kind, ClsDataset):
-                    found.setdefault(str({**dataset, 'transforms': ()}), dataset)
+    for dataset in _leaves(configs):
+        kind = DATASETS.get(dataset['type']) if isinstance(dataset['type'], str) else dataset['type']
+        if isinstance(kind, type) and issubclass(kind, ClsDataset):
+            found.setdefault(str({**dataset, 'transforms': ()}), dataset)
     return list(found.values())
 
 
