@@ -14,6 +14,7 @@ from mmengine.config import Config
 from mmdet_multimix.experiment import Jobs, Launcher, Progress
 from mmdet_multimix.experiment.data_check import check_data
 from mmdet_multimix.experiment.experiment_file import work_root
+from mmdet_multimix.experiment.forked import quick_launcher
 from mmdet_multimix.experiment.launch import LAUNCHERS
 from mmdet_multimix.experiment.plan import describe, plan
 from mmdet_multimix.experiment.transfer import load_experiment
@@ -53,6 +54,8 @@ def main():
     try:
         root = work_root(args.work_dir)
         launcher = Launcher(args.launcher, args.gpus)
+        if args.launcher == 'none':
+            launcher = quick_launcher()
         experiment = load_experiment(args.experiment)
     except ValueError as error:
         parser.error(str(error))
