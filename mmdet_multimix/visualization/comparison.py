@@ -79,7 +79,7 @@ def plot_trade(
         [handles[name] for name in shown],
         shown,
         loc='outside lower center',
-        ncols=4,
+        ncols=min(4, 2 * len(errors)),  # four do not fit below a single panel
         frameon=False,
         fontsize=8,
     )

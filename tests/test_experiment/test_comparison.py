@@ -5,12 +5,14 @@ import statistics
 
 import pytest
 from cli import ROOT
+from matplotlib.image import imread
 
 from mmdet_multimix.experiment import Job, Jobs, Launcher, Progress
 from mmdet_multimix.experiment.comparison import load_comparison
 from mmdet_multimix.experiment.comparison_jobs import choice, choose, comparison_jobs
 from mmdet_multimix.experiment.comparison_plan import describe_comparison, plan_comparison, problems_of
 from mmdet_multimix.experiment.comparison_report import leaders, write_report
+from mmdet_multimix.visualization.comparison import plot_trade
 
 COMPARE = ROOT / 'configs/compare'
 PRETRAIN = ROOT / 'configs/pretrain'
@@ -315,6 +317,16 @@ def test_the_table_is_that_of_the_results(tmp_path):
     assert {cell['state'] for cell in report['final']} == {'done'}
     for name in ('methods', 'error_against_ece', 'reliability_100'):
         assert (root / f'{name}.png').read_bytes()[:4] == b'\x89PNG'
+
+
+@pytest.mark.parametrize('groups', [1, 2, 3])
+def test_the_legend_fits_below_the_panels(groups, tmp_path):
+    names = list(load_comparison(COMPARE / 'digits.py').methods)
+    values = {f'{group} images': {name: [1.0, 2.0] for name in names} for group in range(groups)}
+    plot_trade(tmp_path / 'trade.png', names, values, values, title='Digits')
+    picture = imread(tmp_path / 'trade.png')[..., :3]
+    assert (picture[:, [0, -1]] == 1).all() and (picture[[0, -1]] == 1).all()  # nothing is cut off
+    assert (picture < 1).any()
 
 
 def test_a_report_of_nothing_and_of_failures(tmp_path):
