@@ -139,6 +139,27 @@ def form_of(loss_cls: nn.Module) -> MixedForm:
     raise UnmixableError(f'its loss_cls, {kind.__name__}, has no mixed counterpart')
 
 
+def softmax_form(loss_cls: nn.Module, owner: str) -> MixedForm:
+    """The mixed counterpart of a `loss_cls` that is some softmax loss over `num_classes + 1` logits.
+
+    That is mmdet's `CrossEntropyLoss` with its class weights; another loss, whose class says nothing of its
+    formula, stands beside the paper's, plain cross-entropy.
+
+    Args:
+        loss_cls: The loss on the unmixed examples.
+        owner: Who asks, for messages.
+
+    Raises:
+        UnmixableError: A `CrossEntropyLoss` with options that have no mixed counterpart; with the reason.
+    """
+    if type(loss_cls) is not CrossEntropyLoss:
+        return MixedForm()
+    try:
+        return form_of(loss_cls)
+    except UnmixableError as error:
+        raise UnmixableError(f'{owner}: {error}') from None
+
+
 def _cross_entropy(loss_cls: CrossEntropyLoss) -> MixedForm:
     if loss_cls.use_mask or loss_cls.ignore_index is not None:
         raise UnmixableError('its CrossEntropyLoss has use_mask or ignore_index, no classification of boxes')

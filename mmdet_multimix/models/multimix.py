@@ -56,8 +56,8 @@ class MultiMix(nn.Module):
         gather: Mix over the mini-batches of all ranks. Loss and gradients, after data-parallel
             averaging, are those of one process with the whole mini-batch.
         generator: Source of randomness, on the device of the logits. None means the global one;
-            with ``gather``, one that all ranks share, seeded by rank 0 at the first call. A
-            generator given with ``gather`` must be in the same state on all ranks.
+            with ``gather``, one that all ranks share, seeded at every call from the global one of
+            rank 0. A generator given with ``gather`` must be in the same state on all ranks.
     """
 
     def __init__(
@@ -137,9 +137,10 @@ class MultiMix(nn.Module):
         """What to draw for these logits, ``(b, c)`` or ``(r, b, c)``."""
         b = logits.shape[-2]
         m = min(self.m, b) if self.m is not None and b else None
-        if self.generator is None and self.gather:
-            self.generator = shared_generator(logits.device)
-        return dict(n=self.n, m=m, alpha=self.alpha, alpha_per=self.alpha_per, generator=self.generator)
+        generator = self.generator
+        if generator is None and self.gather:
+            generator = shared_generator(logits.device)
+        return dict(n=self.n, m=m, alpha=self.alpha, alpha_per=self.alpha_per, generator=generator)
 
 
 class DenseMultiMix(MultiMix):

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ..ops import multimix_cross_entropy
 from .detection_multimix import DetectionMultiMix
 from .example_choice import ExampleChoice, group_mean
+from .mixed_form import MixedForm
 from .multimix import DenseMultiMix
 
 
@@ -31,6 +32,7 @@ class RoIMultiMix(DetectionMultiMix):
         alpha_per: `'tuple'` or `'example'`.
         within_image: Whether the RoIs of a tuple come from one image.
         gather: Whether to mix the RoIs of all ranks together; not with `within_image`.
+        form: The class weights, if there are any; see `softmax_form`.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class RoIMultiMix(DetectionMultiMix):
         alpha_per: str = 'tuple',
         within_image: bool = False,
         gather: bool = False,
+        form: MixedForm | None = None,
     ) -> None:
         super().__init__(
             n,
@@ -52,6 +55,7 @@ class RoIMultiMix(DetectionMultiMix):
             m=m,
             alpha=alpha,
             alpha_per=alpha_per,
+            form=form,
             max_examples=None,
             within_image=within_image,
             gather=gather,
@@ -101,6 +105,7 @@ class DenseRoIMultiMix(ExampleChoice, DenseMultiMix):
         alpha_per: `'tuple'` or `'example'`.
         within_image: Whether the RoIs of a tuple come from one image.
         gather: Whether to mix the RoIs of all ranks together; not with `within_image`.
+        form: The class weights, if there are any; see `softmax_form`.
     """
 
     def __init__(
@@ -115,6 +120,7 @@ class DenseRoIMultiMix(ExampleChoice, DenseMultiMix):
         alpha_per: str = 'tuple',
         within_image: bool = False,
         gather: bool = False,
+        form: MixedForm | None = None,
     ) -> None:
         super().__init__(
             n,
@@ -126,6 +132,7 @@ class DenseRoIMultiMix(ExampleChoice, DenseMultiMix):
             gather=gather,
         )
         self._set_choice(among, None, within_image)
+        self.form = form or MixedForm()
 
     def losses(
         self,
@@ -166,6 +173,7 @@ class DenseRoIMultiMix(ExampleChoice, DenseMultiMix):
         self.mixed_targets, means = labels.detach(), []
         for n, (rows, wanted, attended) in self.groups(logits.transpose(0, 1), labels, attention):
             rows = rows.transpose(0, 1)  # (r, b, c)
+            wanted = self.form.targets(wanted, None, rows.shape[2])
             options = {**self._options(rows), 'n': n}
             means.append((n, multimix_cross_entropy(rows, wanted, attention=attended, **options)))
         return group_mean(means)

@@ -66,7 +66,11 @@ class _Gather(torch.autograd.Function):
 
 
 def shared_generator(device: torch.device) -> torch.Generator:
-    """A generator in the same state on all ranks, seeded from the global one of rank 0."""
+    """A generator in the same state on all ranks, seeded from the global one of rank 0.
+
+    A new one for every draw: what seeds the global generators after a resume then seeds this one, too.
+    Costs one host sync.
+    """
     seed = torch.randint(1 << 62, (1,), device=device)
     if world_size() > 1:
         dist.broadcast(seed, src=0)

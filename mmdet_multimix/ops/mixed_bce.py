@@ -103,10 +103,16 @@ def mixed_focal_loss(
         p = s.sigmoid()
         if kind == 'quality':
             bce = F.binary_cross_entropy_with_logits(s, y, reduction='none')
-            return ((y - p).abs().pow(gamma) * bce).sum(dim=-1).mean()
-        positive = alpha * (1 - p).pow(gamma) * -F.logsigmoid(s)
-        negative = (1 - alpha) * p.pow(gamma) * -F.logsigmoid(-s)
+            return (_power((y - p).abs(), gamma) * bce).sum(dim=-1).mean()
+        positive = alpha * _power(1 - p, gamma) * -F.logsigmoid(s)
+        negative = (1 - alpha) * _power(p, gamma) * -F.logsigmoid(-s)
         return (y * positive + (1 - y) * negative).sum(dim=-1).mean()
+
+
+def _power(x: Tensor, gamma: float) -> Tensor:
+    if 0 < gamma < 1:  # an infinite slope at 0, which makes a NaN of the gradient that ends there
+        x = x.clamp_min(torch.finfo(x.dtype).tiny)
+    return x.pow(gamma)
 
 
 def _checked(logits: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, ...] | None:

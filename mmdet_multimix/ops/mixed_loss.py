@@ -33,17 +33,11 @@ class _Fused(torch.autograd.Function):
                 'the fused mixed losses have no second derivative: their gradient is computed '
                 "in the forward pass; use impl='plain' with create_graph=True"
             )
-        # Most losses are simply added up: a factor of 1, which the CPU can look at for free.
-        factor = None if grad.device.type == 'cpu' and grad == 1 else grad
-        out = [_scaled(x, factor, dtype) for x, dtype in zip(ctx.saved_tensors, ctx.dtypes, strict=True)]
+        # A loss scale reaches float32 gradients here, before they are rounded to a half type. A factor
+        # of 1 is no exception: what is returned becomes .grad, which the next backward adds to.
+        pairs = zip(ctx.saved_tensors, ctx.dtypes, strict=True)
+        out = [None if saved is None else (saved * grad).to(dtype) for saved, dtype in pairs]
         return *out, None, None, None, None
-
-
-def _scaled(saved: Tensor | None, factor: Tensor | None, dtype: torch.dtype) -> Tensor | None:
-    if saved is None:
-        return None
-    # A loss scale reaches float32 gradients here, before they are rounded to a half type.
-    return (saved if factor is None else saved * factor).to(dtype)
 
 
 @torch.compiler.disable

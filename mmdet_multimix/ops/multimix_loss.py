@@ -29,7 +29,10 @@ def multimix_cross_entropy(
 
     It is what this computes, and the same generator state gives the same loss::
 
-        weights = sample_weights(n, b, r=r, m=m, alpha=alpha, generator=generator)
+        weights = sample_weights(
+            n, b, r=r, m=m, alpha=alpha, alpha_per=alpha_per, generator=generator, device=logits.device,
+            dtype=torch.promote_types(logits.dtype, torch.float32),
+        )
         if attention is not None:
             weights = attend(weights, attention)
         mixed_cross_entropy(logits, targets, weights)

@@ -83,9 +83,10 @@ def sinkhorn_assignment(
         P* = argmin_P <P, M> - eps H(P)   over   P 1 = Pᵀ 1 = 1/r,
 
     is found by Sinkhorn's iterations from ``exp(-M / eps)``. The assignment is ``R = r P*``, whose
-    rows and columns sum to 1. It is computed in the logarithm, where no small eps underflows, in
-    float32 at least, and gets no gradient. The number of iterations is fixed, as a test of
-    convergence would make a device wait; columns sum to 1 exactly, rows up to convergence.
+    rows and columns sum to 1 at convergence. It is computed in the logarithm, where no small eps
+    underflows, in float32 at least, and gets no gradient. The number of iterations is fixed, as a
+    test of convergence would make a device wait: columns sum to 1 exactly, rows may be far from it
+    where the costs are large beside eps.
 
     Args:
         features: A, ``(b, d, r)``.

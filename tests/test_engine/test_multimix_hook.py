@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from mmdet.registry import HOOKS, MODELS
+from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.logging import MessageHub
 from mmengine.model import BaseModule
@@ -172,6 +173,15 @@ def test_what_cannot_be_mixed_is_refused_with_the_reason(case):
     with pytest.raises(ValueError, match=message) as error:
         hook.before_train(runner_of(model, hook))
     assert 'bbox_head' in str(error.value)
+
+
+def test_yolof_is_refused_with_the_reason():
+    cfg = Config.fromstring("_base_ = 'mmdet::yolof/yolof_r50-c5_8xb8-1x_coco.py'", '.py')
+    model = nn.Module()
+    model.bbox_head = MODELS.build(cfg.model.bbox_head)
+    hook = MultiMixHook()
+    with pytest.raises(ValueError, match='YOLOFHead: its scores join two branches'):
+        hook.before_train(runner_of(model, hook))
 
 
 def test_where_there_is_no_box_head_the_others_are_named():

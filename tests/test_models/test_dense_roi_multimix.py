@@ -70,6 +70,15 @@ def test_the_head_adds_the_term_to_the_losses_of_the_stock_head():
     assert losses['loss_multimix'] > 0 and torch.equal(losses['loss_cls'], plain['loss_cls'])
 
 
+@pytest.mark.parametrize('label', range(C))
+def test_class_weights_are_those_of_the_plain_loss(label):
+    weighted = dict(type='CrossEntropyLoss', class_weight=[1.0, 2.0, 0.5, 0.1])
+    module = head(loss_cls=weighted, multimix=dict(n=9, among='all', loss_weight=1.0))
+    even = torch.randn(1, D, 1, 1).expand(1, D, SIDE, SIDE)  # every position has the logits of the mean
+    losses = head_losses(module, *module(even), torch.tensor([label]), torch.ones(1))
+    assert_near(losses['loss_multimix'], losses['loss_cls'], torch.float32)
+
+
 def test_hard_example_mining_gets_the_plain_loss_of_every_roi():
     features, labels, weights = rois()
     module = head()

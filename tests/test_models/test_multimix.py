@@ -163,6 +163,19 @@ def test_generator_alone_decides():
     assert not torch.equal(module(logits, y), module(logits, y))
 
 
+@pytest.mark.parametrize('gather', [False, True])
+def test_the_global_seed_repeats_every_draw(gather):
+    """A resumed run seeds in the middle, where a module has drawn before, or has not."""
+    logits, y = torch.randn(5, 4), torch.arange(5) % 4
+    drawn_before, fresh = MultiMix(50, gather=gather), MultiMix(50, gather=gather)
+    drawn_before(logits, y)
+    values = []
+    for module in (drawn_before, fresh):
+        torch.manual_seed(1)
+        values.append([module(logits, y).item() for _ in range(2)])
+    assert values[0] == values[1] and values[0][0] != values[0][1]
+
+
 def test_a_schedule_may_set_the_weight():
     logits, y = torch.randn(5, 4, dtype=F64), torch.arange(5) % 4
     module = MultiMix(9, generator=generator())

@@ -99,6 +99,19 @@ def test_loss_and_head_agree():
 
 
 @pytest.mark.parametrize('kind', ['head', 'loss'])
+@pytest.mark.parametrize('label', range(C))
+def test_class_weights_are_those_of_the_plain_loss(kind, label):
+    plain, options = dict(type='CrossEntropyLoss', class_weight=[1.0, 2.0, 0.5, 0.1]), dict(among='all')
+    options['loss_weight'] = 1.0
+    if kind == 'head':
+        module = head(loss_cls=plain, multimix=options)
+    else:
+        module = head('Shared2FCBBoxHead', loss_cls=dict(type='MultiMixLoss', loss_cls=plain, **options))
+    losses = head_losses(module, torch.randn(1, C), torch.tensor([label]), torch.ones(1))
+    assert torch.allclose(losses['loss_multimix'], losses['loss_cls'])
+
+
+@pytest.mark.parametrize('kind', ['head', 'loss'])
 def test_parameters_and_predictions_are_those_of_the_stock_head(kind):
     mixed = head() if kind == 'head' else head('Shared2FCBBoxHead', loss_cls=dict(type='MultiMixLoss'))
     stock = head('Shared2FCBBoxHead')
@@ -144,6 +157,8 @@ def test_the_total_is_summed_by_mmengine():
         (dict(cls_predictor_cfg=dict(type='NormedLinear')), 'linear fc_cls'),
         (dict(loss_cls=dict(type='SeesawLoss', num_classes=C - 1)), 'linear fc_cls'),
         (dict(loss_cls=dict(type='CrossEntropyLoss', use_sigmoid=True)), 'use_sigmoid'),
+        (dict(loss_cls=dict(type='CrossEntropyLoss', ignore_index=1)), 'BBoxHead: .*ignore_index'),
+        (dict(loss_cls=dict(type='MultiMixLoss')), 'and so does its loss_cls'),
     ],
 )
 def test_the_head_refuses_what_is_not_linear_softmax(kwargs, message):
@@ -162,6 +177,11 @@ def test_the_head_refuses_what_is_not_linear_softmax(kwargs, message):
 def test_the_loss_refuses_what_is_not_softmax(loss_cls):
     with pytest.raises(ValueError, match='softmax'):
         MODELS.build(dict(type='MultiMixLoss', loss_cls=loss_cls))
+
+
+def test_the_loss_refuses_labels_to_ignore():
+    with pytest.raises(ValueError, match=r'MultiMixLoss: .*ignore_index'):
+        MODELS.build(dict(type='MultiMixLoss', loss_cls=dict(type='CrossEntropyLoss', ignore_index=1)))
 
 
 def test_half_precision_logits_are_mixed_in_float32():

@@ -29,6 +29,7 @@ LOSSES = {
     'bce plain': (mixed_binary_cross_entropy, dict(impl='plain'), reference.binary_cross_entropy),
     'focal': (mixed_focal_loss, dict(), reference.focal('focal', 2.0, 0.25)),
     'focal 1.5': (mixed_focal_loss, dict(gamma=1.5, alpha=0.6), reference.focal('focal', 1.5, 0.6)),
+    'focal 0.5': (mixed_focal_loss, dict(gamma=0.5), reference.focal('focal', 0.5, 0.25)),
     'focal 0': (mixed_focal_loss, dict(gamma=0.0, alpha=0.5), reference.focal('focal', 0.0, 0.5)),
     'quality': (mixed_focal_loss, dict(kind='quality'), reference.focal('quality', 2.0, 0.0)),
 }
@@ -106,6 +107,15 @@ def test_all_background(problem):
     loss = mixed_binary_cross_entropy(p.logits(), background, p.weights)
     mixed = p.weights @ p.logits()
     assert_near(loss, F.softplus(mixed, threshold=50).sum(dim=1).mean(), F64)
+
+
+@pytest.mark.parametrize('kind', ['focal', 'quality'])
+@pytest.mark.parametrize('gamma', [0.0, 0.5, 1.0])
+def test_gradients_of_certain_scores_are_finite(kind, gamma):
+    logits = torch.tensor([[20.0, -3.0], [200.0, 1.0], [-200.0, -200.0]], requires_grad=True)
+    loss = mixed_focal_loss(logits, torch.tensor([0, 0, 2]), torch.eye(3), kind=kind, gamma=gamma)
+    loss.backward()
+    assert loss.isfinite() and logits.grad.isfinite().all()
 
 
 @pytest.mark.parametrize('loss', [mixed_binary_cross_entropy, mixed_focal_loss])

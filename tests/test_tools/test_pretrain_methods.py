@@ -55,6 +55,13 @@ def quick_dumps(monkeypatch):
     monkeypatch.setattr(Config, 'pretty_text', property(lambda cfg: cfg.text))
 
 
+class Tested(Hook):
+    """The weights that are tested."""
+
+    def after_test_iter(self, runner, *args, **kwargs):
+        self.state = {k: v.clone() for k, v in runner.model.state_dict().items()}
+
+
 class Remember(Hook):
     """The weights after each iteration."""
 
@@ -129,6 +136,12 @@ def test_teacher_or_student_is_evaluated_exported_and_resumed(evaluate, tmp_path
         classifier, facts = load_classifier(cfg, path, asked)
         assert facts['weights'] == (asked or ('ema' if evaluate == 'teacher' else 'model'))
         assert_same({k: classifier.model.state_dict()[k] for k in ours}, {k: model[k] for k in ours})
+
+    # The same runner tests what it has trained.
+    tested = Tested()
+    runner.register_hook(tested)
+    runner.test()
+    assert_same({k: tested.state[k] for k in ours}, {k: expected[k] for k in ours})
 
     run(tmp_path / 'broken', 1)
     resumed, _ = run(tmp_path / 'broken', 2, resume=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
+from ..mixed_form import softmax_form
 from ..roi_multimix import RoIMultiMix
 
 
@@ -20,14 +21,15 @@ class MultiMixLoss(nn.Module):
     detector and its checkpoint do not change.
 
     Args:
-        loss_cls: The loss on the unmixed RoIs, softmax cross-entropy by default.
+        loss_cls: The loss on the unmixed RoIs, softmax cross-entropy by default. Its class weights are those
+            of the mixed loss, too.
         **multimix: The arguments of `RoIMultiMix`: `n`, `among`, `loss_weight`, `m`, `alpha`, `alpha_per`.
             Not `within_image`: mmdet tells a loss the logits and labels of RoIs, not their images. Nor
             `gather`: it calls no loss where there is no RoI, and the other ranks would wait for ever.
 
     Raises:
-        ValueError: `loss_cls` is no softmax cross-entropy over `num_classes + 1` logits; `within_image` or
-            `gather`.
+        ValueError: `loss_cls` is no softmax cross-entropy over `num_classes + 1` logits, or has an
+            `ignore_index`; `within_image` or `gather`.
     """
 
     def __init__(self, loss_cls: dict | None = None, **multimix) -> None:
@@ -49,7 +51,7 @@ class MultiMixLoss(nn.Module):
             raise ValueError(
                 f'MultiMixLoss mixes softmax logits over num_classes + 1 classes; {loss_cls} has others'
             )
-        self.multimix = RoIMultiMix(**multimix)
+        self.multimix = RoIMultiMix(form=softmax_form(self.loss_cls, 'MultiMixLoss'), **multimix)
 
     def forward(
         self,

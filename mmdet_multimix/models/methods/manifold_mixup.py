@@ -110,13 +110,15 @@ class AlignMixup(ManifoldMixup):
 
     No gradient flows through R. At stage 0 the images are interpolated as they are.
 
-    The columns of R sum to 1, its rows once Sinkhorn's iteration has converged: with few positions they may
-    still be a third off, by which the features of a position are then rescaled.
+    The columns of R sum to 1, its rows only once Sinkhorn's iteration has converged. A hundred iterations
+    are far from it where costs are large beside eps: at stage -2 of a ResNet-18 with initial weights, 64
+    positions of CIFAR-10's images, rows sum to 0.06 up to 19; after 1000, to 0.6 up to 2. In A' Rᵀ the
+    features of a position are multiplied by that.
 
-    Deviation: the paper aligns the last feature map. Global average pooling does not see that: with such
-    sums, the average of A' Rᵀ is that of A', and the pooled embedding is the one of manifold
-    mixup (a test shows it). So the default is the stage before the last, where the positions still matter
-    to the network behind; ``stages=(0, -1)`` is the paper's choice.
+    Deviation: the paper aligns the last feature map. Global average pooling does not see that: as columns
+    sum to 1, the average of A' Rᵀ is that of A', and so is that of A R, of A, at convergence; the pooled
+    embedding is then the one of manifold mixup (a test shows it). So the default is the stage before the
+    last, where the positions still matter to the network behind; ``stages=(0, -1)`` is the paper's choice.
 
     Args:
         alpha: Concentration of the Beta distribution.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from mmdet.registry import HOOKS, MODELS
 from mmengine.hooks import EMAHook
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor
 
@@ -101,6 +102,9 @@ class SelfDistillationHook(EMAHook):
 
     def before_run(self, runner: Runner) -> None:
         """Copy the model, and give the copy to the method as its teacher."""
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        if getattr(self, 'src_model', None) is model:
+            return  # tested or trained further by the same runner: a new copy would be the student's
         super().before_run(runner)
         method = getattr(self.src_model, 'method', None)
         if not isinstance(method, SelfDistillation):

@@ -49,9 +49,9 @@ class DenseMultiMixRoIHead(StandardRoIHead):
     * `loss_dense_multimix`, the mixed loss;
     * `loss_dense_cls`, the plain cross-entropy of the averaged maps, unless `clean_weight` is 0.
 
-    Both reach the RoI maps, the neck and the backbone; the detector's own losses, its parameters and
-    inference do not change. `bbox_head` may be any, one that mixes by itself included, and so may a
-    `MultiMixHook` beside it.
+    Both are without the class weights of the detector's own `loss_cls`. They reach the RoI maps, the neck and
+    the backbone; the detector's own losses, its parameters and inference do not change. `bbox_head` may be
+    any, one that mixes by itself included, and so may a `MultiMixHook` beside it.
 
     The new layer's parameters are saved in the metadata of the checkpoint's state dict: it is resumed, and a
     stock detector loads the checkpoint strictly; see `TrainingOnlyLinear`.

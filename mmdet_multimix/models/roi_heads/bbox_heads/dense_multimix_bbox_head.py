@@ -7,7 +7,7 @@ from mmdet.registry import MODELS
 from torch import Tensor
 
 from ...roi_multimix import DenseRoIMultiMix
-from .multimix_bbox_head import check_linear_softmax
+from .multimix_bbox_head import linear_softmax_form
 
 
 @MODELS.register_module()
@@ -18,9 +18,10 @@ class DenseMultiMixBBoxHead(BBoxHead):
 
         roi_head=dict(bbox_head=dict(type='DenseMultiMixBBoxHead', multimix=dict(n=200)))
 
-    Adds `loss_multimix` beside `loss_cls`. Such a head averages a RoI's map and classifies the mean by one
-    linear layer, so the paper's dense form applies as written: that layer classifies every position as well.
-    Parameters and inference are those of `BBoxHead`, which loads the checkpoint strictly.
+    Adds `loss_multimix` beside `loss_cls`, with the class weights of that. Such a head averages a RoI's
+    map and classifies the mean by one linear layer, so the paper's dense form applies as written: that
+    layer classifies every position as well. Parameters and inference are those of `BBoxHead`, which loads
+    the checkpoint strictly.
 
     Args:
         *args: As for `BBoxHead`.
@@ -39,8 +40,7 @@ class DenseMultiMixBBoxHead(BBoxHead):
             raise ValueError(
                 'DenseMultiMixBBoxHead needs with_avg_pool=True: what it classifies must be the mean of a map'
             )
-        check_linear_softmax(self)
-        self.multimix = DenseRoIMultiMix(**(multimix or {}))
+        self.multimix = DenseRoIMultiMix(form=linear_softmax_form(self), **(multimix or {}))
         self._classified: tuple[Tensor, Tensor] | None = None
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,14 +11,16 @@ from mmdet.models.roi_heads.bbox_heads import (
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
+from ...losses import MultiMixLoss
+from ...mixed_form import MixedForm, softmax_form
 from ...roi_multimix import RoIMultiMix
 
 
 class RoIMixing:
     """Lets a `BBoxHead`, named after it among the bases, classify mixtures of the RoI embeddings too.
 
-    Adds `loss_multimix` beside `loss_cls`. Parameters and inference are those of the head, which loads the
-    checkpoint strictly.
+    Adds `loss_multimix` beside `loss_cls`, with the class weights of that. Parameters and inference are
+    those of the head, which loads the checkpoint strictly.
 
     Args:
         *args: As for the head.
@@ -28,13 +30,12 @@ class RoIMixing:
 
     Raises:
         ValueError: The classifier is not linear or not a softmax over `num_classes + 1` classes: then mixing
-            logits is not mixing embeddings.
+            logits is not mixing embeddings. Or `loss_cls` has an `ignore_index`, or mixes already.
     """
 
     def __init__(self, *args, multimix: dict | None = None, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        check_linear_softmax(self)
-        self.multimix = RoIMultiMix(**(multimix or {}))
+        self.multimix = RoIMultiMix(form=linear_softmax_form(self), **(multimix or {}))
 
     def loss(
         self,
@@ -74,8 +75,12 @@ class RoIMixing:
         return losses
 
 
-def check_linear_softmax(head: BBoxHead) -> None:
-    """Refuses a head whose logits are not a linear function of the embedding, or not those of a softmax."""
+def linear_softmax_form(head: BBoxHead) -> MixedForm:
+    """The mixed loss of a head whose logits are a linear function of the embedding, and those of a softmax.
+
+    Raises:
+        ValueError: They are not, or `loss_cls` cannot be mixed; with the reason.
+    """
     name = type(head).__name__
     if type(head.fc_cls) is not nn.Linear or head.fc_cls.out_features != head.num_classes + 1:
         raise ValueError(
@@ -84,6 +89,9 @@ def check_linear_softmax(head: BBoxHead) -> None:
         )
     if getattr(head.loss_cls, 'use_sigmoid', False):
         raise ValueError(f'{name} needs a softmax loss_cls, got use_sigmoid=True')
+    if isinstance(head.loss_cls, MultiMixLoss):
+        raise ValueError(f'{name} mixes, and so does its loss_cls, MultiMixLoss: use one of the two')
+    return softmax_form(head.loss_cls, name)
 
 
 @MODELS.register_module()
