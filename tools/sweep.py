@@ -8,11 +8,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmengine.config import Config
-
 from mmdet_multimix.experiment import Jobs, Progress, detector_job, pretrain_job
 from mmdet_multimix.experiment.digits import digits_options, prepare_digits
-from mmdet_multimix.experiment.experiment_file import beside, check_keys, work_root
+from mmdet_multimix.experiment.experiment_file import beside, check_keys, read_experiment, work_root
 from mmdet_multimix.experiment.forked import quick_launcher
 from mmdet_multimix.experiment.sweep import report
 
@@ -24,12 +22,8 @@ VAL_IMAGES = 200
 def load(path):
     """The experiment, its configs as paths."""
     path = Path(path)
-    if not path.is_file():
-        raise ValueError(f'experiment {path} does not exist; there are some in configs/sweeps')
-    experiment = Config.fromfile(path)
-    # What starts with an underscore serves the file itself.
-    given = {key: experiment[key] for key in experiment if not key.startswith('_')}
-    check_keys(str(path), given, REQUIRED, OPTIONAL)
+    experiment = read_experiment(path, 'configs/sweeps')
+    check_keys(str(path), experiment, REQUIRED, OPTIONAL)
     for count, chosen in experiment.images.items():
         unknown = [name for name in chosen or () if name not in experiment.settings]
         if unknown:

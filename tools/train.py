@@ -12,6 +12,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmdet_multimix.engine import MissedValidationHook, PreflightError, check_config
+from mmdet_multimix.experiment.locks import hold_while_working
 from mmdet_multimix.utils import latest_checkpoint
 
 
@@ -109,6 +110,7 @@ def apply_flags(cfg, args):
 
 def main():
     args = parse_args()
+    hold_while_working()
     try:
         cfg = load_config(args.config, args.cfg_options, args.work_dir)
         apply_flags(cfg, args)

@@ -16,6 +16,7 @@ from mmdet_multimix.experiment.data_check import check_data
 from mmdet_multimix.experiment.experiment_file import work_root
 from mmdet_multimix.experiment.forked import quick_launcher
 from mmdet_multimix.experiment.launch import LAUNCHERS
+from mmdet_multimix.experiment.metric_check import check_metrics
 from mmdet_multimix.experiment.plan import describe, plan
 from mmdet_multimix.experiment.transfer import load_experiment
 from mmdet_multimix.experiment.transfer_report import write_report
@@ -28,11 +29,16 @@ def problems_of(experiment, launcher):
     for path in experiment.methods.values():
         if path and path.is_file():
             configs.append(Config.fromfile(path))
-    for detector in experiment.detectors.values() if not experiment.digits else ():
+    detectors = []
+    for detector in experiment.detectors.values():
         if detector.config.is_file():
             cfg = Config.fromfile(detector.config)
             cfg.merge_from_dict(detector.options)
-            configs.append(cfg)
+            detectors.append(cfg)
+            missing = check_metrics(cfg, detector.metrics)
+            found += [f'detectors[{detector.name!r}].{problem}' for problem in missing]
+    if not experiment.digits:  # which writes their data
+        configs += detectors
     for cfg in configs:
         try:
             launcher.batch_options(cfg)

@@ -1,4 +1,4 @@
-# The detection-transfer table of MultiMix (NeurIPS 2023) and CutMix (ICCV 2019) on COCO.
+# The detection-transfer table of MultiMix (NeurIPS 2023) on COCO.
 _base_ = '../_base_/experiments/paper_transfer.py'
 title = 'Detection transfer on COCO, trained on train2017, tested on val2017'
 metrics = {
@@ -29,7 +29,7 @@ counts = {
     'annotations/instances_val2017.json': 5000,
     'data/imagenet/train': 1281167,
 }
-source = 'an issue of the CutMix repository'
+source = 'https://github.com/clovaai/CutMix-PyTorch/issues/13'
 published = [
     dict(method='cross-entropy', detector='Faster R-CNN C4', value=0.3327, source=source),
     dict(method='mixup', detector='Faster R-CNN C4', value=0.3418, source=source),

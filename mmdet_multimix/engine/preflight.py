@@ -45,7 +45,8 @@ def check_config(cfg, stage: str = 'train') -> None:
 
     Args:
         cfg: An mmengine `Config`.
-        stage: `'train'` (train and validation data, initial weights) or `'test'` (test data).
+        stage: `'train'` (train and validation data, validation's annotations, initial weights) or `'test'`
+            (test data and annotations).
 
     Raises:
         PreflightError: with everything that was found.
@@ -56,10 +57,25 @@ def check_config(cfg, stage: str = 'train') -> None:
         if cfg.get(loader):
             for key, dataset in dataset_leaves(cfg[loader]['dataset'], f'{loader}.dataset'):
                 problems += _check_dataset(key, dataset)
+    problems += _check_evaluator(cfg, 'val_evaluator' if stage == 'train' else 'test_evaluator')
     problems += _check_checkpoints(cfg, stage)
     if problems:
         lines = '\n'.join(f'  - {problem}' for problem in dict.fromkeys(problems))
         raise PreflightError(f'cannot {stage}:\n{lines}')
+
+
+def evaluators(cfg, key: str) -> list[dict]:
+    """The metrics of `val_evaluator` or `test_evaluator`, of which there may be one or several."""
+    found = cfg.get(key) or []
+    found = found if isinstance(found, (list, tuple)) else [found]
+    return [entry for entry in found if isinstance(entry, dict)]
+
+
+def _check_evaluator(cfg, key: str) -> Iterator[str]:
+    for entry in evaluators(cfg, key):
+        path = entry.get('ann_file')
+        if path and not _exists(path):
+            yield f'{key}.ann_file: annotation file {path} does not exist; set it to that of the data'
 
 
 def dataset_leaves(dataset: dict, key: str) -> Iterator[tuple[str, dict]]:

@@ -28,7 +28,7 @@ from typing import Any
 from mmengine.config import Config
 
 from ..evaluation.settings import MEASURES, Settings
-from .experiment_file import beside, check_keys, slug
+from .experiment_file import beside, check_keys, check_names, read_experiment, slug
 
 _KEYS = {'methods', 'images_per_class', 'seeds'}
 _OPTIONAL = {'title', 'tuning', 'measures', 'attack_images', 'ood', 'options'}
@@ -168,9 +168,7 @@ def load_comparison(path: str | Path) -> Comparison:
         ValueError: It is not there, or a key is missing, unknown or does not fit the others.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ValueError(f'experiment {path} does not exist; there are some in configs/compare')
-    cfg = {key: value for key, value in Config.fromfile(path).to_dict().items() if not key.startswith('_')}
+    cfg = read_experiment(path, 'configs/compare').to_dict()
     check_keys(str(path), cfg, _KEYS, _OPTIONAL)
     seeds, sizes = cfg['seeds'], cfg['images_per_class']
     sizes = dict(sizes) if isinstance(sizes, dict) else {count: {} for count in sizes}
@@ -213,9 +211,9 @@ def _read_methods(path: Path, entries: dict[str, dict]) -> dict[str, Method]:
         raise ValueError(f'{path}: there must be a method, and every method must have a candidate')
     if len(set(counts.values())) > 1:
         raise ValueError(f'{path}: no method may be tuned less than another, but candidates are {counts}')
-    for names in (methods, *(method.candidates for method in methods.values())):
-        if len({slug(name) for name in names}) < len(names):
-            raise ValueError(f'{path}: two of {", ".join(names)} would share a folder; rename one')
+    check_names(f'{path}: methods', methods)
+    for method in methods.values():
+        check_names(f'{path}: methods[{method.name!r}].candidates', method.candidates)
     return methods
 
 

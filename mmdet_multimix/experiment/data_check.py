@@ -22,6 +22,7 @@ from ..datasets.cls_dataset import ClsDataset
 from ..engine.preflight import PreflightError, check_config, dataset_classes, dataset_leaves, remedy
 
 _SHOWN = 3  # mistakes of one kind that are named
+_READ_WHOLE = 2**26  # bytes of JSON, a second; COCO's training set would take ten and 3 GB of memory
 _BOX = ('xmin', 'ymin', 'xmax', 'ymax')
 
 
@@ -139,7 +140,7 @@ def _check_xml(dataset: dict[str, Any], root: Path, listed: Path, help_: str) ->
     folder = root / (dataset.get('data_prefix') or {}).get('sub_data_root', '')
     annotations = folder / dataset.get('ann_subdir', 'Annotations')
     images = folder / dataset.get('img_subdir', 'JPEGImages')
-    there = {entry.name for entry in os.scandir(images)} if images.is_dir() else set()
+    there = {entry.name for entry in os.scandir(images) if entry.stat().st_size} if images.is_dir() else ()
     classes = set(dataset_classes(dataset))
     without, broken, strange = [], [], {}
     for name in listed.read_text().split():
@@ -153,7 +154,7 @@ def _check_xml(dataset: dict[str, Any], root: Path, listed: Path, help_: str) ->
                     float(node.findtext(f'bndbox/{side}'))
         except (OSError, ElementTree.ParseError, TypeError, ValueError) as error:
             broken.append(f'{path} ({error})')
-    yield from _some(f'{len(without)} images listed in {listed} are not there', without, help_)
+    yield from _some(f'{len(without)} images listed in {listed} are not there or empty', without, help_)
     yield from _some(f'{len(broken)} annotations of {listed} cannot be read', broken, help_)
     # Who names the classes of a set may mean to leave some of its objects out, as mmdet does.
     chosen = (dataset.get('metainfo') or {}).get('classes')
@@ -173,20 +174,30 @@ def _check_json(
         if not file.read().rstrip().endswith(b'}'):
             yield f'{path} ends in the middle: it was not copied whole. {help_}'
             return
-    if path.stat().st_size < 2**26:  # 64 MB, a second; COCO's training set would take ten and 3 GB of memory
+    if path.stat().st_size < _READ_WHOLE:
         try:
             coco = json.loads(path.read_text())
-            known = {image['id'] for image in coco['images']}
+            known = {image['id']: image['file_name'] for image in coco['images']}
             lost = [a['id'] for a in coco['annotations'] if a['image_id'] not in known or len(a['bbox']) != 4]
         except (ValueError, KeyError, TypeError) as error:
             yield f'{path} cannot be read as COCO annotations: {type(error).__name__} {error}. {help_}'
             return
         yield from _some(f'{len(lost)} annotations of {path} belong to no image or have no box', lost, help_)
-    if wanted is not None:
+        images = root / (dataset.get('data_prefix') or {}).get('img', '')
+        without = [images / name for name in known.values() if not _has_content(images / name)]
+        yield from _some(f'{len(without)} images listed in {path} are not there or empty', without, help_)
+    elif wanted is not None:
         for prefix in (dataset.get('data_prefix') or {}).values():
             there = sum(entry.name.endswith(('.jpg', '.png')) for entry in os.scandir(root / prefix))
             if there != wanted:
                 yield f'{root / prefix} has {there:,} images, but must have {wanted:,}. {help_}'
+
+
+def _has_content(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False
 
 
 def _some(what: str, names: list, help_: str) -> Iterator[str]:

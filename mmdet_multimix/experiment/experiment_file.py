@@ -4,7 +4,30 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
+
+from mmengine.config import Config
+
+
+def read_experiment(path: str | Path, folder: str) -> Config:
+    """An experiment file without what starts with an underscore, which serves the file itself.
+
+    Args:
+        path: The file.
+        folder: Where the shipped ones are, for the message.
+
+    Raises:
+        ValueError: It is not there, or cannot be read as a config.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f'experiment {path} does not exist; there are some in {folder}')
+    try:
+        cfg = Config.fromfile(path)
+    except Exception as error:  # it is Python, so anything may happen in it
+        raise ValueError(f'{path} cannot be read: {type(error).__name__}: {error}') from error
+    return Config({key: value for key, value in cfg.items() if not key.startswith('_')})
 
 
 def beside(path: Path, config: str) -> Path:
@@ -15,6 +38,25 @@ def beside(path: Path, config: str) -> Path:
 def slug(name: str) -> str:
     """A name as part of a path."""
     return re.sub(r'[^a-z0-9]+', '_', name.lower()).strip('_')
+
+
+def check_names(where: str, names: Iterable[str]) -> None:
+    """Refuse names that would be the same part of a path, or none.
+
+    Raises:
+        ValueError: With the names.
+    """
+    found: dict[str, str] = {}
+    for name in names:
+        if not slug(name):
+            raise ValueError(
+                f'{where}: {name!r} has no letter a to z or digit to name its folder by; rename it'
+            )
+        if slug(name) in found:
+            raise ValueError(
+                f'{where}: {found[slug(name)]!r} and {name!r} would share the folder {slug(name)}; rename one'
+            )
+        found[slug(name)] = name
 
 
 def work_root(path: str | Path) -> Path:

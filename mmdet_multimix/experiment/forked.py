@@ -43,12 +43,14 @@ class ForkLauncher(Launcher):
     See :func:`quick_launcher` for what it asks of the driver.
     """
 
-    def start(self, tool: Path, arguments: list[str], *, name: str, log: TextIO, lock: int | None) -> Process:
+    def start(
+        self, tool: Path, arguments: list[str], *, work_dir: Path, log: TextIO, lock: int | None
+    ) -> Process:
         """Starts a tool; it inherits all locks that the driver holds, `lock` among them."""
         sys.stdout.flush()
         sys.stderr.flush()
         context = multiprocessing.get_context('fork')
-        process = context.Process(target=_run_tool, args=(tool, arguments, log.fileno()), name=name)
+        process = context.Process(target=_run_tool, args=(tool, arguments, log.fileno()))
         process.start()
         return _Forked(process)
 

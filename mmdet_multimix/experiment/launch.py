@@ -13,6 +13,8 @@ from typing import Protocol, TextIO
 
 from mmengine.config import Config
 
+from .locks import work_environment
+
 LAUNCHERS = ('none', 'pytorch', 'slurm')
 _FIRST_PORT, _PORTS = 20000, 10000  # below those that Linux hands out by itself
 
@@ -87,22 +89,28 @@ class Launcher:
             *python,
         ]
 
-    def start(self, tool: Path, arguments: list[str], *, name: str, log: TextIO, lock: int | None) -> Process:
+    def start(
+        self, tool: Path, arguments: list[str], *, work_dir: Path, log: TextIO, lock: int | None
+    ) -> Process:
         """Starts a tool.
 
         Args:
             tool: The script.
             arguments: Its own arguments.
-            name: For the queue of a cluster.
+            work_dir: Where it works; its name is shown in the queue of a cluster.
             log: Gets all that it prints.
-            lock: Descriptor of a lock that it is to hold as long as it runs.
+            lock: Descriptor of the lock of `work_dir`, which it is to keep as long as it runs; None if it
+                needs none.
         """
+        environment = self._environment()
+        if lock is not None and self.kind != 'none':
+            environment |= work_environment(work_dir)
         return subprocess.Popen(
-            [*self.command(tool, name), *arguments],
+            [*self.command(tool, work_dir.name), *arguments],
             stdout=log,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
-            env=self._environment(),
+            env=environment,
             pass_fds=() if lock is None else (lock,),
         )
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _POLL = 0.5  # seconds between two tries
+_VARIABLE = 'MULTIMIX_LOCKED_FOLDER'  # tells processes that inherit no descriptor what they work in
 
 
 @contextlib.contextmanager
@@ -28,8 +30,7 @@ def locked(
         started with the descriptor among its `pass_fds` holds the lock too, so that a killed driver's
         training, which may outlive it, keeps everybody else out of its work dir.
     """
-    folder = Path(folder)
-    path = folder.with_name(folder.name + '.lock')
+    path = _beside(folder, '.lock')
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
@@ -45,9 +46,58 @@ def locked(
         os.close(descriptor)  # gives the lock back, unless a child still runs
 
 
-def _try(descriptor: int) -> bool:
+def work_environment(folder: str | Path) -> dict[str, str]:
+    """The environment variable by which processes of a launcher call :func:`hold_while_working`."""
+    return {_VARIABLE: str(Path(folder).resolve())}
+
+
+def hold_while_working() -> None:
+    """Lets a process that a driver has started through torchrun or srun keep its work dir, driver or not.
+
+    Those start their processes without the driver's descriptors, and may die before them. So each holds a
+    second lock, which :func:`wait_for_workers` waits for. Without the variable of :func:`work_environment`
+    nothing happens.
+
+    Raises:
+        SystemExit: The driver has ended in the meantime, and nobody wants what this process would do.
+    """
+    folder = os.environ.get(_VARIABLE)
+    if not folder:
+        return
+    # Open as long as the process lives. Shared: there is one for each GPU.
+    fcntl.flock(os.open(_beside(folder, '.workers'), os.O_RDWR | os.O_CREAT, 0o644), fcntl.LOCK_SH)
+    # In this order: a driver that comes now either finds this lock, or is found here.
+    lock = os.open(_beside(folder, '.lock'), os.O_RDWR | os.O_CREAT, 0o644)
+    if _try(lock, fcntl.LOCK_SH):
+        sys.exit(f'the driver of {folder} has ended')
+    os.close(lock)
+
+
+def wait_for_workers(folder: str | Path, on_wait: Callable[[], None]) -> None:
+    """Returns when no process holds the folder by :func:`hold_while_working`.
+
+    Args:
+        folder: What is locked, by the caller.
+        on_wait: Called once before waiting.
+    """
+    descriptor = os.open(_beside(folder, '.workers'), os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not _try(descriptor):
+            on_wait()
+            while not _try(descriptor):
+                time.sleep(_POLL)
+    finally:
+        os.close(descriptor)
+
+
+def _beside(folder: str | Path, suffix: str) -> Path:
+    folder = Path(folder)
+    return folder.with_name(folder.name + suffix)
+
+
+def _try(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -13,9 +13,9 @@ from pathlib import Path
 from mmengine.config import Config
 
 from .launch import Launcher
-from .locks import locked
+from .locks import locked, wait_for_workers
 from .progress import Progress
-from .scalars import last_iteration
+from .scalars import last_iteration, logged_seconds
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 _POLL = 0.5  # seconds between two looks at a running command
@@ -67,6 +67,11 @@ class Run:
         """Wall time of the training, interruptions not counted."""
         return self._state()['seconds']
 
+    @property
+    def processes(self) -> list[int]:
+        """How many processes shared its batch; several numbers where it went on with another launcher."""
+        return self._state().get('processes', [])
+
     def train(self, progress: Progress) -> bool:
         """Trains unless that is done; returns whether there was anything to do.
 
@@ -74,6 +79,9 @@ class Run:
             RunFailedError: The training ended with an error.
         """
         with locked(self.work_dir, on_wait=lambda: progress.wait(f'{self.work_dir} is in use')) as lock:
+            wait_for_workers(
+                self.work_dir, lambda: progress.wait(f'processes of a killed driver work in {self.work_dir}')
+            )
             return self._train(progress, lock)
 
     def _train(self, progress: Progress, lock: int) -> bool:
@@ -87,6 +95,7 @@ class Run:
             self._save(state)
         if state['trained']:
             return False
+        state['processes'] = sorted({*state.get('processes', ()), self.launcher.gpus})
         progress.start(f'train {self.title}')
         loop = self._config().train_cfg
         start, before, saved = time.monotonic(), state['seconds'], 0.0
@@ -103,7 +112,8 @@ class Run:
             self._call(['train.py', self.config, '--resume', *self._placed], 'train.log', watch, lock)
             state['trained'] = True
         finally:
-            state['seconds'] = before + time.monotonic() - start
+            # A training that outlived its driver has gone on where nobody counted.
+            state['seconds'] = max(before + time.monotonic() - start, logged_seconds(self.work_dir))
             self._save(state)
         return True
 
@@ -154,9 +164,7 @@ class Run:
         path = self.work_dir / log
         with path.open('a') as out:
             # With the lock, a killed driver's training keeps others out.
-            process = self.launcher.start(
-                TOOLS / tool, arguments, name=self.work_dir.name, log=out, lock=lock
-            )
+            process = self.launcher.start(TOOLS / tool, arguments, work_dir=self.work_dir, log=out, lock=lock)
             try:
                 while process.poll() is None:
                     watch()

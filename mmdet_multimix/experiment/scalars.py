@@ -43,6 +43,16 @@ def last_iteration(work_dir: str | Path) -> dict:
     return entries[-1] if entries else {}
 
 
+def logged_seconds(work_dir: str | Path) -> float:
+    """Wall time of a run by its own logs: of each start, from its config to the last line of its scalars."""
+    seconds = 0.0
+    for scalars in Path(work_dir).glob('*/vis_data/scalars.json'):
+        begun = scalars.with_name('config.py')
+        if begun.exists():
+            seconds += max(scalars.stat().st_mtime - begun.stat().st_mtime, 0.0)
+    return seconds
+
+
 def _entries(path: Path) -> list[dict]:
     entries = []
     for line in path.read_text().splitlines():

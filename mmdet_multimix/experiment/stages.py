@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mmdet.models.backbones import ResNet
+from mmdet.registry import MODELS
 from mmengine.config import Config
 
 from ..utils.provenance import git_commit, versions
@@ -40,7 +42,7 @@ def pretrain_job(
 
     Returns:
         A job whose result is `{'top1': percent at the last validation, 'top1_best': at the best one,
-        'seconds': of training, 'made_with': versions and commit}`.
+        'seconds': of training, 'processes': that shared its batch, 'made_with': versions and commit}`.
     """
     run = Run(config, root / name, options, title, launcher=launcher or Launcher())
 
@@ -89,8 +91,8 @@ def detector_job(
         launcher: How its processes are started; one process by default.
 
     Returns:
-        A job whose result is the metrics, `metric` alone if `validated`, `seconds` of training, and
-        `made_with`: versions and commit.
+        A job whose result is the metrics, `metric` alone if `validated`, `seconds` of training,
+        `processes` that shared its batch, and `made_with`: versions and commit.
     """
     needs = ()
     key = [key_of(config, options), [str(path) for path in inputs]]
@@ -127,7 +129,11 @@ def initialised_from(config: Path, backbone: Path) -> dict[str, Any]:
 
 
 def from_scratch(config: Path) -> dict[str, Any]:
-    """Overrides that let a detector learn from random weights, none of which may then be frozen."""
+    """Overrides that let a detector learn from random weights, none of which may then be frozen.
+
+    No residual branch starts as zeros, which is mmdet's default for a ResNet: in short schedules those learn
+    late, and the configs of the backbones it is compared with do not start so.
+    """
     model = Config.fromfile(config).model
     options: dict[str, Any] = {}
     for module in _initialised(config):
@@ -135,12 +141,17 @@ def from_scratch(config: Path) -> dict[str, Any]:
         options[f'{module}.init_cfg'] = None
         free = {'frozen_stages': -1, 'norm_eval': False}
         options |= {f'{module}.{key}': value for key, value in free.items() if key in part}
+        if 'requires_grad' in part.get('norm_cfg', {}):
+            options[f'{module}.norm_cfg.requires_grad'] = True
+        if issubclass(MODELS.get(part['type']), ResNet):
+            options[f'{module}.zero_init_residual'] = False
     return options
 
 
 def record(run: Run) -> dict[str, Any]:
-    """What every result says of its run: `seconds` of training, and what it was made with."""
-    return {'seconds': run.seconds, 'made_with': {**versions(), 'commit': git_commit()}}
+    """What every result says of its run: `seconds` of training, `processes`, and what it was made with."""
+    made_with = {**versions(), 'commit': git_commit()}
+    return {'seconds': run.seconds, 'processes': run.processes, 'made_with': made_with}
 
 
 def failing(work: Callable[[Progress], dict[str, Any]]) -> Callable[[Progress], dict[str, Any]]:

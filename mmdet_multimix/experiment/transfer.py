@@ -21,10 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
-
 from .digits import digits_options, prepare_digits
-from .experiment_file import beside, check_keys, slug
+from .experiment_file import beside, check_keys, check_names, read_experiment, slug
 from .jobs import Job
 from .launch import Launcher
 from .stages import detector_job, from_scratch, pretrain_job
@@ -164,12 +162,12 @@ def load_experiment(path: str | Path) -> TransferExperiment:
             names may be missing; see `missing_configs`.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ValueError(f'experiment {path} does not exist; there are some in configs/transfer')
-    cfg = Config.fromfile(path).to_dict()
+    cfg = read_experiment(path, 'configs/transfer').to_dict()
     check_keys(str(path), cfg, _KEYS, _OPTIONAL)
-    if not cfg['methods'] or not cfg['detectors']:
-        raise ValueError(f'{path}: methods and detectors must not be empty')
+    for key in ('methods', 'detectors'):
+        if not isinstance(cfg[key], dict) or not cfg[key]:
+            raise ValueError(f'{path}: {key} must be a dict by name, and not empty, got {cfg[key]!r}')
+        check_names(f'{path}: {key}', cfg[key])
     methods = {name: beside(path, config) if config else None for name, config in cfg['methods'].items()}
     by_stem: dict[str, Path] = {}
     for config in filter(None, methods.values()):
@@ -180,12 +178,20 @@ def load_experiment(path: str | Path) -> TransferExperiment:
             )
     detectors = {}
     for name, entry in cfg['detectors'].items():
-        check_keys(f'{path}: detectors[{name!r}]', entry, {'config', 'metrics'}, _DETECTOR_KEYS)
+        where = f'{path}: detectors[{name!r}]'
+        if not isinstance(entry, dict):
+            raise ValueError(f'{where} must be a dict of config and metrics, got {entry!r}')
+        check_keys(where, entry, {'config', 'metrics'}, _DETECTOR_KEYS)
+        if not isinstance(entry['metrics'], dict) or not entry['metrics']:
+            raise ValueError(
+                f"{where}.metrics must be a dict of labels and keys, such as {{'mAP': 'coco/bbox_mAP'}}, "
+                f'got {entry["metrics"]!r}'
+            )
+        if not isinstance(entry.get('options', {}), dict):
+            raise ValueError(f'{where}.options must be a dict of overrides, got {entry["options"]!r}')
         unknown = set(entry.get('methods') or ()) - set(methods)
         if unknown:
-            raise ValueError(
-                f'{path}: detectors[{name!r}].methods names {sorted(unknown)[0]!r}, not among methods'
-            )
+            raise ValueError(f'{where}.methods names {sorted(unknown)[0]!r}, not among methods')
         detectors[name] = Detector(
             name,
             beside(path, entry['config']),
@@ -199,6 +205,11 @@ def load_experiment(path: str | Path) -> TransferExperiment:
             raise ValueError(
                 f'{path}: published[{index}].detector is {entry["detector"]!r}, not among detectors'
             )
+        if not isinstance(entry['value'], (int, float)):
+            raise ValueError(f'{path}: published[{index}].value must be a number, got {entry["value"]!r}')
+    digits = cfg.get('digits')
+    if digits and (not isinstance(digits, (tuple, list)) or len(digits) != 2):
+        raise ValueError(f'{path}: digits must be (training images, validation images), got {digits!r}')
     seeds = cfg['seeds']
     pretraining_seeds = cfg.get('pretraining_seeds', seeds)
     for key, value in (('seeds', seeds), ('pretraining_seeds', pretraining_seeds)):
@@ -212,6 +223,6 @@ def load_experiment(path: str | Path) -> TransferExperiment:
         seeds,
         pretraining_seeds,
         cfg.get('counts', {}),
-        tuple(cfg['digits']) if cfg.get('digits') else None,
+        tuple(digits) if digits else None,
         tuple(cfg.get('published', ())),
     )

@@ -44,7 +44,8 @@ def write_report(
             'cells': [_cell(experiment, cell, root, results, failures) for cell in cells],
             'pretraining': _pretraining(experiment, cells, root, results, failures),
         }
-        text = _markdown(experiment, rows)
+        processes = sorted({count for result in results.values() for count in result.get('processes', ())})
+        text = _markdown(experiment, rows, processes)
         replace_text(folder / 'results.json', json.dumps(report, indent=1) + '\n')
         replace_text(folder / 'table.md', text)
         for name, detector in experiment.detectors.items():
@@ -109,7 +110,7 @@ def _pretraining(experiment, cells, root, results, failures) -> list[dict[str, A
     ]
 
 
-def _markdown(experiment: TransferExperiment, rows: dict[str, list[dict]]) -> str:
+def _markdown(experiment: TransferExperiment, rows: dict[str, list[dict]], processes: list[int]) -> str:
     lines = [f'# {experiment.title}', '']
     lines += [
         f'Mean ± standard deviation over seeds; gain over {experiment.baseline}, seed by seed: mean ± '
@@ -117,6 +118,11 @@ def _markdown(experiment: TransferExperiment, rows: dict[str, list[dict]]) -> st
     ]
     if experiment.published:
         lines += [f'{PUBLISHED}: published figures, not measured here.']
+    if len(processes) > 1:
+        lines += [
+            f'Not alike: runs had {", ".join(map(str, processes))} processes (see results.json), and each '
+            'mixes the images of its own.'
+        ]
     for detector in experiment.detectors.values():
         labels = list(detector.metrics)
         head = ['pretraining', 'seeds', 'top-1', labels[0], 'gain', *labels[1:]]

@@ -124,7 +124,7 @@ def test_who_leads_by_more_than_the_spread(values, more_is_better, expected):
         ),
         (
             {'methods': {'a': {'config': 'a.py', 'candidates': {'x 1': {}, 'x-1': {}}}}},
-            'two of x 1, x-1 would share a folder',
+            "'x 1' and 'x-1' would share the folder x_1",
         ),
         ({'tuning': None}, 'several candidates each, so it needs tuning'),
         ({'tuning': {'images_per_class': 10, 'seeds': (100,)}}, 'tuning lacks validation'),

@@ -26,7 +26,9 @@ def start(folder, end, *arguments, lock=None):
     (folder / 'beside.py').write_text('NAME = "beside"')
     (folder / 'script.py').write_text(textwrap.dedent(SCRIPT).format(end=end))
     with (folder / 'log').open('a') as log:
-        return ForkLauncher().start(folder / 'script.py', list(arguments), name='x', log=log, lock=lock)
+        return ForkLauncher().start(
+            folder / 'script.py', list(arguments), work_dir=folder, log=log, lock=lock
+        )
 
 
 def test_a_fork_runs_a_script_as_the_shell_does(tmp_path, capfd):
@@ -75,7 +77,7 @@ launcher, folder = quick_launcher(), pathlib.Path(sys.argv[1])
 x = torch.randn(300, 300)
 (x @ x).softmax(1)  # threads, but for the launcher
 with (folder / 'log').open('w') as log:
-    process = launcher.start(folder / 'compute.py', [], name='x', log=log, lock=None)
+    process = launcher.start(folder / 'compute.py', [], work_dir=folder, log=log, lock=None)
     sys.exit(process.wait())
 """
 COMPUTE = """

@@ -1,9 +1,11 @@
 import json
+import os
 
 import pytest
 from cli import ROOT, tool
 
 from mmdet_multimix.experiment import Progress, Run, RunFailedError, last_scalar, read_scalars
+from mmdet_multimix.experiment.scalars import logged_seconds
 from mmdet_multimix.utils import latest_checkpoint
 
 
@@ -27,6 +29,16 @@ def test_a_line_cut_off_by_a_kill_is_passed_over(tmp_path):
     assert read_scalars(tmp_path, 'loss') == [(1, 3.0)]
 
 
+def test_wall_time_is_that_of_the_logs_of_all_starts(tmp_path):
+    for start, (begun, ended) in {'20260101_000000': (100, 130), '20260101_000100': (200, 212)}.items():
+        write_scalars(tmp_path, start, {'step': 1, 'loss': 3.0})
+        folder = tmp_path / start / 'vis_data'
+        (folder / 'config.py').touch()
+        os.utime(folder / 'config.py', (begun, begun))
+        os.utime(folder / 'scalars.json', (ended, ended))
+    assert logged_seconds(tmp_path) == 42
+
+
 def test_a_scalar_that_was_never_logged_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="'loss' was never logged"):
         last_scalar(tmp_path, 'loss')
@@ -47,7 +59,7 @@ def test_a_finished_run_is_kept_and_a_changed_one_repeated(tmp_path, capsys):
         first = run.checkpoint.stat().st_mtime_ns
         assert not run.train(progress)
         assert run.checkpoint.stat().st_mtime_ns == first
-        assert run.seconds > 0
+        assert run.seconds >= logged_seconds(run.work_dir) > 0 and run.processes == [1]
         metrics = run.test()
         assert 0 <= metrics['accuracy/top1'] <= 100
         assert run.test() == metrics

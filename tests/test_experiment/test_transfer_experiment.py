@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from cli import ROOT
+from mmdet.registry import MODELS
 from mmengine.config import Config
 
 from mmdet_multimix.experiment import Job, Jobs, Launcher, Progress, Run
 from mmdet_multimix.experiment.data_check import check_data
 from mmdet_multimix.experiment.experiment_file import work_root
+from mmdet_multimix.experiment.metric_check import check_metrics
 from mmdet_multimix.experiment.plan import describe, plan
 from mmdet_multimix.experiment.stages import from_scratch, initialised_from
 from mmdet_multimix.experiment.transfer import load_experiment
@@ -123,6 +125,13 @@ def test_from_scratch_nothing_is_loaded_or_frozen(path):
     for module in modules:
         assert module.get('init_cfg') is None
         assert module.get('frozen_stages', -1) == -1 and not module.get('norm_eval')
+    detector = MODELS.build(cfg.model)
+    parts = [detector.backbone, *([detector.roi_head.shared_head] if modules[1] else [])]
+    for part in parts:
+        part.init_weights()
+        for name, parameter in part.named_parameters():
+            assert parameter.requires_grad, name
+            assert parameter.any() or name.endswith('bias'), f'{name} is zero'
 
 
 def test_other_numbers_of_digits_are_another_set(tmp_path):
@@ -157,22 +166,62 @@ def test_c4_detectors_take_layer4_from_the_backbone_too():
     [
         ({'seeds': 0}, 'seeds must be a number of at least 1, got 0'),
         ({'methods': None}, 'lacks methods'),
-        ({'methods': {}}, 'must not be empty'),
+        ({'methods': {}}, 'methods must be a dict by name, and not empty, got {}'),
         ({'seed': 1}, 'has unknown seed; known are counts, detectors'),
         ({'detectors': {'A': {'config': 'a.py'}}}, r"detectors\['A'\] lacks metrics"),
         (
-            {'detectors': {'A': {'config': 'a.py', 'metrics': {}, 'methods': ('x',)}}},
+            {'detectors': {'A': {'config': 'a.py', 'metrics': {'m': 'k'}, 'methods': ('x',)}}},
             "names 'x', not among methods",
         ),
         (
             {'published': [dict(method='a', detector='B', value=1, source='c')]},
             r"published\[0\].detector is 'B', not among",
         ),
+        (
+            {'published': [dict(method='a', detector='R-CNN', value='0.7', source='c')]},
+            r"published\[0\].value must be a number, got '0.7'",
+        ),
+        ({'methods': ['a.py']}, r"methods must be a dict by name, and not empty, got \['a.py'\]"),
+        (
+            {'methods': {'A+': None, 'a': None}},
+            "methods: 'A\\+' and 'a' would share the folder a; rename one",
+        ),
+        ({'methods': {'+': None}}, r"methods: '\+' has no letter a to z or digit"),
+        ({'detectors': {'A': 'a.py'}}, r"detectors\['A'\] must be a dict of config and metrics, got 'a.py'"),
+        (
+            {'detectors': {'A': {'config': 'a.py', 'metrics': {}}}},
+            r"\['A'\].metrics must be a dict of labels",
+        ),
+        (
+            {'detectors': {'A': {'config': 'a.py', 'metrics': {'m': 'k'}, 'options': 1}}},
+            r"detectors\['A'\].options must be a dict of overrides, got 1",
+        ),
+        ({'digits': 5}, r'digits must be \(training images, validation images\), got 5'),
     ],
 )
 def test_bad_experiments_are_refused(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message):
         load_experiment(small(tmp_path, **changes))
+
+
+def test_an_experiment_that_cannot_be_read(tmp_path):
+    with pytest.raises(ValueError, match=r'mine.py cannot be read: .*\.\./_base_/.*paper_transfer.py'):
+        load_experiment(written(tmp_path, (TRANSFER / 'paper_voc.py').read_text()))
+    with pytest.raises(ValueError, match=r'mine\.py cannot be read: SyntaxError'):
+        load_experiment(written(tmp_path, 'methods = {'))
+
+
+def test_metrics_that_a_test_will_not_give_are_named():
+    voc, coco = (Config.fromfile(DETECTION / f'faster_rcnn_r50_c4_{name}.py') for name in ('voc0712', 'coco'))
+    assert not list(check_metrics(voc, {'a': 'pascal_voc/mAP', 'b': 'pascal_voc_area/AP50'}))
+    assert not list(check_metrics(coco, {'a': 'coco/bbox_mAP', 'b': 'coco/bbox_mAP_l'}))
+    (problem,) = check_metrics(coco, {'mAP 50': 'coco/bbox_mAP50'})
+    assert problem.startswith(
+        "metrics['mAP 50'] is 'coco/bbox_mAP50', but test_evaluator gives coco/bbox_mAP, "
+    )
+    assert len(list(check_metrics(coco, {'a': 'pascal_voc/mAP', 'b': 'bbox_mAP'}))) == 2
+    coco.test_evaluator.classwise = True  # then there is one for each class as well
+    assert not list(check_metrics(coco, {'a': 'coco/cat_precision'}))
 
 
 def test_an_experiment_that_is_not_there():
@@ -220,6 +269,8 @@ def data_of(folder, kind):
     else:
         cfg = Config.fromfile(DETECTION / 'faster_rcnn_r50_c4_coco.py')
         cfg.train_dataloader.dataset.data_root = f'{folder}/'
+        for evaluator in (cfg.val_evaluator, cfg.test_evaluator):
+            evaluator.ann_file = f'{folder}/annotations/instances_val2017.json'
     for loader in (cfg.val_dataloader, cfg.test_dataloader):
         loader.dataset.data_root = f'{folder}/'
     return [cfg, cfg]
@@ -264,7 +315,8 @@ def spoil_name(voc):
 def spoil_image(voc):
     path = voc / 'VOC2012/JPEGImages/000001.jpg'
     path.unlink()
-    return f'1 images listed in {voc}/VOC2012/ImageSets/Main/trainval.txt are not there: {path}. Pascal VOC'
+    listed = f'{voc}/VOC2012/ImageSets/Main/trainval.txt'
+    return f'1 images listed in {listed} are not there or empty: {path}. Pascal VOC'
 
 
 @pytest.mark.parametrize(
@@ -326,7 +378,14 @@ def spoil_owner(coco):
 
 def spoil_folder(coco):
     (coco / 'train2017/000003.jpg').unlink()
-    return f'{coco}/train2017 has 3 images, but must have 4. COCO: unpack'
+    listed, lost = f'{coco}/annotations/instances_train2017.json', f'{coco}/train2017/000003.jpg'
+    return f'1 images listed in {listed} are not there or empty: {lost}. COCO: unpack'
+
+
+def spoil_file(coco):
+    (coco / 'val2017/000002.jpg').write_bytes(b'')
+    listed, lost = f'{coco}/annotations/instances_val2017.json', f'{coco}/val2017/000002.jpg'
+    return f'1 images listed in {listed} are not there or empty: {lost}. COCO: unpack'
 
 
 def spoil_images(coco):
@@ -338,7 +397,7 @@ def spoil_images(coco):
 
 
 @pytest.mark.parametrize(
-    'spoil', [spoil_json, spoil_owner, spoil_folder, spoil_images], ids=lambda f: f.__name__
+    'spoil', [spoil_json, spoil_owner, spoil_folder, spoil_file, spoil_images], ids=lambda f: f.__name__
 )
 def test_what_is_wrong_with_coco_is_named_with_its_remedy(spoil, coco, tmp_path):
     copy = copied(coco, tmp_path)
@@ -346,6 +405,27 @@ def test_what_is_wrong_with_coco_is_named_with_its_remedy(spoil, coco, tmp_path)
     assert check_data(data_of(copy, 'coco'), counts) == []
     expected = spoil(copy)
     assert [problem[: len(expected)] for problem in check_data(data_of(copy, 'coco'), counts)] == [expected]
+
+
+def test_images_of_large_sets_are_counted(coco, tmp_path, monkeypatch):
+    monkeypatch.setattr('mmdet_multimix.experiment.data_check._READ_WHOLE', 0)
+    copy, counts = copied(coco, tmp_path), {'annotations/instances_train2017.json': 4}
+    assert check_data(data_of(copy, 'coco'), counts) == []
+    (copy / 'train2017/000003.jpg').unlink()
+    (problem,) = check_data(data_of(copy, 'coco'), counts)
+    assert problem.startswith(f'{copy}/train2017 has 3 images, but must have 4. COCO: unpack')
+
+
+def test_annotations_of_an_evaluator_that_are_not_there_are_named(coco, tmp_path):
+    copy = copied(coco, tmp_path)
+    (cfg, _) = data_of(copy, 'coco')
+    cfg.val_evaluator.ann_file = str(tmp_path / 'elsewhere.json')
+    cfg.test_evaluator = [cfg.test_evaluator, dict(type='CocoMetric', ann_file=str(tmp_path / 'other.json'))]
+    problems = check_data([cfg], {})
+    assert [problem.split('; ')[0] for problem in problems] == [
+        f'val_evaluator.ann_file: annotation file {tmp_path}/elsewhere.json does not exist',
+        f'test_evaluator.ann_file: annotation file {tmp_path}/other.json does not exist',
+    ]
 
 
 def copied(source, tmp_path):
@@ -453,3 +533,16 @@ def test_the_report_keeps_ours_and_published_apart(tmp_path):
     assert report['cells'][-1]['message'] == 'exit 1'
     assert not any('CutMix' in row['method'] for row in report['detectors']['R-CNN'])
     assert (folder / 'r_cnn.png').stat().st_size > 1000
+    assert 'Not alike' not in text
+
+
+def test_runs_of_different_numbers_of_processes_are_told_apart(tmp_path):
+    experiment = load_experiment(small(tmp_path, methods={'ce': str(PRETRAIN / 'resnet_tiny_digits_ce.py')}))
+    listed = []
+    for index, cell in enumerate(experiment.cells()):
+        result = {'coco/bbox_mAP': 0.5, 'seconds': 3.0, 'processes': [1 + 7 * index]}
+        listed.append(Job(cell.name, '', lambda progress, result=result: result))
+    jobs = Jobs(listed, tmp_path / 'work')
+    with Progress(len(jobs)) as progress:
+        jobs.run(progress)
+    assert 'Not alike: runs had 1, 8 processes' in write_report(experiment, jobs, tmp_path / 'work')

@@ -1,5 +1,6 @@
 """Transfer experiments through the real command, processes, files and signals."""
 
+import fcntl
 import json
 import os
 import re
@@ -17,7 +18,7 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 from tiny_sets import write_voc
 
-from mmdet_multimix.experiment import last_scalar, read_scalars
+from mmdet_multimix.experiment import last_scalar, locked, read_scalars
 from mmdet_multimix.utils import read_checkpoint
 
 DETECTION = ROOT / 'configs/detection'
@@ -57,10 +58,10 @@ def experiment(tmp_path_factory):
     return folder / 'tiny.py'
 
 
-def drive(experiment, work_dir, log):
+def drive(experiment, work_dir, log, *flags):
     command = [sys.executable, str(ROOT / 'tools/transfer.py'), str(experiment), '--work-dir', str(work_dir)]
     return subprocess.Popen(
-        command,
+        [*command, *flags],
         cwd=ROOT,
         env=environment(),
         stdout=log.open('w'),
@@ -134,6 +135,34 @@ def test_a_killed_driver_ends_in_the_same_table(stage, experiment, done, tmp_pat
         assert read_scalars(killed, scalar) == read_scalars(other, scalar)
     again = (tmp_path / 'again.log').read_text()
     assert ('classifier, cross-entropy ...' in again) == (stage == 'pretraining')
+
+
+def test_processes_of_a_killed_driver_are_waited_for(experiment, done, tmp_path):
+    """torchrun's are in a session of their own and inherit no lock: they outlive it, and go on."""
+    alone = shutil.copytree(experiment.parent, tmp_path / 'experiment') / 'tiny.py'
+    alone.write_text(alone.read_text() + "del detectors['broken']\n")
+    work_dir = tmp_path / 'work'
+    shutil.copytree(done[0] / 'pretrain', work_dir / 'pretrain')
+    cell = work_dir / 'tiny/seed0/ssd/cross_entropy'
+    flags = ('--launcher', 'pytorch', '--gpus', '1')
+    driver = drive(alone, work_dir, tmp_path / 'killed.log', *flags)
+    deadline = time.monotonic() + 240
+    while not (cell / 'last_checkpoint').exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(driver.pid, signal.SIGKILL)
+    driver.wait()
+    with locked(cell, wait=False) as lock:
+        assert lock is not None  # nobody holds it any more
+    with (cell.parent / 'cross_entropy.workers').open() as file, pytest.raises(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    again = drive(alone, work_dir, tmp_path / 'again.log', *flags)
+    assert again.wait(timeout=300) == 0
+    assert 'processes of a killed driver work in' in (tmp_path / 'again.log').read_text()
+    logged = ''.join(path.read_text() for path in sorted(cell.glob('*/vis_data/scalars.json')))
+    steps = [line['step'] for line in map(json.loads, logged.splitlines()) if 'loss' in line]
+    assert steps == list(range(1, 31))  # none was trained twice
+    ours, theirs = ((folder / 'tiny/table.md').read_text() for folder in (work_dir, done[0]))
+    assert theirs.startswith(ours) and '| cross-entropy | 1 | ' in ours
 
 
 def test_the_dry_run_says_what_there_is_to_do_and_what_is_missing(tmp_path):

@@ -1,4 +1,4 @@
-# Faster R-CNN on COCO as in the CutMix paper's appendix: batch 16, 6 epochs, a tenth of the rate after the
+# Faster R-CNN on COCO as in jwyang/faster-rcnn.pytorch: batch 16, 6 epochs, a tenth of the rate after the
 # fourth. The warm-up and the weight decay are mmdet's.
 _base_ = 'mmdet::_base_/default_runtime.py'
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=6, val_interval=1)
