@@ -7,6 +7,7 @@ table.md and a plot for each detector.
 """
 
 import argparse
+import shutil
 import sys
 
 from mmengine.config import Config
@@ -57,6 +58,8 @@ def main():
     parser.add_argument('--launcher', choices=LAUNCHERS, default='none', help='how a training is started')
     parser.add_argument('--gpus', type=int, default=1, help='processes of a training, which share its batch')
     args = parser.parse_args()
+    if args.launcher == 'slurm' and not shutil.which('srun'):
+        parser.error('--launcher slurm needs srun, which is not on the PATH')
     try:
         root = work_root(args.work_dir)
         launcher = Launcher(args.launcher, args.gpus)

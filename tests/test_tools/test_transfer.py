@@ -1,5 +1,6 @@
 """Transfer experiments through the real command, processes, files and signals."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -137,6 +139,24 @@ def test_a_killed_driver_ends_in_the_same_table(stage, experiment, done, tmp_pat
     assert ('classifier, cross-entropy ...' in again) == (stage == 'pretraining')
 
 
+def processes_of(folder):
+    """The trainings that a driver has started there through a launcher."""
+    found = []
+    for entry in Path('/proc').glob('[0-9]*'):
+        with contextlib.suppress(OSError):
+            told = f'MULTIMIX_LOCKED_FOLDER={folder}'.encode() in (entry / 'environ').read_bytes().split(
+                b'\0'
+            )
+            if told and b'train.py' in (entry / 'cmdline').read_bytes():
+                found.append(int(entry.name))
+    return found
+
+
+def test_the_launcher_of_a_cluster_is_looked_for(experiment, tmp_path):
+    printed = tool('transfer.py', experiment, '--work-dir', tmp_path, '--launcher', 'slurm', fails=True)
+    assert '--launcher slurm needs srun, which is not on the PATH' in printed
+
+
 def test_processes_of_a_killed_driver_are_waited_for(experiment, done, tmp_path):
     """torchrun's are in a session of their own and inherit no lock: they outlive it, and go on."""
     alone = shutil.copytree(experiment.parent, tmp_path / 'experiment') / 'tiny.py'
@@ -151,13 +171,21 @@ def test_processes_of_a_killed_driver_are_waited_for(experiment, done, tmp_path)
         time.sleep(0.02)
     os.killpg(driver.pid, signal.SIGKILL)
     driver.wait()
+    orphans = processes_of(cell)
+    assert orphans
+    for pid in orphans:
+        os.kill(pid, signal.SIGSTOP)  # or it may have ended before the next driver comes
     with locked(cell, wait=False) as lock:
         assert lock is not None  # nobody holds it any more
     with (cell.parent / 'cross_entropy.workers').open() as file, pytest.raises(BlockingIOError):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     again = drive(alone, work_dir, tmp_path / 'again.log', *flags)
+    while 'processes of a killed driver work in' not in (tmp_path / 'again.log').read_text():
+        assert again.poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
+    for pid in orphans:
+        os.kill(pid, signal.SIGCONT)
     assert again.wait(timeout=300) == 0
-    assert 'processes of a killed driver work in' in (tmp_path / 'again.log').read_text()
     logged = ''.join(path.read_text() for path in sorted(cell.glob('*/vis_data/scalars.json')))
     steps = [line['step'] for line in map(json.loads, logged.splitlines()) if 'loss' in line]
     assert steps == list(range(1, 31))  # none was trained twice
