@@ -8,10 +8,14 @@ import argparse
 import sys
 from pathlib import Path
 
+from mmengine.config import Config
+
 from mmdet_multimix.experiment import Jobs, Progress, detector_job, pretrain_job
+from mmdet_multimix.experiment.data_check import check_data
 from mmdet_multimix.experiment.digits import digits_options, prepare_digits
 from mmdet_multimix.experiment.experiment_file import beside, check_keys, read_experiment, work_root
 from mmdet_multimix.experiment.forked import quick_launcher
+from mmdet_multimix.experiment.metric_check import check_metrics
 from mmdet_multimix.experiment.sweep import report
 
 REQUIRED = {'detector', 'metric', 'images', 'images_key', 'seeds', 'settings'}
@@ -24,6 +28,11 @@ def load(path):
     path = Path(path)
     experiment = read_experiment(path, 'configs/sweeps')
     check_keys(str(path), experiment, REQUIRED, OPTIONAL)
+    if not isinstance(experiment.seeds, int) or experiment.seeds < 1:
+        raise ValueError(f'{path}: seeds must be a number of at least 1, got {experiment.seeds!r}')
+    for key in ('settings', 'images'):
+        if not isinstance(experiment[key], dict) or not experiment[key]:
+            raise ValueError(f'{path}: {key} must be a dict, and not empty, got {experiment[key]!r}')
     for count, chosen in experiment.images.items():
         unknown = [name for name in chosen or () if name not in experiment.settings]
         if unknown:
@@ -37,6 +46,23 @@ def load(path):
                 raise ValueError(f'{key} of {path} is {config}, which does not exist')
             experiment[key] = str(config)
     return experiment
+
+
+def problems_of(experiment):
+    """All that keeps it from starting, one line each."""
+    found, configs = [], []
+    for setting, options in experiment.settings.items():
+        cfg = Config.fromfile(experiment.detector)
+        cfg.merge_from_dict({**experiment.get('options', {}), **options})
+        found += [f'settings[{setting!r}]: {line}' for line in check_metrics(cfg, {'': experiment.metric})]
+        configs.append(cfg)
+    if experiment.get('data') == 'digits':  # which is written when it starts
+        configs = []
+    if experiment.get('pretraining'):
+        cfg = Config.fromfile(experiment.pretraining)
+        cfg.merge_from_dict(experiment.get('pretraining_options', {}))
+        configs.append(cfg)
+    return found + check_data(configs, {})
 
 
 def jobs_of(experiment, root, launcher):
@@ -88,6 +114,9 @@ def main():
         root = work_root(args.work_dir or Path('work_dirs') / Path(args.experiment).stem)
     except ValueError as error:
         parser.error(str(error))
+    problems = problems_of(experiment)
+    if problems:
+        sys.exit('\n'.join([f'{args.experiment} cannot start:', *(f'  - {line}' for line in problems)]))
     if experiment.get('data') == 'digits':
         prepare_digits(root / 'data', max(experiment.images), VAL_IMAGES)
     listed, detectors = jobs_of(experiment, root, quick_launcher())

@@ -5,9 +5,7 @@ import os
 import sys
 
 from mmengine.config import DictAction
-from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
-from train import load_config, start_launcher, stop_launcher
+from train import build_runner, load_config, start_launcher, stop_launcher
 
 from mmdet_multimix.engine import PreflightError, check_config
 
@@ -45,9 +43,9 @@ def main():
                 raise PreflightError('--show-dir needs default_hooks.visualization in the config')
             cfg.default_hooks.visualization.update(draw=True, test_out_dir=args.show_dir)
         check_config(cfg, 'test')
+        runner = build_runner(cfg, True)
     except PreflightError as error:
         sys.exit(f'{args.config}: {error}')
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     if args.out:
         from mmdet.evaluation import DumpDetResults
 

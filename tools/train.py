@@ -8,12 +8,13 @@ from pathlib import Path
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.device import is_cuda_available, is_musa_available, is_npu_available
+from mmengine.model import is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmdet_multimix.engine import MissedValidationHook, PreflightError, check_config
 from mmdet_multimix.experiment.locks import hold_while_working
-from mmdet_multimix.utils import latest_checkpoint
+from mmdet_multimix.utils import latest_checkpoint, load_whole
 
 
 def parse_args():
@@ -108,6 +109,25 @@ def apply_flags(cfg, args):
         cfg.load_from = args.resume
 
 
+def build_runner(cfg, whole):
+    """The runner of a config; shared with tools/test.py.
+
+    Raises:
+        PreflightError: Its checkpoint, which has to be `whole`, is of another model: mmengine would go on
+            with random weights in the place of those that it lacks.
+    """
+    if 'runner_type' in cfg:
+        return RUNNERS.build(cfg)
+    runner = Runner.from_cfg(cfg)
+    if whole and '://' not in cfg.load_from:
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        try:
+            load_whole(model, cfg.load_from)
+        except (ValueError, OSError) as error:
+            raise PreflightError(str(error)) from error
+    return runner
+
+
 def main():
     args = parse_args()
     hold_while_working()
@@ -115,9 +135,9 @@ def main():
         cfg = load_config(args.config, args.cfg_options, args.work_dir)
         apply_flags(cfg, args)
         check_config(cfg, 'train')
+        runner = build_runner(cfg, cfg.get('resume') and cfg.get('load_from'))
     except PreflightError as error:
         sys.exit(f'{args.config}: {error}')
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     if cfg.get('resume'):
         runner.register_hook(MissedValidationHook())
     runner.train()

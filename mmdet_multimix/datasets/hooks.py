@@ -18,7 +18,7 @@ class CheckClassesHook(Hook):
     Raises:
         ValueError: The head's ``num_classes`` is not the number of classes of a dataset, validation has
             other classes than training (its labels would mean something else), or there are fewer training
-            images than one batch.
+            images than one batch; or a metric counts the first k classes of fewer.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -35,6 +35,13 @@ class CheckClassesHook(Hook):
             return
         val_set = runner.val_dataloader.dataset
         _check_head(runner, val_set)
+        count = len(val_set.metainfo['classes'])
+        for metric in runner.val_evaluator.metrics:
+            if max(getattr(metric, 'topk', (1,))) > count:
+                raise ValueError(
+                    f'val_evaluator: {type(metric).__name__} has topk={metric.topk}, but there are {count} '
+                    f'classes: set topk=(1,)'
+                )
         train_classes, val_classes = train_set.metainfo['classes'], val_set.metainfo['classes']
         for label, (ours, theirs) in enumerate(zip(train_classes, val_classes, strict=True)):
             if ours != theirs:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import mmap
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -55,8 +54,11 @@ def check_config(cfg, stage: str = 'train') -> None:
     problems = []
     for loader in loaders:
         if cfg.get(loader):
-            for key, dataset in dataset_leaves(cfg[loader]['dataset'], f'{loader}.dataset'):
-                problems += _check_dataset(key, dataset)
+            leaves = list(dataset_leaves(cfg[loader]['dataset'], f'{loader}.dataset'))
+            learnt = loader == 'train_dataloader' and len(leaves) == 1
+            for key, dataset in leaves:
+                problems += _check_dataset(key, dataset, learnt)
+    problems += _check_classes(cfg, loaders)
     problems += _check_evaluator(cfg, 'val_evaluator' if stage == 'train' else 'test_evaluator')
     problems += _check_checkpoints(cfg, stage)
     if problems:
@@ -89,7 +91,8 @@ def dataset_leaves(dataset: dict, key: str) -> Iterator[tuple[str, dict]]:
         yield key, dataset
 
 
-def _check_dataset(key: str, dataset: dict) -> Iterator[str]:
+def _check_dataset(key: str, dataset: dict, learnt: bool) -> Iterator[str]:
+    """What is wrong with one set; `learnt` says that it is all that is trained on."""
     kind = dataset.get('type')
     name = kind if isinstance(kind, str) else getattr(kind, '__name__', str(kind))
     if DATASETS.get(name) is None:
@@ -119,14 +122,39 @@ def _check_dataset(key: str, dataset: dict) -> Iterator[str]:
     if classes and annotations.suffix == '.json':
         yield from _check_coco_names(key, annotations, classes)
     elif classes and annotations.suffix == '.txt':
-        yield from _check_voc_names(key, annotations, dataset, classes)
+        yield from _check_voc_names(key, annotations, dataset, classes, learnt)
+
+
+def _check_classes(cfg, loaders: tuple[str, ...]) -> Iterator[str]:
+    """Whether all detection sets have the same classes, and the box heads as many."""
+    first_key, first = '', ()
+    for loader in filter(cfg.get, loaders):
+        for key, dataset in dataset_leaves(cfg[loader]['dataset'], f'{loader}.dataset'):
+            known = dataset.get('ann_file') and DATASETS.get(dataset['type']) is not None
+            classes = dataset_classes(dataset) if known else ()
+            if classes and first and classes != first:
+                yield (
+                    f'{key}.metainfo.classes: {_quoted(classes)} are not those of {first_key}, '
+                    f'{_quoted(first)}, so that labels would mean something else. Give both the same'
+                )
+            elif classes and not first:
+                first_key, first = key, classes
+    for key, node in _nodes(cfg.get('model') or {}, 'model'):
+        count = node.get('num_classes') if key.split('[')[0].endswith('bbox_head') else None
+        if isinstance(count, int) and count < len(first):
+            yield (
+                f'{key}.num_classes is {count}, but {first_key} has {len(first)} classes, {_quoted(first)}. '
+                f'Set num_classes={len(first)}'
+            )
 
 
 def dataset_classes(dataset: dict) -> tuple[str, ...]:
     """The class names of a set's config, or those that its type has by itself."""
     kind = DATASETS.get(dataset['type'])
     classes = (dataset.get('metainfo') or {}).get('classes') or getattr(kind, 'METAINFO', {}).get('classes')
-    return (classes,) if isinstance(classes, str) else tuple(classes or ())
+    if isinstance(classes, str):  # of one class, or a file of names, as mmengine takes it
+        return tuple(Path(classes).read_text().splitlines()) if Path(classes).is_file() else (classes,)
+    return tuple(classes or ())
 
 
 def remedy(name: str) -> str:
@@ -177,11 +205,17 @@ def _check_coco_names(key: str, path: Path, classes: tuple[str, ...]) -> Iterato
         )
 
 
-def _check_voc_names(key: str, image_sets: Path, dataset: dict, classes: tuple[str, ...]) -> Iterator[str]:
+def _check_voc_names(
+    key: str, image_sets: Path, dataset: dict, classes: tuple[str, ...], learnt: bool
+) -> Iterator[str]:
     root = Path(dataset.get('data_root') or '') / (dataset.get('data_prefix') or {}).get('sub_data_root', '')
     folder = root / dataset.get('ann_subdir', 'Annotations')
     names: set[str] = set()
-    for line in islice(image_sets.read_text().split(), _XML_FILES_READ):
+    # Names of one's own may be misspelt: then all files are read for one that is nowhere.
+    own = learnt and bool((dataset.get('metainfo') or {}).get('classes'))
+    for number, line in enumerate(image_sets.read_text().split()):
+        if number >= _XML_FILES_READ and not (own and set(classes) - names):
+            break
         path = folder / f'{line}.xml'
         try:
             names.update(node.text for node in ElementTree.parse(path).iterfind('object/name'))
@@ -195,6 +229,11 @@ def _check_voc_names(key: str, image_sets: Path, dataset: dict, classes: tuple[s
         yield (
             f'{key}.metainfo.classes: none of {_quoted(classes)} is in the annotations of {image_sets}, '
             f'which have {_quoted(sorted(names))}. Set metainfo=dict(classes=...) and num_classes to match'
+        )
+    elif own and names - set(classes) and set(classes) - names:
+        yield (
+            f'{key}.metainfo.classes: {_quoted(sorted(set(classes) - names))} in none of the annotations of '
+            f'{image_sets}, which have {_quoted(sorted(names))}. Correct the names, or leave those out'
         )
 
 

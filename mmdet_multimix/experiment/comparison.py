@@ -171,6 +171,8 @@ def load_comparison(path: str | Path) -> Comparison:
     cfg = read_experiment(path, 'configs/compare').to_dict()
     check_keys(str(path), cfg, _KEYS, _OPTIONAL)
     seeds, sizes = cfg['seeds'], cfg['images_per_class']
+    if not isinstance(sizes, (dict, list, tuple)) or not sizes:
+        raise ValueError(f'{path}: images_per_class must be a tuple of numbers, and not empty, got {sizes!r}')
     sizes = dict(sizes) if isinstance(sizes, dict) else {count: {} for count in sizes}
     for key, value in (('seeds', seeds), *(('images_per_class', count) for count in sizes)):
         if not isinstance(value, int) or value < 1:

@@ -29,6 +29,16 @@ def check_metrics(cfg: Config, metrics: dict[str, str]) -> Iterator[str]:
             yield f'metrics[{label!r}] is {key!r}, but test_evaluator gives {listed or "nothing"}'
 
 
+def empty_result(cfg: Config) -> dict[str, float]:
+    """What mmdet's COCO metrics leave out where a detector has found nothing at all: zeros."""
+    found = {}
+    for entry in evaluators(cfg, 'test_evaluator'):
+        prefix, names = _keys(entry)
+        if entry['type'] in ('CocoMetric', CocoMetric):
+            found |= {f'{prefix}/{name}': 0.0 for name in names or ()}
+    return found
+
+
 def _keys(entry: dict[str, Any]) -> tuple[str, tuple[str, ...] | None]:
     """The prefix of a metric's keys and what follows it, None where that is not known here."""
     kind = METRICS.get(entry['type']) if isinstance(entry['type'], str) else entry['type']

@@ -92,7 +92,8 @@ def work_lines(parts: list[Part], root: Path) -> list[str]:
         ]
     left = [part.iterations * (part.runs - part.done) for part in parts if part.iterations is not None]
     size = sum(part.size * part.runs for part in parts)
-    return [*lines, '', f'to do: {sum(left):,} iterations; checkpoints: {_bytes(size)} in {root}']
+    unknown = ' and those that are unknown without the data' if len(left) < len(parts) else ''
+    return [*lines, '', f'to do: {sum(left):,} iterations{unknown}; checkpoints: {_bytes(size)} in {root}']
 
 
 def part_of(

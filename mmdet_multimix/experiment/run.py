@@ -97,7 +97,7 @@ class Run:
             return False
         state['processes'] = sorted({*state.get('processes', ()), self.launcher.gpus})
         progress.start(f'train {self.title}')
-        loop = self._config().train_cfg
+        loop = self.read_config().train_cfg
         start, before, saved = time.monotonic(), state['seconds'], 0.0
 
         def watch() -> None:
@@ -154,7 +154,7 @@ class Run:
     def _call(self, command: list, log: str, watch: Callable[[], None], lock: int | None = None) -> None:
         tool, *rest = command
         try:
-            shares = self.launcher.batch_options(self._config()) if tool == 'train.py' else {}
+            shares = self.launcher.batch_options(self.read_config()) if tool == 'train.py' else {}
         except ValueError as error:
             raise RunFailedError(f'{self.title}: {error}') from error
         options = [f'{key}={value}' for key, value in {**self.options, **shares}.items()]
@@ -187,7 +187,8 @@ class Run:
             share = entry.get('step', 0) / loop.max_iters
         progress.update(min(share, 1.0), f'loss {entry["loss"]:.3f}' if 'loss' in entry else '')
 
-    def _config(self) -> Config:
+    def read_config(self) -> Config:
+        """The config with its overrides."""
         cfg = Config.fromfile(self.config)
         cfg.merge_from_dict(self.options)
         return cfg

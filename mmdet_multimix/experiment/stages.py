@@ -13,6 +13,7 @@ from ..utils.provenance import git_commit, versions
 from ..utils.publish import publish_backbone
 from .jobs import Job
 from .launch import Launcher
+from .metric_check import empty_result
 from .progress import Progress
 from .run import Run, RunFailedError
 from .scalars import last_scalar, read_scalars
@@ -104,6 +105,8 @@ def detector_job(
     def work(progress: Progress) -> dict[str, Any]:
         run.train(progress)
         metrics = {metric: last_scalar(run.work_dir, metric)} if validated else run.test()
+        if not any('/' in key for key in metrics):
+            metrics = {**empty_result(run.read_config()), **metrics}
         if metric not in metrics:
             raise RunFailedError(f'{title}: the evaluation gave no {metric!r}, but {", ".join(metrics)}')
         return {**metrics, **record(run)}

@@ -21,6 +21,7 @@ _REFUSED = {
     'ATSSVLFusionHead': _WORDS,
     'GroundingDINOHead': _WORDS,
     'MultiInstanceBBoxHead': 'it predicts two objects for a RoI and matches their labels by the loss itself',
+    'RPNHead': 'it tells objects from background, of which no class is mixed',
     'YOLOFHead': 'its scores join two branches (implicit objectness), which is not linear',
     'CenterNetHead': 'it predicts heatmaps, which have no examples',
     'CornerHead': 'it predicts heatmaps, which have no examples',

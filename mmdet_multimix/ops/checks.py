@@ -53,7 +53,7 @@ def check_logits(logits: Tensor, *, competing: bool = True) -> None:
     if bool((top.abs() < MASKED).all()):
         return
     if bool(top.isnan().any()):
-        raise ValueError('logits contain NaN')
+        raise ValueError('logits contain NaN: the model that gave them has diverged, or its input has NaN')
     if bool((top == math.inf).any()):
         raise ValueError('logits contain +inf')
     if bool((top >= MASKED).any()):

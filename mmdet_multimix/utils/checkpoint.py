@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..compat import allow_checkpoint_globals
 
@@ -49,6 +49,29 @@ def read_checkpoint(path: str | Path) -> dict:
     if not isinstance(checkpoint, dict):
         raise ValueError(f'checkpoint {str(path)!r} holds a {type(checkpoint).__name__}, not a state dict')
     return checkpoint
+
+
+def load_whole(model: nn.Module, path: str | Path) -> None:
+    """Loads a checkpoint into the model that it is of, where mmengine would only warn about another's.
+
+    Args:
+        model: The model, without a wrapper.
+        path: As for :func:`read_checkpoint`.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is no checkpoint, or lacks parameters of the model; with their names.
+    """
+    checkpoint = read_checkpoint(path)
+    state = next((checkpoint[name] for name in _CONTAINERS if name in checkpoint), checkpoint)
+    try:
+        lacking = set(model.load_state_dict(state, strict=False).missing_keys)
+    except RuntimeError as error:
+        raise ValueError(f'checkpoint {str(path)!r} is of another model: {error}') from error
+    missing = [name for name, _ in model.named_parameters() if name in lacking]
+    if missing:
+        shown = ', '.join(missing[:5]) + (f' and {len(missing) - 5} more' if len(missing) > 5 else '')
+        raise ValueError(f'checkpoint {str(path)!r} is of another model: it lacks {shown}')
 
 
 def latest_checkpoint(work_dir: str | Path) -> str | None:
@@ -135,7 +158,8 @@ def match_state_dict(
     Args:
         source: Parameters of a checkpoint, with any prefix (`backbone.`, `module.backbone.`, none).
         target: The module's own state dict.
-        prefix: The prefix to use. Defaults to the one under which most names match.
+        prefix: The prefix to use. Defaults to the one under which most names match, as does one that no
+            entry has: a config's `'backbone.'` does not fit a file that holds nothing but the backbone.
 
     Raises:
         ValueError: Two prefixes match equally well (a teacher beside a student), so one must be named.
@@ -146,8 +170,10 @@ def match_state_dict(
         if len(found) > 1:
             raise ValueError(f'the checkpoint holds several such modules, name one with prefix=: {found}')
         prefix = found[0] if found else ''
-    elif prefix and not prefix.endswith('.'):
-        prefix += '.'
+    else:
+        prefix += '.' if prefix and not prefix.endswith('.') else ''
+        if not any(key.startswith(prefix) for key in source):
+            return match_state_dict(source, target)
 
     result = MatchedState(prefix, wanted=len(wanted))
     for key, value in target.items():

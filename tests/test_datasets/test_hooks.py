@@ -7,6 +7,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from mmdet_multimix.datasets import CheckClassesHook, ClsDataset, EpochSeedHook, IterSeedHook
+from mmdet_multimix.evaluation import ClsAccuracy
 
 
 def loader(classes, num_images=4, batch_size=2):
@@ -14,12 +15,13 @@ def loader(classes, num_images=4, batch_size=2):
     return DataLoader(dataset, batch_size=batch_size, drop_last=True)
 
 
-def runner(train, val=None, num_classes=2):
+def runner(train, val=None, num_classes=2, metrics=()):
     return SimpleNamespace(
         model=SimpleNamespace(head=SimpleNamespace(num_classes=num_classes)),
         train_dataloader=train,
         val_loop=val and object(),
         val_dataloader=val,
+        val_evaluator=SimpleNamespace(metrics=metrics),
         test_dataloader=val,
     )
 
@@ -43,6 +45,13 @@ def test_head_of_another_size_is_refused():
 def test_other_classes_in_validation_are_refused():
     with pytest.raises(ValueError, match="label 1 is class 'b' in the training set, but 'c'"):
         CheckClassesHook().before_train(runner(loader(['a', 'b']), loader(['a', 'c'])))
+
+
+def test_more_ranks_than_classes_are_refused():
+    two = loader(['a', 'b'])
+    CheckClassesHook().before_train(runner(two, two, metrics=[ClsAccuracy(topk=(1, 2))]))
+    with pytest.raises(ValueError, match=r'ClsAccuracy has topk=\(1, 5\), but there are 2 classes: set topk'):
+        CheckClassesHook().before_train(runner(two, two, metrics=[ClsAccuracy()]))
 
 
 def test_fewer_images_than_a_batch_are_refused():

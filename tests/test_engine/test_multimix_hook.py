@@ -175,6 +175,14 @@ def test_what_cannot_be_mixed_is_refused_with_the_reason(case):
     assert 'bbox_head' in str(error.value)
 
 
+def test_rpns_are_refused_with_the_reason():
+    model = nn.Module()
+    model.bbox_head = detector().rpn_head  # that is what mmdet's RPN calls it
+    hook = MultiMixHook()
+    with pytest.raises(ValueError, match='bbox_head: RPNHead: it tells objects from background'):
+        hook.before_train(runner_of(model, hook))
+
+
 def test_yolof_is_refused_with_the_reason():
     cfg = Config.fromstring("_base_ = 'mmdet::yolof/yolof_r50-c5_8xb8-1x_coco.py'", '.py')
     model = nn.Module()

@@ -94,7 +94,51 @@ def test_voc_classes_that_never_appear(tmp_path):
 
 
 def test_a_subset_of_voc_classes_is_fine(tmp_path):
-    check_config(config(write_voc(tmp_path / 'voc', ('cat', 'sheep'))))
+    dataset = write_voc(tmp_path / 'voc', ('cat', 'dog', 'sheep'))
+    check_config(config(dataset))
+    never = dict(dataset, metainfo=dict(classes=('cat', 'dog', 'sheep', 'horse')))
+    check_config(config(never))  # every name is known: a class may have no objects
+
+
+def test_a_misspelt_voc_class_is_looked_for_in_all_annotations(tmp_path, monkeypatch):
+    monkeypatch.setattr('mmdet_multimix.engine.preflight._XML_FILES_READ', 1)
+    dataset = write_voc(tmp_path / 'voc', ('cat', 'sheep', 'dog'))
+    check_config(config(dataset))
+    text = error_of(config(dict(dataset, metainfo=dict(classes=('cat', 'dogs')))))
+    assert "metainfo.classes: 'dogs' in none of the annotations" in text and "'cat', 'dog', 'sheep'" in text
+    # In other sets a class may be rare, and parts of a training set may have labels of their own.
+    part = dict(dataset, metainfo=dict(classes=('cat', 'cow')))
+    check_config(config(dict(type='ConcatDataset', datasets=[part, part])))
+
+
+def test_a_file_of_class_names_is_read(tmp_path):
+    (tmp_path / 'names.txt').write_text('cat\ndog\n')
+    dataset = write_coco(tmp_path / 'coco')
+    check_config(config(dict(dataset, metainfo=dict(classes=str(tmp_path / 'names.txt')))))
+    (tmp_path / 'names.txt').write_text('cat\nhorse\n')
+    text = error_of(config(dict(dataset, metainfo=dict(classes=str(tmp_path / 'names.txt')))))
+    assert "'horse' not among the categories" in text
+
+
+def test_validation_has_the_classes_of_training(tmp_path):
+    train = write_coco(tmp_path / 'coco')
+    val = dict(train, metainfo=dict(classes=('dog',)))
+    text = error_of(config(train, val_dataloader=dict(dataset=val)))
+    assert "val_dataloader.dataset.metainfo.classes: 'dog' are not those of train_dataloader.dataset" in text
+
+
+@pytest.mark.parametrize('roi', [False, True])
+def test_a_box_head_has_a_place_for_every_class(tmp_path, roi):
+    train = write_coco(tmp_path / 'coco')
+
+    def model(count):
+        head = dict(num_classes=count)
+        return dict(roi_head=dict(bbox_head=[head])) if roi else dict(bbox_head=head)
+
+    check_config(config(train, model=model(2)))
+    check_config(config(train, model=model(80)))
+    text = error_of(config(train, model=model(1)))
+    assert 'bbox_head' in text and 'num_classes is 1, but train_dataloader.dataset has 2 classes' in text
 
 
 def test_voc_files_that_are_missing_or_damaged(tmp_path):

@@ -14,7 +14,7 @@ from mmengine.config import Config
 from mmdet_multimix.experiment import Job, Jobs, Launcher, Progress, Run
 from mmdet_multimix.experiment.data_check import check_data
 from mmdet_multimix.experiment.experiment_file import work_root
-from mmdet_multimix.experiment.metric_check import check_metrics
+from mmdet_multimix.experiment.metric_check import check_metrics, empty_result
 from mmdet_multimix.experiment.plan import describe, plan
 from mmdet_multimix.experiment.stages import from_scratch, initialised_from
 from mmdet_multimix.experiment.transfer import load_experiment
@@ -220,6 +220,13 @@ def test_metrics_that_a_test_will_not_give_are_named():
     assert len(list(check_metrics(coco, {'a': 'pascal_voc/mAP', 'b': 'bbox_mAP'}))) == 2
     coco.test_evaluator.classwise = True  # then there is one for each class as well
     assert not list(check_metrics(coco, {'a': 'coco/cat_precision'}))
+
+
+def test_a_detector_that_finds_nothing_has_a_result_of_zero():
+    coco, voc = (Config.fromfile(DETECTION / f'faster_rcnn_r50_c4_{name}.py') for name in ('coco', 'voc0712'))
+    zeros = empty_result(coco)
+    assert zeros['coco/bbox_mAP'] == zeros['coco/bbox_mAP_s'] == 0.0 and len(zeros) == 6
+    assert empty_result(voc) == {}  # mmdet's VOCMetric gives its zeros itself
 
 
 def test_an_experiment_that_is_not_there():

@@ -73,6 +73,15 @@ def test_torchvision_names_fit(tmp_path):
     assert torch.equal(model.conv1.weight, source.conv1.weight)
 
 
+def test_a_prefix_that_the_file_does_not_have_is_passed_over(tmp_path):
+    """That of a base config, as RTMDet's, is merged into the init_cfg of an exported backbone."""
+    source = resnet()
+    torch.save(source.state_dict(), tmp_path / 'backbone.pth')
+    model = resnet()
+    MultiMixPretrained(str(tmp_path / 'backbone.pth'), prefix='backbone.')(model)
+    assert_same(model, source.state_dict())
+
+
 def test_averaged_weights_are_taken(tmp_path):
     """mmengine's EMA hook stores the averaged weights as state_dict and the others as ema_state_dict."""
     averaged, raw = resnet(), resnet()

@@ -69,6 +69,17 @@ def test_the_test_tool_evaluates_and_writes_predictions(trained, digits_options,
     assert 'load_from' in tool('test.py', TINY, 'no.pth', options=digits_options, fails=True)
 
 
+def test_a_checkpoint_of_another_model_is_neither_tested_nor_resumed(trained, digits_options, tmp_path):
+    checkpoint, ssd = trained / 'iter_4.pth', ROOT / 'configs/detection/ssd_tiny_digits.py'
+    for arguments in (('test.py', ssd, checkpoint), ('train.py', ssd, '--resume', checkpoint)):
+        printed = tool(*arguments, '--work-dir', tmp_path, options=digits_options, fails=True)
+        assert f"{ssd}: checkpoint '{checkpoint}' is of another model: it lacks neck." in printed
+        assert 'Traceback' not in printed
+    wider = {**digits_options, 'model.roi_head.bbox_head.fc_out_channels': 64}
+    printed = tool('test.py', TINY, checkpoint, '--work-dir', tmp_path, options=wider, fails=True)
+    assert 'is of another model: ' in printed and 'size mismatch for roi_head.bbox_head' in printed
+
+
 def test_a_killed_run_resumes_where_it_was(trained, digits_options, tmp_path):
     options = {**digits_options, **iterations(4)}
     command = [sys.executable, 'tools/train.py', str(TINY), '--work-dir', str(tmp_path), '--cfg-options']

@@ -50,5 +50,20 @@ def test_bad_experiments_are_named(tmp_path):
     odd = EXPERIMENT.format(root=ROOT, more='').replace('{4: None}', "{4: ('odd',)}")
     path.write_text(odd)
     assert "wants 'odd' for 4 images, which is not among its settings" in tool('sweep.py', path, fails=True)
+    good = EXPERIMENT.format(root=ROOT, more='')
+    path.write_text(good.replace('seeds = 1', 'seeds = 0'))
+    assert 'seeds must be a number of at least 1, got 0' in tool('sweep.py', path, fails=True)
+    path.write_text(good.replace('coco/bbox_mAP', 'coco/bbox_map'))
+    printed = tool('sweep.py', path, fails=True)
+    assert (
+        "settings['plain']: metrics[''] is 'coco/bbox_map', but test_evaluator gives coco/bbox_mAP" in printed
+    )
+    path.write_text(
+        good.replace("data = 'digits'", '') + "options['train_dataloader.dataset.data_root'] = 'no'\n"
+    )
+    printed = tool('sweep.py', path, fails=True)
+    assert (
+        'cannot start:' in printed and 'annotation file no/annotations/train.json does not exist' in printed
+    )
     path.write_text(EXPERIMENT.format(root='/nowhere', more=''))
     assert 'faster_rcnn_digits.py, which does not exist' in tool('sweep.py', path, fails=True)
