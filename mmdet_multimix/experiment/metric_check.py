@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from mmdet.evaluation import CocoMetric, VOCMetric
 from mmdet.registry import METRICS
 from mmengine.config import Config
 
@@ -34,7 +33,7 @@ def empty_result(cfg: Config) -> dict[str, float]:
     found = {}
     for entry in evaluators(cfg, 'test_evaluator'):
         prefix, names = _keys(entry)
-        if entry['type'] in ('CocoMetric', CocoMetric):
+        if entry['type'] in ('CocoMetric', METRICS.get('CocoMetric')):
             found |= {f'{prefix}/{name}': 0.0 for name in names or ()}
     return found
 
@@ -43,13 +42,13 @@ def _keys(entry: dict[str, Any]) -> tuple[str, tuple[str, ...] | None]:
     """The prefix of a metric's keys and what follows it, None where that is not known here."""
     kind = METRICS.get(entry['type']) if isinstance(entry['type'], str) else entry['type']
     prefix = entry.get('prefix') or getattr(kind, 'default_prefix', None) or ''
-    if kind is VOCMetric and entry.get('metric', 'mAP') == 'mAP':
+    if kind is METRICS.get('VOCMetric') and entry.get('metric', 'mAP') == 'mAP':
         thresholds = entry.get('iou_thrs', 0.5)
         thresholds = thresholds if isinstance(thresholds, (list, tuple)) else [thresholds]
         return prefix, ('mAP', *(f'AP{int(value * 100):02d}' for value in thresholds))
     wanted = entry.get('metric', 'bbox')
     wanted = [wanted] if isinstance(wanted, str) else wanted
     plain = not entry.get('classwise') and not entry.get('metric_items') and 'proposal' not in wanted
-    if kind is CocoMetric and plain:
+    if kind is METRICS.get('CocoMetric') and plain:
         return prefix, tuple(f'{what}_{item}' for what in wanted for item in _COCO_ITEMS)
     return prefix, None
