@@ -30,7 +30,12 @@ def locked(
         started with the descriptor among its `pass_fds` holds the lock too, so that a killed driver's
         training, which may outlive it, keeps everybody else out of its work dir.
     """
-    path = _beside(folder, '.lock')
+    with _locked_file(_beside(folder, '.lock'), wait, on_wait) as descriptor:
+        yield descriptor
+
+
+@contextlib.contextmanager
+def _locked_file(path: Path, wait: bool, on_wait: Callable[[], None] | None) -> Iterator[int | None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
@@ -80,14 +85,8 @@ def wait_for_workers(folder: str | Path, on_wait: Callable[[], None]) -> None:
         folder: What is locked, by the caller.
         on_wait: Called once before waiting.
     """
-    descriptor = os.open(_beside(folder, '.workers'), os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        if not _try(descriptor):
-            on_wait()
-            while not _try(descriptor):
-                time.sleep(_POLL)
-    finally:
-        os.close(descriptor)
+    with _locked_file(_beside(folder, '.workers'), True, on_wait):
+        pass
 
 
 def _beside(folder: str | Path, suffix: str) -> Path:
