@@ -174,7 +174,8 @@ def _check_json(
         if not file.read().rstrip().endswith(b'}'):
             yield f'{path} ends in the middle: it was not copied whole. {help_}'
             return
-    if path.stat().st_size < _READ_WHOLE:
+    whole = path.stat().st_size < _READ_WHOLE
+    if whole:
         try:
             coco = json.loads(path.read_text())
             known = {image['id']: image['file_name'] for image in coco['images']}
@@ -183,14 +184,16 @@ def _check_json(
             yield f'{path} cannot be read as COCO annotations: {type(error).__name__} {error}. {help_}'
             return
         yield from _some(f'{len(lost)} annotations of {path} belong to no image or have no box', lost, help_)
-        images = root / (dataset.get('data_prefix') or {}).get('img', '')
-        without = [images / name for name in known.values() if not _has_content(images / name)]
-        yield from _some(f'{len(without)} images listed in {path} are not there or empty', without, help_)
-    elif wanted is not None:
+    if wanted is not None:
         for prefix in (dataset.get('data_prefix') or {}).values():
             there = sum(entry.name.endswith(('.jpg', '.png')) for entry in os.scandir(root / prefix))
             if there != wanted:
                 yield f'{root / prefix} has {there:,} images, but must have {wanted:,}. {help_}'
+                return
+    if whole:
+        images = root / (dataset.get('data_prefix') or {}).get('img', '')
+        without = [images / name for name in known.values() if not _has_content(images / name)]
+        yield from _some(f'{len(without)} images listed in {path} are not there or empty', without, help_)
 
 
 def _has_content(path: Path) -> bool:
