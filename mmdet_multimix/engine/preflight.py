@@ -93,8 +93,7 @@ def dataset_leaves(dataset: dict, key: str) -> Iterator[tuple[str, dict]]:
 
 def _check_dataset(key: str, dataset: dict, learnt: bool) -> Iterator[str]:
     """What is wrong with one set; `learnt` says that it is all that is trained on."""
-    kind = dataset.get('type')
-    name = kind if isinstance(kind, str) else getattr(kind, '__name__', str(kind))
+    name = _type_name(dataset)
     if DATASETS.get(name) is None:
         yield f'{key}.type: unknown data set {name!r}; is its package in custom_imports?'
         return
@@ -130,8 +129,7 @@ def _check_classes(cfg, loaders: tuple[str, ...]) -> Iterator[str]:
     first_key, first = '', ()
     for loader in filter(cfg.get, loaders):
         for key, dataset in dataset_leaves(cfg[loader]['dataset'], f'{loader}.dataset'):
-            known = dataset.get('ann_file') and DATASETS.get(dataset['type']) is not None
-            classes = dataset_classes(dataset) if known else ()
+            classes = dataset_classes(dataset) if dataset.get('ann_file') else ()
             if classes and first and classes != first:
                 yield (
                     f'{key}.metainfo.classes: {_quoted(classes)} are not those of {first_key}, '
@@ -148,9 +146,15 @@ def _check_classes(cfg, loaders: tuple[str, ...]) -> Iterator[str]:
             )
 
 
+def _type_name(dataset: dict) -> str:
+    """The registered name of a set's type, which a config may give as the class itself."""
+    kind = dataset.get('type')
+    return kind if isinstance(kind, str) else getattr(kind, '__name__', str(kind))
+
+
 def dataset_classes(dataset: dict) -> tuple[str, ...]:
     """The class names of a set's config, or those that its type has by itself."""
-    kind = DATASETS.get(dataset['type'])
+    kind = DATASETS.get(_type_name(dataset))
     classes = (dataset.get('metainfo') or {}).get('classes') or getattr(kind, 'METAINFO', {}).get('classes')
     if isinstance(classes, str):  # of one class, or a file of names, as mmengine takes it
         return tuple(Path(classes).read_text().splitlines()) if Path(classes).is_file() else (classes,)

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from mmdet.datasets import CocoDataset
 from mmengine.config import Config
 
 from mmdet_multimix.engine import PreflightError, check_config
@@ -161,6 +162,12 @@ def test_categories_with_lists_inside(tmp_path):
     categories = [{'id': 1, 'name': 'person', 'keypoints': ['nose', 'ear']}]
     path.write_text(json.dumps({'categories': categories, 'images': []}))
     assert coco_categories(path) == ['person']
+
+
+def test_the_type_may_be_the_class_itself(tmp_path):
+    dataset = dict(write_coco(tmp_path / 'coco'), type=CocoDataset)
+    check_config(config(dataset, val_dataloader=dict(dataset=dataset)))
+    assert "'horse'" in error_of(config(dict(dataset, metainfo=dict(classes=('cat', 'horse')))))
 
 
 def test_unknown_data_set_type(tmp_path):
