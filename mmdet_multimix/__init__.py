@@ -11,7 +11,16 @@ compat.check_stack()
 compat.allow_checkpoint_globals()
 compat.complete_ssd_head()
 
-from . import datasets, engine, evaluation, models  # noqa: E402
+from . import checkpoints, datasets, engine, evaluation, models  # noqa: E402
 from .models import DenseMultiMix, MultiMix  # noqa: E402
 
-__all__ = ['DenseMultiMix', 'MultiMix', '__version__', 'datasets', 'engine', 'evaluation', 'models']
+__all__ = [
+    'DenseMultiMix',
+    'MultiMix',
+    '__version__',
+    'checkpoints',
+    'datasets',
+    'engine',
+    'evaluation',
+    'models',
+]

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
 
-from mmdet_multimix.benchmark import ops, step
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # `experiments` is no part of the package
+
+from experiments.benchmark import ops, step
 
 COMMANDS = {'ops': ops, 'step': step}
 

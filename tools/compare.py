@@ -15,14 +15,16 @@ import sys
 import time
 from pathlib import Path
 
-from mmdet_multimix.experiment import Jobs, Launcher, Progress, RunFailedError
-from mmdet_multimix.experiment.comparison import load_comparison
-from mmdet_multimix.experiment.comparison_cost import measure_cost
-from mmdet_multimix.experiment.comparison_jobs import choice, comparison_jobs
-from mmdet_multimix.experiment.comparison_plan import describe_comparison, plan_comparison, problems_of
-from mmdet_multimix.experiment.comparison_report import COST_FILE, write_report
-from mmdet_multimix.experiment.forked import quick_launcher
-from mmdet_multimix.experiment.results import replace_text
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # `experiments` is no part of the package
+
+from experiments import Jobs, Launcher, Progress, RunFailedError
+from experiments.comparison import load_comparison
+from experiments.comparison_cost import measure_cost
+from experiments.comparison_jobs import choice, comparison_jobs
+from experiments.comparison_plan import describe_comparison, plan_comparison, problems_of
+from experiments.comparison_report import COST_FILE, write_report
+from experiments.forked import quick_launcher
+from experiments.results import replace_text
 
 DRAW_EVERY = 120  # seconds: drawing takes longer than the shortest runs
 

@@ -22,13 +22,14 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torchvision.ops import nms
 
-from mmdet_multimix.experiment import Progress, Run, RunFailedError, last_scalar, read_scalars
-from mmdet_multimix.experiment.digits import digits_options, prepare_digits
-from mmdet_multimix.experiment.experiment_file import work_root
-from mmdet_multimix.experiment.stages import initialised_from
-from mmdet_multimix.utils.checkpoint import read_checkpoint, state_dict_of
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # `experiments` is no part of the package
+
+from experiments import Progress, Run, RunFailedError, last_scalar, read_scalars
+from experiments.digits import digits_options, prepare_digits
+from experiments.experiment_file import work_root
+from experiments.stages import initialised_from
+from mmdet_multimix.checkpoints import publish_backbone, read_checkpoint, state_dict_of
 from mmdet_multimix.utils.provenance import versions
-from mmdet_multimix.utils.publish import publish_backbone
 from mmdet_multimix.visualization import plot_bars, plot_curves, plot_detections, plot_embeddings
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'

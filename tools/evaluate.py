@@ -13,12 +13,12 @@ from mmengine.config import DictAction
 from mmengine.runner import Runner
 from train import load_config
 
-from mmdet_multimix.engine import check_config
+from mmdet_multimix.checks import check_config
 from mmdet_multimix.evaluation.pixel_classifier import WEIGHTS, load_classifier
 from mmdet_multimix.evaluation.report import markdown, write_report
 from mmdet_multimix.evaluation.settings import MEASURES, Settings
 from mmdet_multimix.evaluation.suite import Evaluation, check_classes
-from mmdet_multimix.experiment import Progress
+from mmdet_multimix.utils import Progress
 from mmdet_multimix.utils.provenance import git_commit, versions
 
 

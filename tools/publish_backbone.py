@@ -7,7 +7,7 @@ The file loads with init_cfg=dict(type='MultiMixPretrained', checkpoint=OUT), an
 import argparse
 import sys
 
-from mmdet_multimix.utils.publish import publish_backbone
+from mmdet_multimix.checkpoints import publish_backbone
 
 
 def main():

@@ -1,8 +1,12 @@
 """Draws which examples of a detector are mixed with which: the figure of docs/mixing.md."""
 
 import argparse
+import sys
+from pathlib import Path
 
-from mmdet_multimix.visualization.mixing_schematic import plot_mixing
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # `experiments` is no part of the package
+
+from experiments.mixing_schematic import plot_mixing
 
 
 def main() -> None:

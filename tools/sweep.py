@@ -10,13 +10,15 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmdet_multimix.experiment import Jobs, Progress, detector_job, pretrain_job
-from mmdet_multimix.experiment.data_check import check_data
-from mmdet_multimix.experiment.digits import digits_options, prepare_digits
-from mmdet_multimix.experiment.experiment_file import beside, check_keys, read_experiment, work_root
-from mmdet_multimix.experiment.forked import quick_launcher
-from mmdet_multimix.experiment.metric_check import check_metrics
-from mmdet_multimix.experiment.sweep import report
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # `experiments` is no part of the package
+
+from experiments import Jobs, Progress, detector_job, pretrain_job
+from experiments.digits import digits_options, prepare_digits
+from experiments.experiment_file import beside, check_keys, read_experiment, work_root
+from experiments.forked import quick_launcher
+from experiments.sweep import report
+from mmdet_multimix.checks.data_check import check_data
+from mmdet_multimix.checks.metric_check import check_metrics
 
 REQUIRED = {'detector', 'metric', 'images', 'images_key', 'seeds', 'settings'}
 OPTIONAL = {'data', 'options', 'pretraining', 'pretraining_options'}

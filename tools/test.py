@@ -7,7 +7,7 @@ import sys
 from mmengine.config import DictAction
 from train import build_runner, load_config, start_launcher, stop_launcher
 
-from mmdet_multimix.engine import PreflightError, check_config
+from mmdet_multimix.checks import PreflightError, check_config
 
 
 def parse_args():

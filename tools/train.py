@@ -8,13 +8,14 @@ from pathlib import Path
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.device import is_cuda_available, is_musa_available, is_npu_available
-from mmengine.model import is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmdet_multimix.engine import MissedValidationHook, PreflightError, check_config
-from mmdet_multimix.experiment.locks import hold_while_working
-from mmdet_multimix.utils import latest_checkpoint, load_whole
+from mmdet_multimix.checkpoints import latest_checkpoint, load_whole
+from mmdet_multimix.checks import PreflightError, check_config
+from mmdet_multimix.engine import MissedValidationHook
+from mmdet_multimix.utils.locks import hold_while_working
+from mmdet_multimix.utils.unwrap import unwrapped
 
 
 def parse_args():
@@ -120,7 +121,7 @@ def build_runner(cfg, whole):
         return RUNNERS.build(cfg)
     runner = Runner.from_cfg(cfg)
     if whole and '://' not in cfg.load_from:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner)
         try:
             load_whole(model, cfg.load_from)
         except (ValueError, OSError) as error:

@@ -9,18 +9,21 @@ table.md and a plot for each detector.
 import argparse
 import shutil
 import sys
+from pathlib import Path
 
 from mmengine.config import Config
 
-from mmdet_multimix.experiment import Jobs, Launcher, Progress
-from mmdet_multimix.experiment.data_check import check_data
-from mmdet_multimix.experiment.experiment_file import work_root
-from mmdet_multimix.experiment.forked import quick_launcher
-from mmdet_multimix.experiment.launch import LAUNCHERS
-from mmdet_multimix.experiment.metric_check import check_metrics
-from mmdet_multimix.experiment.plan import describe, plan
-from mmdet_multimix.experiment.transfer import load_experiment
-from mmdet_multimix.experiment.transfer_report import write_report
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # `experiments` is no part of the package
+
+from experiments import Jobs, Launcher, Progress
+from experiments.experiment_file import work_root
+from experiments.forked import quick_launcher
+from experiments.launch import LAUNCHERS
+from experiments.plan import describe, plan
+from experiments.transfer import load_experiment
+from experiments.transfer_report import write_report
+from mmdet_multimix.checks.data_check import check_data
+from mmdet_multimix.checks.metric_check import check_metrics
 
 
 def problems_of(experiment, launcher):

@@ -1,15 +1,25 @@
-"""What runs around a model: checks before training, hooks, and an optimizer wrapper."""
+"""What runs around a model: hooks and an optimizer wrapper."""
 
 from .bfloat16_optim_wrapper import BFloat16OptimWrapper
-from .hooks import MissedValidationHook, MultiMixHook, MultiMixScheduleHook, MultiMixVisualizationHook
-from .preflight import PreflightError, check_config
+from .hooks import (
+    CheckClassesHook,
+    EpochSeedHook,
+    IterSeedHook,
+    MissedValidationHook,
+    MultiMixHook,
+    MultiMixScheduleHook,
+    MultiMixVisualizationHook,
+    SelfDistillationHook,
+)
 
 __all__ = [
     'BFloat16OptimWrapper',
+    'CheckClassesHook',
+    'EpochSeedHook',
+    'IterSeedHook',
     'MissedValidationHook',
     'MultiMixHook',
     'MultiMixScheduleHook',
     'MultiMixVisualizationHook',
-    'PreflightError',
-    'check_config',
+    'SelfDistillationHook',
 ]

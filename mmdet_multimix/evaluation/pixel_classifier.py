@@ -10,9 +10,9 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import Tensor
 
-from ..models.classifiers import ImageClassifier
-from ..models.methods.self_distillation import EVALUATED
-from ..utils.checkpoint import match_state_dict, read_checkpoint, state_dict_of
+from ..checkpoints.checkpoint import match_state_dict, read_checkpoint, state_dict_of
+from ..models.classification.image_classifier import ImageClassifier
+from ..models.classification.methods.self_distillation import EVALUATED
 
 WEIGHTS = ('ema', 'model')
 _SHOWN = 8  # names of parameters in an error

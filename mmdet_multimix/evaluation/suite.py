@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
-from ..experiment import Progress
+from ..utils.progress import Progress
 from .attacks import fgsm, pgd
 from .calibration import Reliability, reliability
 from .embedding import geometry

@@ -3,7 +3,7 @@
 from .attention import attend, spatial_attention
 from .mixed_bce import mixed_binary_cross_entropy, mixed_focal_loss
 from .mixed_cross_entropy import mixed_cross_entropy
-from .multimix_loss import multimix_binary_cross_entropy, multimix_cross_entropy
+from .multimix_cross_entropy import multimix_binary_cross_entropy, multimix_cross_entropy
 from .pair_mixing import align, mix_pairs, mix_targets, sample_factors, sinkhorn_assignment
 from .score_attention import score_attention
 from .weights import sample_weights

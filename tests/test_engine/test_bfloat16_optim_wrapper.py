@@ -10,7 +10,7 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import OPTIM_WRAPPERS
 
-from mmdet_multimix.utils import read_checkpoint
+from mmdet_multimix.checkpoints import read_checkpoint
 
 DIGITS = str(Path(__file__).parents[2] / 'configs' / 'pretrain' / 'resnet_tiny_digits_{}.py')
 METHODS = ('ce', 'alignmixup', 'multi_mix_manifold_mixup', 'multimix', 'dense_multimix', 'multimix_distill')

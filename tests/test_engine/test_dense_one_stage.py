@@ -5,8 +5,8 @@ import torch
 from test_families import _quiet, train  # noqa: F401
 from tolerances import assert_near
 
-from mmdet_multimix.models import DetectionMultiMix, MixedForm
-from mmdet_multimix.models.mixed_form import KINDS
+from mmdet_multimix.models.detection import DetectionMultiMix, MixedForm
+from mmdet_multimix.models.detection.mixed_form import KINDS
 from mmdet_multimix.ops import reference, sample_weights, score_attention
 
 B, C = 12, 3

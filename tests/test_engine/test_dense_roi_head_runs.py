@@ -16,8 +16,8 @@ from test_families import Images, _quiet  # noqa: F401
 from test_multimix_hook import runner_of
 from tiny_detectors import samples, tiny_model
 
+from mmdet_multimix.checkpoints import read_checkpoint
 from mmdet_multimix.engine import MultiMixHook
-from mmdet_multimix.utils import read_checkpoint
 
 NAME = 'mask_rcnn'
 

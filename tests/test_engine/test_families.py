@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 from tiny_detectors import FAMILIES, samples, tiny_model
 from torch.utils.data import Dataset
 
-from mmdet_multimix.utils import read_checkpoint
+from mmdet_multimix.checkpoints import read_checkpoint
 
 KINDS = {
     **dict.fromkeys(FAMILIES, 'focal'),

@@ -17,10 +17,11 @@ from torch import nn
 
 from mmdet_multimix.engine import MultiMixHook, MultiMixScheduleHook
 from mmdet_multimix.engine.hooks.schedule_hook import mixed_numbers
-from mmdet_multimix.models import DetectionMultiMix, MultiMix
-from mmdet_multimix.models.head_mixer import HeadMixer
-from mmdet_multimix.models.loss_call import LossCall
-from mmdet_multimix.models.mixable_heads import bbox_heads
+from mmdet_multimix.models import MultiMix
+from mmdet_multimix.models.detection import DetectionMultiMix
+from mmdet_multimix.models.detection.head_mixer import HeadMixer
+from mmdet_multimix.models.detection.loss_call import LossCall
+from mmdet_multimix.models.detection.mixable_heads import bbox_heads
 
 
 def runner_of(model, *hooks, loop=EpochBasedTrainLoop):

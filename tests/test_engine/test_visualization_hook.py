@@ -16,8 +16,9 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from mmdet_multimix.engine.hooks import visualization_hook as hooks
-from mmdet_multimix.models import DetectionMultiMix, MultiMix, RoIMultiMix
-from mmdet_multimix.models.example_choice import mixed_weights
+from mmdet_multimix.models import MultiMix
+from mmdet_multimix.models.detection import DetectionMultiMix, RoIMultiMix
+from mmdet_multimix.models.detection.example_choice import mixed_weights
 from mmdet_multimix.visualization.mixed_tuples import MixedTuple, draw_mixed_tuples
 
 CLASSES = ('cat', 'dog', 'a very long class name', 'bird', 'fish')

@@ -8,8 +8,8 @@ from mmengine.model import BaseModule, revert_sync_batchnorm
 from tiny_detectors import FAMILIES, samples, tiny_model
 from tolerances import assert_near
 
-from mmdet_multimix.models.head_mixer import HeadMixer
-from mmdet_multimix.models.mixable_heads import bbox_heads
+from mmdet_multimix.models.detection.head_mixer import HeadMixer
+from mmdet_multimix.models.detection.mixable_heads import bbox_heads
 
 OBJECTS = (3, 0, 2)
 

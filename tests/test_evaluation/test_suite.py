@@ -19,7 +19,7 @@ from mmdet_multimix.evaluation.pixel_classifier import PixelClassifier, load_cla
 from mmdet_multimix.evaluation.report import choose_drawn, write_report
 from mmdet_multimix.evaluation.settings import MEASURES, Settings
 from mmdet_multimix.evaluation.suite import Evaluation, check_classes
-from mmdet_multimix.experiment import Progress
+from mmdet_multimix.utils import Progress
 
 CLOSE = TOLERANCE[torch.float32]
 

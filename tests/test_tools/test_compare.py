@@ -14,7 +14,7 @@ import torch
 from cli import ROOT, environment
 from mmengine.config import Config
 
-from mmdet_multimix.experiment import last_scalar, read_scalars
+from experiments import last_scalar, read_scalars
 
 EXPERIMENT = """
 methods = {{

@@ -12,9 +12,8 @@ import torch
 from cli import ROOT, environment, tool
 from mmengine.config import Config
 
-from mmdet_multimix.experiment import last_scalar, read_scalars
-from mmdet_multimix.utils import read_checkpoint
-from mmdet_multimix.utils.publish import publish_backbone
+from experiments import last_scalar, read_scalars
+from mmdet_multimix.checkpoints import publish_backbone, read_checkpoint
 
 TINY = ROOT / 'configs/detection/faster_rcnn_tiny_digits_multimix.py'
 DETECTION = sorted([*(ROOT / 'configs/detection').glob('*.py'), *(ROOT / 'configs').glob('*.py')])

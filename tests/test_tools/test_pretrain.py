@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 from mmengine.utils import import_modules_from_strings
 from PIL import Image
 
-from mmdet_multimix.utils import read_checkpoint
+from mmdet_multimix.checkpoints import read_checkpoint
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted((ROOT / 'configs' / 'pretrain').glob('*.py'))

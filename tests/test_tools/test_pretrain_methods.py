@@ -9,9 +9,8 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmdet_multimix.checkpoints import publish_backbone, read_checkpoint
 from mmdet_multimix.evaluation.pixel_classifier import load_classifier
-from mmdet_multimix.utils.checkpoint import read_checkpoint
-from mmdet_multimix.utils.publish import publish_backbone
 
 ROOT = Path(__file__).parents[2]
 METHODS = [

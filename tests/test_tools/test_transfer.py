@@ -20,8 +20,8 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 from tiny_sets import write_voc
 
-from mmdet_multimix.experiment import last_scalar, locked, read_scalars
-from mmdet_multimix.utils import read_checkpoint
+from experiments import last_scalar, locked, read_scalars
+from mmdet_multimix.checkpoints import read_checkpoint
 
 DETECTION = ROOT / 'configs/detection'
 PAPER = sorted(path for name in ('voc0712', 'coco') for path in DETECTION.glob(f'*_r50_*{name}*.py'))

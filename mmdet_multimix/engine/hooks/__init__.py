@@ -1,8 +1,20 @@
-"""Hooks of the Runner: MultiMix in unmodified configs, its schedule, and pictures of what it mixes."""
+"""Hooks of the Runner."""
 
+from .check_classes_hook import CheckClassesHook
 from .missed_validation_hook import MissedValidationHook
 from .multimix_hook import MultiMixHook
 from .schedule_hook import MultiMixScheduleHook
+from .seed_hooks import EpochSeedHook, IterSeedHook
+from .self_distillation_hook import SelfDistillationHook
 from .visualization_hook import MultiMixVisualizationHook
 
-__all__ = ['MissedValidationHook', 'MultiMixHook', 'MultiMixScheduleHook', 'MultiMixVisualizationHook']
+__all__ = [
+    'CheckClassesHook',
+    'EpochSeedHook',
+    'IterSeedHook',
+    'MissedValidationHook',
+    'MultiMixHook',
+    'MultiMixScheduleHook',
+    'MultiMixVisualizationHook',
+    'SelfDistillationHook',
+]

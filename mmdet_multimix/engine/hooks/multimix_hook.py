@@ -7,11 +7,12 @@ from typing import Any
 from mmdet.registry import HOOKS
 from mmengine.runner import Runner
 
-from ...models.detection_multimix import DetectionMultiMix
-from ...models.head_mixer import HeadMixer
-from ...models.mixable_heads import bbox_heads, classification_losses
-from ...models.mixed_form import UnmixableError
-from .schedule_hook import MultiMixScheduleHook, unwrapped
+from ...models.detection.detection_multimix import DetectionMultiMix
+from ...models.detection.head_mixer import HeadMixer
+from ...models.detection.mixable_heads import bbox_heads, classification_losses
+from ...models.detection.mixed_form import UnmixableError
+from ...utils.unwrap import unwrapped
+from .schedule_hook import MultiMixScheduleHook
 
 
 @HOOKS.register_module()

@@ -8,12 +8,12 @@ from __future__ import annotations
 import torch
 from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
-from torch import Tensor, nn
+from torch import Tensor
 
-from ...models import MultiMix
-from ...models.example_choice import ExampleChoice, mixed_weights
+from ...models.detection.example_choice import ExampleChoice, mixed_weights
+from ...models.multimix import MultiMix
+from ...utils.unwrap import unwrapped
 
 _DRAWS = 64  # tuples from which the effective numbers are estimated
 
@@ -114,11 +114,6 @@ class MultiMixScheduleHook(Hook):
                 'MultiMixLoss or a head that mixes'
             )
         return modules
-
-
-def unwrapped(runner: Runner) -> nn.Module:
-    """The model without the wrapper of distributed training."""
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model
 
 
 def mixed_numbers(module: ExampleChoice) -> dict[str, Tensor | float]:

@@ -17,12 +17,12 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...models import MultiMix
-from ...models.example_choice import ExampleChoice, mixed_weights
+from ...models.detection.example_choice import ExampleChoice, mixed_weights
+from ...models.multimix import MultiMix
 from ...ops.checks import check_count
 from ...ops.gather import gather_examples, rank
+from ...utils.unwrap import unwrapped
 from ...visualization.mixed_tuples import MixedTuple, draw_mixed_tuples
-from .schedule_hook import unwrapped
 
 
 @HOOKS.register_module()

@@ -1,0 +1,74 @@
+"""The teacher of self-distillation: mmengine's moving average of the model."""
+
+from mmdet.registry import HOOKS
+from mmengine.hooks import EMAHook
+from mmengine.runner import Runner
+
+from ...models.classification.methods.self_distillation import EVALUATED, SelfDistillation
+from ...utils.unwrap import unwrapped
+
+
+@HOOKS.register_module()
+class SelfDistillationHook(EMAHook):
+    """mmengine's EMA hook, whose averaged model is the teacher of :class:`SelfDistillation`.
+
+    Batch norm statistics are averaged like the weights: those of the student
+    do not fit the teacher's weights.
+
+    Args:
+        momentum: mmengine's convention, the share of the *new* weights: 0.001 where papers write 0.999.
+        evaluate: ``'teacher'`` or ``'student'``: whose weights are validated, stand in the checkpoint as
+            ``state_dict``, and so are tested and exported.
+        **kwargs: See :class:`mmengine.hooks.EMAHook`.
+
+    Raises:
+        ValueError: A momentum above 0.5, another ``evaluate``; before training, a model of another method.
+    """
+
+    def __init__(self, momentum: float = 0.001, *, evaluate: str = 'teacher', **kwargs) -> None:
+        if not 0 < momentum <= 0.5:
+            raise ValueError(
+                'SelfDistillationHook.momentum is the share of the new weights and must be in (0, 0.5]: '
+                f'for the 0.999 of papers set 0.001; got {momentum!r}'
+            )
+        if evaluate not in ('teacher', 'student'):
+            raise ValueError(f"evaluate must be 'teacher' or 'student', got {evaluate!r}")
+        super().__init__(momentum=momentum, **{'update_buffers': True, **kwargs})
+        self.evaluate = evaluate
+
+    def before_run(self, runner: Runner) -> None:
+        """Copy the model, and give the copy to the method as its teacher."""
+        model = unwrapped(runner)
+        if getattr(self, 'src_model', None) is model:
+            return  # tested or trained further by the same runner: a new copy would be the student's
+        super().before_run(runner)
+        method = getattr(self.src_model, 'method', None)
+        if not isinstance(method, SelfDistillation):
+            raise ValueError(
+                f'SelfDistillationHook teaches a model with method=dict(type=SelfDistillation), but '
+                f'model.method is {type(method).__name__}'
+            )
+        method.teacher = self.ema_model.module
+
+    def before_train(self, runner: Runner) -> None:
+        """Give the teacher the initial weights, which mmengine sets after it has copied the model."""
+        super().before_train(runner)
+        if int(self.ema_model.steps) == 0:
+            self.ema_model.module.load_state_dict(self.src_model.state_dict())
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Save both models, the one that is evaluated as ``state_dict``, and which it is."""
+        super().before_save_checkpoint(runner, checkpoint)
+        checkpoint['meta'][EVALUATED] = self.evaluate
+        if self.evaluate == 'student':
+            self._swap_ema_state_dict(checkpoint)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Restore both models."""
+        if self.evaluate == 'student' and 'ema_state_dict' in checkpoint and runner._resume:
+            self._swap_ema_state_dict(checkpoint)
+        super().after_load_checkpoint(runner, checkpoint)
+
+    def _swap_ema_parameters(self) -> None:
+        if self.evaluate == 'teacher':
+            super()._swap_ema_parameters()

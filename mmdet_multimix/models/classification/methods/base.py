@@ -1,0 +1,48 @@
+"""What a pretraining method is: the step between a batch and the loss of the head."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import Tensor, nn
+
+
+class Classifier(Protocol):
+    """What a method knows of :class:`ImageClassifier`."""
+
+    backbone: nn.Module
+    head: nn.Module
+
+    def extract_feat(self, inputs: Tensor) -> Tensor:
+        """The last feature map ``(b, d, h, w)`` of normalised images ``(b, 3, h, w)``."""
+
+
+class PretrainMethod:
+    """A method turns images and labels into features and targets, in training only.
+
+    A subclass is registered in ``MODELS`` and named in the config of :class:`ImageClassifier`,
+    ``method=dict(type=...)``. It is no module: it has no parameters, and checkpoints do not know it.
+    Shapes: b images, c classes, d channels.
+    """
+
+    def check(self, model: Classifier) -> None:
+        """Refuse a backbone or head that the method makes no sense with.
+
+        Called once, when the classifier is built.
+
+        Raises:
+            ValueError: With the reason.
+        """
+
+    def __call__(self, model: Classifier, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """The features that the head trains on, and their targets.
+
+        Args:
+            model: The classifier; ``model.extract_feat`` gives the features of images.
+            inputs: Normalised images (b, 3, h, w).
+            labels: Labels (b,).
+
+        Returns:
+            Features (k, d, h', w') and targets, (k,) integers or (k, c) soft, for any k.
+        """
+        raise NotImplementedError

@@ -1,5 +1,0 @@
-"""Image classifiers around mmdet's backbones."""
-
-from .image_classifier import ImageClassifier
-
-__all__ = ['ImageClassifier']

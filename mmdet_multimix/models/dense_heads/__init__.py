@@ -1,5 +1,0 @@
-"""Heads of one-stage detectors."""
-
-from .multimix_ssd_head import MultiMixSSDHead
-
-__all__ = ['MultiMixSSDHead']

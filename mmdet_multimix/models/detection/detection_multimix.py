@@ -1,0 +1,142 @@
+"""MultiMix over the examples of a detector: the one core behind the hook, the losses and the heads.
+
+Shape letters: b examples, c logits of an example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ...ops.checks import check_choice
+from ..multimix import MultiMix
+from .example_choice import ExampleChoice, group_mean
+from .mixed_form import MixedForm
+
+ATTENTIONS = ('uniform', 'score')
+MAX_EXAMPLES = 1024  # as many as two images have RoIs; one-stage heads have up to a million positions
+
+
+class DetectionMultiMix(ExampleChoice, MultiMix):
+    """MultiMix of RoIs, anchors, points or queries, as a term beside a detector's own classification loss.
+
+    The paper's examples are images; here they are whatever the detector classifies, over all images of the
+    mini-batch (unless `within_image`) and all levels of the pyramid at once. Their logits are mixed, which
+    equals mixing what comes before the last, linear, layer (see `mmdet_multimix.ops.mixed_cross_entropy`).
+
+    What is mixed with what is said by `ExampleChoice`. With `attention='score'` this is the dense form of
+    MultiMix for the feature maps of one-stage heads: the chosen examples are positions (or anchors) of all
+    levels and images, each with the label that the assigner gave it, and each tuple's weights are multiplied
+    by the confidence that the label of an example holds there, and renormalised. `score_attention` defines
+    it and says where it differs from the paper's, section 3.3.
+
+    Deviations from the paper: the detector keeps its loss on the unmixed examples, to which this one is
+    added with a small weight; label weights only say which examples take part; the loss is a mean over
+    tuples, whatever the detector divides its own by.
+
+    Args:
+        n: Tuples per step.
+        among: `'foreground'`, `'balanced'`, `'class_balanced'` or `'all'`.
+        loss_weight: Weight of the term. At 0 nothing is computed.
+        m: Examples per tuple, all by default.
+        alpha: Dirichlet parameter, or the range it is drawn from.
+        alpha_per: `'tuple'` or `'example'`.
+        form: Which mixed loss; see `MixedForm`.
+        max_examples: The most examples that are mixed, None for no bound.
+        within_image: Whether the examples of a tuple come from one image.
+        gather: Whether to mix the examples of all ranks together; not with `within_image`.
+        attention: `'uniform'`, which is none, or `'score'`.
+    """
+
+    def __init__(
+        self,
+        n: int = 1000,
+        *,
+        among: str = 'foreground',
+        loss_weight: float = 0.1,
+        m: int | None = None,
+        alpha: float | tuple[float, float] = (0.5, 2.0),
+        alpha_per: str = 'tuple',
+        form: MixedForm | None = None,
+        max_examples: int | None = MAX_EXAMPLES,
+        within_image: bool = False,
+        gather: bool = False,
+        attention: str = 'uniform',
+    ) -> None:
+        super().__init__(n, m=m, alpha=alpha, alpha_per=alpha_per, loss_weight=loss_weight, gather=gather)
+        self._set_choice(among, max_examples, within_image)
+        check_choice('attention', attention, ATTENTIONS)
+        self.attention = attention
+        self.form = form or MixedForm()
+
+    def losses(
+        self,
+        logits: Tensor | Sequence[Tensor],
+        labels: Tensor | Sequence[Tensor],
+        label_weights: Tensor | Sequence[Tensor] | None = None,
+        scores: Tensor | Sequence[Tensor] | None = None,
+        rois: Tensor | Sequence[Tensor] | None = None,
+    ) -> dict[str, Tensor]:
+        """Computes the term. Each argument is one tensor, or a list with one for each level or image.
+
+        Args:
+            logits: `(b, c)`.
+            labels: `(b,)`, `form.background(c)` where background; or `(b, c)` soft, zeros where background.
+            label_weights: `(b,)`, zero where an example must not be used.
+            scores: `(b,)`, the quality of each example's box, for the quality focal loss.
+            rois: `(b, 5)` or `(b, 1)`, the index of each example's image, and its box; needed within images.
+
+        Returns:
+            `loss_multimix`, a scalar in float32; zero, with gradient zero, where no example takes part.
+
+        Raises:
+            ValueError: Within images, but `rois` are not given.
+        """
+        levels = [logits] if isinstance(logits, Tensor) else list(logits)
+        if not self.loss_weight:
+            self._choose_nothing()
+            return {'loss_multimix': sum(level[:0].float().sum() for level in levels) * 0}
+        c = levels[0].shape[-1]
+        labels, label_weights, scores, rois = map(_joined, (labels, label_weights, scores, rois))
+        chosen = self.choose(labels, label_weights, self.form.background(c), rois)
+        scores = None if scores is None else scores[chosen]
+        targets = self.form.targets(labels[chosen], scores, c)
+        return super().losses(_rows(levels, chosen), targets)
+
+    def extra_repr(self) -> str:
+        """The hyper-parameters, for `print(model)`."""
+        own = f'among={self.among!r}, form={self.form.kind!r}, max_examples={self.max_examples}'
+        more = f'within_image={self.within_image}, attention={self.attention!r}'
+        return f'{super().extra_repr()}, {own}, {more}'
+
+    def _mixed(self, logits: Tensor, targets: Tensor, attention: Tensor | None = None) -> Tensor:
+        self.mixed_targets = targets.detach()
+        means = []
+        for n, (rows, wanted) in self.groups(logits, targets):
+            attended = self.form.attention(rows, wanted) if self.attention == 'score' else attention
+            means.append((n, self.form.loss(rows, wanted, {**self._options(rows), 'n': n}, attended)))
+        return group_mean(means)
+
+
+def _joined(parts: Tensor | Sequence[Tensor] | None) -> Tensor | None:
+    return parts if parts is None or isinstance(parts, Tensor) else torch.cat(list(parts))
+
+
+def _rows(levels: list[Tensor], indices: Tensor) -> Tensor:
+    """`torch.cat(levels)[indices]`, without copying the logits of all positions to take a few."""
+    if len(levels) == 1:
+        return levels[0][indices]
+    if not len(indices):
+        return torch.cat([level[:0] for level in levels])
+    rows = levels[0].new_zeros(len(indices), levels[0].shape[1])
+    start = 0
+    for level in levels:
+        if len(level):
+            local = indices - start
+            inside = ((local >= 0) & (local < len(level))).unsqueeze(1)
+            # Rows of other levels stand in where an index is not of this one: no wait for their number.
+            rows = torch.where(inside, level[local.clamp(0, len(level) - 1)], rows)
+        start += len(level)
+    return rows

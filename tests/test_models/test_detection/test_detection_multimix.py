@@ -1,0 +1,212 @@
+import pytest
+import torch
+from mmdet.registry import MODELS
+from tolerances import assert_near
+from torch.nn import functional as F
+
+from mmdet_multimix.models import MultiMix
+from mmdet_multimix.models.detection import DetectionMultiMix, MixedForm
+from mmdet_multimix.models.detection.mixed_form import UnmixableError, form_of
+from mmdet_multimix.ops import mixed_focal_loss, multimix_binary_cross_entropy, sample_weights
+
+F32 = torch.float32
+C = 3  # classes of objects
+OPTIONS = dict(n=40, m=None, alpha=(0.5, 2.0), alpha_per='tuple', generator=None)
+
+
+def levels(form, sizes=(5, 0, 7, 4)):
+    """Logits, labels and label weights of levels of which one is empty."""
+    torch.manual_seed(0)
+    num_logits = C + 1 if form.kind == 'softmax' else C
+    logits = [torch.randn(size, num_logits, requires_grad=True) for size in sizes]
+    labels = [torch.randint(0, C + 1, (size,)) for size in sizes]
+    weights = [(torch.rand(size) > 0.25).float() for size in sizes]
+    labels[0][0] = -1
+    return logits, labels, weights
+
+
+@pytest.mark.parametrize('kind', ['softmax', 'sigmoid', 'focal', 'quality'])
+@pytest.mark.parametrize('among', ['all', 'foreground'])
+def test_levels_are_mixed_as_one_list_of_examples(kind, among):
+    form = MixedForm(kind, gamma=1.5, alpha=0.3)
+    logits, labels, weights = levels(form)
+    torch.manual_seed(1)
+    module = DetectionMultiMix(n=40, among=among, loss_weight=0.5, form=form)
+    loss = module.losses(logits, labels, weights)['loss_multimix']
+    grads = torch.cat(torch.autograd.grad(loss, logits, materialize_grads=True))
+
+    flat, flat_labels = torch.cat(logits).detach().requires_grad_(), torch.cat(labels)
+    keep = (torch.cat(weights) > 0) & (flat_labels >= 0)
+    if among == 'foreground':
+        keep &= flat_labels < C
+    torch.manual_seed(1)
+    if kind == 'softmax':
+        expected = MultiMix(**OPTIONS)(flat[keep], flat_labels[keep])
+    elif kind == 'sigmoid':
+        expected = multimix_binary_cross_entropy(flat[keep], flat_labels[keep], **OPTIONS)
+    else:
+        drawn = sample_weights(b=int(keep.sum()), **OPTIONS)
+        expected = mixed_focal_loss(flat[keep], flat_labels[keep], drawn, kind=kind, gamma=1.5, alpha=0.3)
+    assert_near(loss, expected * 0.5, F32)
+    assert_near(grads, torch.autograd.grad(expected * 0.5, flat)[0], F32)
+    assert torch.equal(module.mixed_labels, flat_labels[keep])
+
+
+def touched(logits):
+    return (torch.cat([level.grad for level in logits]).abs().sum(1) > 0).nonzero().flatten()
+
+
+@pytest.mark.parametrize(
+    ('among', 'objects', 'background'), [('foreground', 6, 0), ('balanced', 6, 6), ('all', 6, 14)]
+)
+def test_objects_stay_and_background_is_drawn(among, objects, background):
+    labels = torch.full((200,), C)
+    labels[torch.tensor([3, 50, 51, 120, 150, 199])] = torch.tensor([0, 1, 2, 0, 1, 2])
+    seen = set()
+    for seed in range(3):
+        logits = [torch.randn(120, C, requires_grad=True), torch.randn(80, C, requires_grad=True)]
+        module = DetectionMultiMix(n=20, among=among, form=MixedForm('sigmoid'), max_examples=20)
+        torch.manual_seed(seed)
+        module.losses(logits, labels)['loss_multimix'].backward()
+        chosen = touched(logits)
+        assert (labels[chosen] < C).sum() == objects and (labels[chosen] == C).sum() == background
+        seen.add(tuple(chosen.tolist()))
+    assert len(seen) == (1 if among == 'foreground' else 3)  # other background each time
+
+
+@pytest.mark.parametrize('among', ['foreground', 'balanced', 'all'])
+def test_more_objects_than_may_be_mixed(among):
+    labels = torch.arange(300) % C
+    labels[200:] = C
+    logits = [torch.randn(300, C, requires_grad=True)]
+    module = DetectionMultiMix(n=20, among=among, form=MixedForm('sigmoid'), max_examples=50)
+    module.losses(logits, labels)['loss_multimix'].backward()
+    chosen = touched(logits)
+    assert len(chosen) == 50
+    assert (labels[chosen] < C).sum() == (25 if among == 'balanced' else 50)
+
+
+def test_with_less_background_than_objects_all_of_it_is_mixed():
+    labels = torch.tensor([0, 1, 2, C, 0])
+    logits = [torch.randn(5, C, requires_grad=True)]
+    DetectionMultiMix(n=9, among='balanced', form=MixedForm('sigmoid')).losses(logits, labels)[
+        'loss_multimix'
+    ].backward()
+    assert touched(logits).tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize('kind', ['softmax', 'sigmoid', 'focal', 'quality'])
+@pytest.mark.parametrize('among', ['all', 'foreground', 'balanced'])
+@pytest.mark.parametrize('loss_weight', [0.1, 0.0])
+def test_without_examples_the_loss_is_zero_and_differentiable(kind, among, loss_weight):
+    form = MixedForm(kind)
+    logits, labels, weights = levels(form)
+    module = DetectionMultiMix(among=among, form=form, loss_weight=loss_weight)
+    loss = module.losses(logits, labels, [weight * 0 for weight in weights])['loss_multimix']
+    loss.backward()
+    assert loss == 0 and loss.dtype == F32
+    assert all((level.grad == 0).all() for level in logits if len(level))
+
+
+def test_empty_levels_stay_attached():
+    logits = [torch.randn(0, C + 1, requires_grad=True) for _ in range(2)]
+    loss = DetectionMultiMix().losses(logits, [torch.zeros(0).long()] * 2)['loss_multimix']
+    loss.backward()
+    assert loss == 0 and logits[0].grad is not None
+
+
+def test_a_weight_of_zero_computes_nothing():
+    logits, labels, weights = levels(MixedForm())
+    state = torch.get_rng_state()
+    loss = DetectionMultiMix(among='all', loss_weight=0).losses(logits, labels, weights)['loss_multimix']
+    assert loss == 0 and loss.requires_grad and torch.equal(state, torch.get_rng_state())
+
+
+@pytest.mark.parametrize('kind', ['focal', 'quality', 'sigmoid'])
+def test_one_example_gives_the_loss_that_mmdet_gives(kind):
+    logits, label, score = torch.randn(1, C), torch.tensor([1]), torch.tensor([0.6])
+    theirs = {
+        'focal': dict(type='FocalLoss', gamma=2.0, alpha=0.25),
+        'quality': dict(type='QualityFocalLoss', beta=2.0),
+        'sigmoid': dict(type='CrossEntropyLoss', use_sigmoid=True),
+    }[kind]
+    theirs = MODELS.build(theirs)
+    form = form_of(theirs)
+    assert form.kind == kind
+    ours = DetectionMultiMix(loss_weight=1.0, form=form)
+    if kind == 'quality':
+        expected = theirs(logits, (label, score), avg_factor=1)
+        ours = ours.losses(logits, label, scores=score)
+    elif kind == 'focal':
+        expected = theirs(logits, label, avg_factor=1)
+        ours = ours.losses(logits, label)
+    else:
+        expected = theirs(logits, F.one_hot(label, C), avg_factor=1)
+        ours = ours.losses(logits, label)
+    assert_near(ours['loss_multimix'], expected, F32)
+
+
+def test_class_weights_are_those_of_the_cross_entropy():
+    weight = [1.0, 2.0, 0.5, 0.1]
+    theirs = MODELS.build(dict(type='CrossEntropyLoss', class_weight=weight))
+    logits = torch.randn(1, C + 1)
+    for label in range(C + 1):
+        label = torch.tensor([label])
+        ours = DetectionMultiMix(among='all', loss_weight=1.0, form=form_of(theirs)).losses(logits, label)
+        assert_near(ours['loss_multimix'], theirs(logits, label, avg_factor=1), F32)
+
+
+def test_soft_labels():
+    soft = torch.tensor([[0.0, 0.7, 0.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
+    logits = torch.randn(3, C, requires_grad=True)
+    DetectionMultiMix(form=MixedForm('sigmoid')).losses(logits, soft)['loss_multimix'].backward()
+    assert touched([logits]).tolist() == [0, 2]
+
+
+def test_half_precision_is_mixed_in_float32():
+    form = MixedForm('focal')
+    logits, labels, weights = levels(form)
+    with torch.autocast('cpu', torch.bfloat16):
+        half = [level.detach().bfloat16().requires_grad_() for level in logits]
+        loss = DetectionMultiMix(form=form).losses(half, labels, weights)['loss_multimix']
+    assert loss.dtype == F32
+    loss.backward()
+    assert half[0].grad.dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ('loss', 'message'),
+    [
+        (dict(type='VarifocalLoss'), 'exactly zero'),
+        (dict(type='QualityFocalLoss', activated=True), 'probabilities'),
+        (dict(type='GHMC'), 'GHMC'),
+        (dict(type='SeesawLoss', num_classes=3), 'SeesawLoss'),
+        (dict(type='CrossEntropyLoss', use_mask=True), 'use_mask'),
+        (dict(type='CrossEntropyLoss', use_sigmoid=True, class_weight=[1.0, 2.0, 3.0]), 'class_weight'),
+        (dict(type='CrossEntropyLoss', class_weight=2.0), 'not a list'),
+    ],
+    ids=lambda value: value['type'] if isinstance(value, dict) else '',
+)
+def test_losses_without_a_counterpart_are_refused_with_the_reason(loss, message):
+    with pytest.raises(UnmixableError, match=message):
+        form_of(MODELS.build(loss))
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (dict(among='some'), "among must be one of .* got 'some'"),
+        (dict(max_examples=0), 'max_examples'),
+        (dict(loss_weight=-1), 'loss_weight'),
+    ],
+)
+def test_arguments_out_of_range(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        DetectionMultiMix(**arguments)
+
+
+def test_an_unknown_form():
+    with pytest.raises(ValueError, match=r"kind must be one of .* got 'hinge'"):
+        MixedForm('hinge')
+    with pytest.raises(ValueError, match='class_weight belongs to softmax'):
+        MixedForm('focal', class_weight=(1.0,))
