@@ -29,7 +29,7 @@ from torch.utils.data import DataLoader
 import mmdet_multimix  # noqa: F401
 from mmdet_multimix.visualization.plots import COLORS, save_figure
 
-CONFIG = Path(__file__).resolve().parents[1] / 'configs/pretrain/resnet_tiny_digits_multi_mix_mixup.py'
+CONFIG = Path(__file__).resolve().parents[1] / 'configs/pretrain/resnet_tiny_digits_mixup_k5.py'
 
 
 def parse_args():

@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 
 from mmdet_multimix.checkpoints import latest_checkpoint, load_whole
 from mmdet_multimix.checks import PreflightError, check_config
+from mmdet_multimix.checks.missing_config import missing_config
 from mmdet_multimix.engine import MissedValidationHook
 from mmdet_multimix.utils.locks import hold_while_working
 from mmdet_multimix.utils.unwrap import unwrapped
@@ -46,7 +47,7 @@ def parse_args():
 def load_config(path, cfg_options, work_dir):
     """Reads a config with the overrides of the command line; shared with tools/test.py."""
     if not Path(path).is_file():
-        raise PreflightError(f'config {path} does not exist')
+        raise PreflightError(missing_config(path))
     cfg = Config.fromfile(path)
     if cfg_options:
         cfg.merge_from_dict(cfg_options)

@@ -41,8 +41,8 @@ methods = {
         config='../pretrain/resnet18_cifar10_manifold_mixup_short.py',
         candidates=_and_recipe(_base_._stages, 'last stage, alpha 0.5'),
     ),
-    'multi-mix': dict(
-        config='../pretrain/resnet18_cifar10_multi_mix_manifold_mixup_short.py',
+    'manifold mixup, K = 5': dict(
+        config='../pretrain/resnet18_cifar10_manifold_mixup_k5_short.py',
         candidates=_and_recipe(_late_stages, 'last stage, alpha 0.5'),
     ),
     'MultiMix': dict(

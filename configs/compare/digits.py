@@ -32,16 +32,16 @@ methods = {
         config='../pretrain/resnet_tiny_digits_alignmixup.py',
         candidates={f'alpha {alpha}': {'model.method.alpha': alpha} for alpha in (0.5, 1.0, 2.0)},
     ),
-    'multi-mix, mixup': dict(
-        config='../pretrain/resnet_tiny_digits_multi_mix_mixup.py',
+    'mixup, K = 5': dict(
+        config='../pretrain/resnet_tiny_digits_mixup_k5.py',
         candidates=_base_._input_mixing,
     ),
-    'multi-mix, CutMix': dict(
-        config='../pretrain/resnet_tiny_digits_multi_mix_cutmix.py',
+    'CutMix, K = 5': dict(
+        config='../pretrain/resnet_tiny_digits_cutmix_k5.py',
         candidates=_base_._input_mixing,
     ),
-    'multi-mix, manifold mixup': dict(
-        config='../pretrain/resnet_tiny_digits_multi_mix_manifold_mixup.py',
+    'manifold mixup, K = 5': dict(
+        config='../pretrain/resnet_tiny_digits_manifold_mixup_k5.py',
         candidates=_base_._stages,
     ),
     'MultiMix': dict(

@@ -1,3 +1,4 @@
+# From methods.yml by tools/make_configs.py: change it there.
 _base_ = './resnet18_cifar100_ce.py'
 
 model = dict(head=dict(type='MultiMixHead', multimix=dict(setting='paper')))

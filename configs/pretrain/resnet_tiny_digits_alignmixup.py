@@ -1,3 +1,4 @@
+# From methods.yml by tools/make_configs.py: change it there.
 _base_ = './resnet_tiny_digits_ce.py'
 
 model = dict(method=dict(type='AlignMixup', alpha=2.0))

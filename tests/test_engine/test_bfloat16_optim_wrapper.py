@@ -13,7 +13,7 @@ from mmengine.registry import OPTIM_WRAPPERS
 from mmdet_multimix.checkpoints import read_checkpoint
 
 DIGITS = str(Path(__file__).parents[2] / 'configs' / 'pretrain' / 'resnet_tiny_digits_{}.py')
-METHODS = ('ce', 'alignmixup', 'multi_mix_manifold_mixup', 'multimix', 'dense_multimix', 'multimix_distill')
+METHODS = ('ce', 'alignmixup', 'manifold_mixup_k5', 'multimix', 'dense_multimix', 'multimix_distill')
 ROUNDING = 0.05  # of a loss, after the eighteen layers of a network in bfloat16
 
 

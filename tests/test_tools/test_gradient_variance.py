@@ -10,7 +10,7 @@ TOOL = ROOT / 'tools' / 'gradient_variance.py'
 
 
 def test_measures_and_draws(tmp_path, monkeypatch, capsys):
-    base = ROOT / 'configs' / 'pretrain' / 'resnet_tiny_digits_multi_mix_mixup.py'
+    base = ROOT / 'configs' / 'pretrain' / 'resnet_tiny_digits_mixup_k5.py'
     few = f"_base_ = '{base}'\ntrain_dataloader = dict(dataset=dict(per_class=(0, 5)))\n"
     (tmp_path / 'few.py').write_text(few)
     options = ['--epochs', '1', '--factors', '3', '--repeats', '4', '--batch-size', '4']

@@ -79,9 +79,9 @@ METHODS = (
     'cutmix',
     'manifold_mixup',
     'alignmixup',
-    'multi_mix_mixup',
-    'multi_mix_cutmix',
-    'multi_mix_manifold_mixup',
+    'mixup_k5',
+    'cutmix_k5',
+    'manifold_mixup_k5',
     'multimix',
     'dense_multimix',
     'multimix_distill',
@@ -120,7 +120,7 @@ def test_shipped_config_builds(path):
     method = split_name(path)[1]
     assert ('multimix' in method) == hasattr(model.head, 'multimix')
     assert (method in ('ce', 'multimix', 'dense_multimix')) == (model.method is None)
-    assert ('multi_mix' in method) == (getattr(model.method, 'K', 1) == 5)
+    assert method.endswith('_k5') == (getattr(model.method, 'K', 1) == 5)
     hooks = [hook.type for hook in cfg.default_hooks.values()]
     assert ('distill' in method) == ('SelfDistillationHook' in hooks)
     assert cfg.auto_scale_lr.base_batch_size == cfg.train_dataloader.batch_size

@@ -17,7 +17,7 @@ METHODS = [
     path.stem.removeprefix('resnet_tiny_digits_') for path in ROOT.glob('configs/pretrain/*_digits_*.py')
 ]
 # One of each way to draw random numbers: an unbroken run must draw those of the resumed one.
-DRAWS = ('multi_mix_cutmix', 'alignmixup', 'dense_multimix_distill')
+DRAWS = ('cutmix_k5', 'alignmixup', 'dense_multimix_distill')
 
 
 def config(method, work_dir, epochs, **changes):

@@ -199,7 +199,7 @@ def test_loss_of_mixed_precision_is_float32(method):
     assert all(p.grad.isfinite().all() for p in model.parameters())
 
 
-def test_multi_mix_is_the_average_of_its_mixes():
+def test_several_factors_are_the_average_of_its_mixes():
     model = build(dict(type='InputMixup', K=3)).eval()
     images, labels = batch()
     loss = same_draws(lambda: model(images, labels, mode='loss'))['loss_cls']
