@@ -22,7 +22,7 @@ from ..ops import (
     spatial_attention,
 )
 from ..ops.attention import KINDS
-from ..ops.checks import check_alpha, check_choice, check_count
+from ..ops.checks import PAPER_ALPHA, check_choice, check_count, check_strength
 from ..ops.gather import gather_examples, shared_generator
 from ..ops.products import linear
 
@@ -48,7 +48,11 @@ class MultiMix(nn.Module):
         n: Number of tuples.
         m: Tuple length; None means the whole mini-batch. In a mini-batch of fewer than m
             examples, such as the last of an epoch, all of them are mixed.
-        alpha: Concentration of the Dirichlet distribution, or a range to draw it from.
+        alpha: Concentration of the Dirichlet distribution, or a range to draw it from. None means the
+            paper's range, (0.5, 2), unless ``ess`` is given.
+        ess: Instead of alpha, the number of examples that effectively share a tuple, or a range to draw
+            it from; see :func:`~mmdet_multimix.ops.sample_weights`. It means the same in mini-batches
+            of any size, and the signal of the term is about ``1 / ess`` of that of cross-entropy.
         alpha_per: Draw it once per ``'tuple'`` or per ``'example'``; the paper can be read both
             ways.
         loss_weight: Weight of the mixed loss.
@@ -65,7 +69,8 @@ class MultiMix(nn.Module):
         n: int = 1000,
         *,
         m: int | None = None,
-        alpha: float | tuple[float, float] = (0.5, 2.0),
+        alpha: float | tuple[float, float] | None = None,
+        ess: float | tuple[float, float] | None = None,
         alpha_per: str = 'tuple',
         loss_weight: float = 1.0,
         clean_weight: float = 0.0,
@@ -76,14 +81,14 @@ class MultiMix(nn.Module):
         check_count('n', n)
         if m is not None:
             check_count('m', m)
-        check_alpha(alpha)
-        check_choice('alpha_per', alpha_per, ('tuple', 'example'))
+        check_strength(alpha, ess, alpha_per)
         for name, value in (('loss_weight', loss_weight), ('clean_weight', clean_weight)):
             if not value >= 0:
                 raise ValueError(f'{name} must not be negative, got {value!r}')
         self.n = n
         self.m = m
-        self.alpha = alpha
+        self.alpha = PAPER_ALPHA if alpha is None and ess is None else alpha
+        self.ess = ess
         self.alpha_per = alpha_per
         self.loss_weight = loss_weight
         self.clean_weight = clean_weight
@@ -99,7 +104,10 @@ class MultiMix(nn.Module):
             **overrides: Arguments that take precedence over the setting's.
         """
         check_choice('setting', setting, tuple(SETTINGS))
-        return cls(**{**SETTINGS[setting], **overrides})
+        chosen = dict(SETTINGS[setting])
+        if overrides.get('ess') is not None:
+            chosen.pop('alpha', None)
+        return cls(**{**chosen, **overrides})
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The sum of :meth:`losses`, a scalar."""
@@ -126,7 +134,7 @@ class MultiMix(nn.Module):
 
     def extra_repr(self) -> str:
         """The hyper-parameters, for ``print(model)``."""
-        names = ('n', 'm', 'alpha', 'alpha_per', 'loss_weight', 'clean_weight', 'gather')
+        names = ('n', 'm', 'alpha', 'ess', 'alpha_per', 'loss_weight', 'clean_weight', 'gather')
         return ', '.join(f'{name}={getattr(self, name)!r}' for name in names)
 
     def _mixed(self, logits: Tensor, targets: Tensor, attention: Tensor | None = None) -> Tensor:
@@ -140,7 +148,9 @@ class MultiMix(nn.Module):
         generator = self.generator
         if generator is None and self.gather:
             generator = shared_generator(logits.device)
-        return dict(n=self.n, m=m, alpha=self.alpha, alpha_per=self.alpha_per, generator=generator)
+        return dict(
+            n=self.n, m=m, alpha=self.alpha, ess=self.ess, alpha_per=self.alpha_per, generator=generator
+        )
 
 
 class DenseMultiMix(MultiMix):

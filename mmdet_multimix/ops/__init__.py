@@ -6,11 +6,13 @@ from .mixed_cross_entropy import mixed_cross_entropy
 from .multimix_cross_entropy import multimix_binary_cross_entropy, multimix_cross_entropy
 from .pair_mixing import align, mix_pairs, mix_targets, sample_factors, sinkhorn_assignment
 from .score_attention import score_attention
+from .signal import gradient_signal
 from .weights import sample_weights
 
 __all__ = [
     'align',
     'attend',
+    'gradient_signal',
     'mix_pairs',
     'mix_targets',
     'mixed_binary_cross_entropy',

@@ -30,19 +30,57 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
         raise ValueError(f'{name} must be one of {", ".join(map(repr, choices))}; got {value!r}')
 
 
+PAPER_ALPHA = (0.5, 2.0)  # of MultiMix: the range that one alpha is drawn from
+
+
 def check_alpha(alpha: float | tuple[float, float]) -> tuple[float, float]:
     """Return ``(low, high)``, or refuse a concentration that is not positive and finite."""
-    try:
-        low, high = (alpha, alpha) if isinstance(alpha, (int, float)) else alpha
-        low, high = float(low), float(high)
-    except (TypeError, ValueError):
-        raise ValueError(f'alpha must be a number or a (low, high) pair, got {alpha!r}') from None
+    low, high = _range('alpha', alpha)
     if not (0 < low <= high and math.isfinite(high)):
         raise ValueError(f'alpha must be positive and finite with low <= high, got {alpha!r}')
     if low < 1e-30:
         # The logarithm of a gamma variate is about -1 / alpha, which must stay finite.
         raise ValueError(f'alpha must be at least 1e-30, got {alpha!r}')
     return low, high
+
+
+def check_ess(ess: float | tuple[float, float]) -> tuple[float, float]:
+    """Return ``(low, high)``, or refuse an effective sample size that is not above 1 and finite."""
+    low, high = _range('ess', ess)
+    if not (1 < low <= high and math.isfinite(high)):
+        raise ValueError(
+            f'ess must be above 1 (a tuple of one example) and finite with low <= high, got {ess!r}'
+        )
+    return low, high
+
+
+def check_strength(
+    alpha: float | tuple[float, float] | None,
+    ess: float | tuple[float, float] | None,
+    alpha_per: str,
+) -> None:
+    """Refuse anything but one way to say how strongly a tuple mixes; none at all means the paper's alpha."""
+    check_choice('alpha_per', alpha_per, ('tuple', 'example'))
+    if ess is None:
+        check_alpha(PAPER_ALPHA if alpha is None else alpha)
+        return
+    if alpha is not None:
+        raise ValueError(
+            f'alpha and ess both say how strongly a tuple mixes: give one of them, got alpha={alpha!r} and '
+            f'ess={ess!r}'
+        )
+    if alpha_per == 'example':
+        raise ValueError("ess is the size of a whole tuple, so it goes with alpha_per='tuple', got 'example'")
+    check_ess(ess)
+
+
+def _range(name: str, value: float | tuple[float, float]) -> tuple[float, float]:
+    """A number, or a pair of them, as a pair."""
+    try:
+        low, high = (value, value) if isinstance(value, (int, float)) else value
+        return float(low), float(high)
+    except (TypeError, ValueError):
+        raise ValueError(f'{name} must be a number or a (low, high) pair, got {value!r}') from None
 
 
 def check_logits(logits: Tensor, *, competing: bool = True) -> None:

@@ -20,7 +20,8 @@ def multimix_cross_entropy(
     n: int = 1000,
     *,
     m: int | None = None,
-    alpha: float | tuple[float, float] = (0.5, 2.0),
+    alpha: float | tuple[float, float] | None = None,
+    ess: float | tuple[float, float] | None = None,
     alpha_per: str = 'tuple',
     attention: Tensor | None = None,
     generator: torch.Generator | None = None,
@@ -30,8 +31,8 @@ def multimix_cross_entropy(
     It is what this computes, and the same generator state gives the same loss::
 
         weights = sample_weights(
-            n, b, r=r, m=m, alpha=alpha, alpha_per=alpha_per, generator=generator, device=logits.device,
-            dtype=torch.promote_types(logits.dtype, torch.float32),
+            n, b, r=r, m=m, alpha=alpha, ess=ess, alpha_per=alpha_per, generator=generator,
+            device=logits.device, dtype=torch.promote_types(logits.dtype, torch.float32),
         )
         if attention is not None:
             weights = attend(weights, attention)
@@ -46,6 +47,7 @@ def multimix_cross_entropy(
         n: Number of tuples, at each position.
         m: Tuple length; None means b.
         alpha: As in :func:`sample_weights`.
+        ess: As in :func:`sample_weights`.
         alpha_per: As in :func:`sample_weights`.
         attention: ``(b, r)`` from :func:`spatial_attention`, for logits with positions. It gets
             no gradient; the three lines above give it one.
@@ -57,7 +59,7 @@ def multimix_cross_entropy(
     Raises:
         ValueError: As :func:`mixed_cross_entropy` and :func:`sample_weights`.
     """
-    return _drawn('softmax', logits, targets, n, m, alpha, alpha_per, attention, generator)
+    return _drawn('softmax', logits, targets, n, m, alpha, ess, alpha_per, attention, generator)
 
 
 def multimix_binary_cross_entropy(
@@ -66,7 +68,8 @@ def multimix_binary_cross_entropy(
     n: int = 1000,
     *,
     m: int | None = None,
-    alpha: float | tuple[float, float] = (0.5, 2.0),
+    alpha: float | tuple[float, float] | None = None,
+    ess: float | tuple[float, float] | None = None,
     alpha_per: str = 'tuple',
     attention: Tensor | None = None,
     generator: torch.Generator | None = None,
@@ -76,10 +79,10 @@ def multimix_binary_cross_entropy(
     To :func:`mixed_binary_cross_entropy` what :func:`multimix_cross_entropy` is to
     :func:`mixed_cross_entropy`, with the same arguments, result and errors.
     """
-    return _drawn('sigmoid', logits, targets, n, m, alpha, alpha_per, attention, generator)
+    return _drawn('sigmoid', logits, targets, n, m, alpha, ess, alpha_per, attention, generator)
 
 
-def _drawn(kind, logits, targets, n, m, alpha, alpha_per, attention, generator) -> Tensor:
+def _drawn(kind, logits, targets, n, m, alpha, ess, alpha_per, attention, generator) -> Tensor:
     positions = logits.dim() == 3
     logits = with_positions(logits)
     targets = expand_targets(targets, logits, background=kind == 'sigmoid')
@@ -90,7 +93,7 @@ def _drawn(kind, logits, targets, n, m, alpha, alpha_per, attention, generator) 
         )
     dtype = compute_dtype(logits.dtype)
     recipe = Recipe.checked(
-        n, max(b, 1), r, m if b else None, alpha, alpha_per, generator, logits.device, dtype
+        n, max(b, 1), r, m if b else None, alpha, ess, alpha_per, generator, logits.device, dtype
     )
     if not b:
         return logits.sum().to(dtype) * 0

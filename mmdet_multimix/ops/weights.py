@@ -3,7 +3,7 @@
 Shape letters: b examples, n tuples, r positions, m tuple length, q positions and k rows of one block.
 
 The rows are drawn a block at a time by :class:`Recipe`. :func:`sample_weights` fills a tensor with
-the blocks; the losses of :mod:`~mmdet_multimix.ops.multimix_loss` use each block and forget it.
+the blocks; the losses of :mod:`~mmdet_multimix.ops.multimix_cross_entropy` use each block and forget it.
 Both walk through the same blocks in the same order, so the same generator gives both the same Λ.
 """
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .checks import check_alpha, check_choice, check_count
+from .checks import PAPER_ALPHA, check_alpha, check_count, check_ess, check_strength
 
 # A block of this many weights stays in the cache of a core (CPU), or fills the device (others).
 _BLOCK_CPU = 1 << 17
@@ -31,7 +31,8 @@ def sample_weights(
     *,
     r: int | None = None,
     m: int | None = None,
-    alpha: float | tuple[float, float] = (0.5, 2.0),
+    alpha: float | tuple[float, float] | None = None,
+    ess: float | tuple[float, float] | None = None,
     alpha_per: str = 'tuple',
     generator: torch.Generator | None = None,
     device: torch.device | str | None = None,
@@ -46,14 +47,24 @@ def sample_weights(
     both. ``'tuple'`` draws an alpha for each row; ``'example'`` draws b of them, one call one
     draw, shared by all tuples and positions.
 
+    How strongly a tuple mixes depends on m times alpha, so the same alpha means another thing in
+    another mini-batch. ``ess``, which is not the paper's, says it directly: the number of examples
+    that effectively share a tuple, Kish's effective sample size, ``1 / E[Σ λ²]``. Over m examples
+    that is ``(m alpha + 1) / (alpha + 1)``, so ``alpha = (ess - 1) / (m - ess)``. A tuple of
+    ``ess >= m`` is uniform over its m examples.
+
     Args:
         n: Number of tuples.
         b: Number of examples in the mini-batch.
         r: Number of positions, each with weights of its own. None means no such axis.
         m: Tuple length; with ``m < b`` every row has exactly m non-zero entries, a fresh random
             subset per row. None means b.
-        alpha: Concentration, or a ``(low, high)`` range from which it is drawn uniformly.
-        alpha_per: ``'tuple'`` or ``'example'``.
+        alpha: Concentration, or a ``(low, high)`` range from which it is drawn uniformly. None means
+            the paper's range, (0.5, 2), unless ``ess`` is given.
+        ess: Instead of alpha, the effective number of examples in a tuple, above 1, or a range from
+            which it is drawn uniformly for each tuple. With m < b it counts among the m. Attention
+            (:func:`attend`) reweights the tuple afterwards, which changes the number.
+        alpha_per: ``'tuple'`` or ``'example'``; ``ess`` belongs to ``'tuple'``.
         generator: Source of randomness; the global one is then left alone.
         device: Where to draw. Default: the generator's device, or the CPU.
         dtype: Floating dtype of the result. Half precisions are drawn in float32.
@@ -64,12 +75,12 @@ def sample_weights(
         row is NaN or all zero however small alpha is.
 
     Raises:
-        ValueError: n, b, r or m out of range, a bad alpha or ``alpha_per``, a dtype that is not
-            floating, or a generator of another device.
+        ValueError: n, b, r or m out of range, a bad alpha, ess or ``alpha_per``, alpha and ess
+            both given, a dtype that is not floating, or a generator of another device.
     """
     if r is not None:
         check_count('r', r)
-    recipe = Recipe.checked(n, b, r or 1, m, alpha, alpha_per, generator, device, dtype)
+    recipe = Recipe.checked(n, b, r or 1, m, alpha, ess, alpha_per, generator, device, dtype)
     out = torch.empty(recipe.r, n, b, dtype=dtype, device=recipe.device)
     with torch.no_grad():
         for lo, hi, blocks in recipe.blocks():
@@ -87,19 +98,20 @@ class Recipe:
     r: int
     m: int
     alpha: tuple[float, float]
+    ess: tuple[float, float] | None
     alpha_per: str
     generator: torch.Generator | None
     device: torch.device
     dtype: torch.dtype
 
     @classmethod
-    def checked(cls, n, b, r, m, alpha, alpha_per, generator, device, dtype) -> Recipe:
+    def checked(cls, n, b, r, m, alpha, ess, alpha_per, generator, device, dtype) -> Recipe:
         """Build a recipe from a user's arguments, or say which of them is wrong."""
         check_count('n', n)
         check_count('b', b)
         m = b if m is None else m
         check_count('m', m, at_most=b, limit='the number of examples b')
-        check_choice('alpha_per', alpha_per, ('tuple', 'example'))
+        check_strength(alpha, ess, alpha_per)
         if not dtype.is_floating_point:
             raise ValueError(f'dtype must be a floating dtype, got {dtype}')
         own = generator.device if generator is not None else torch.device('cpu')
@@ -109,7 +121,9 @@ class Recipe:
                 f'generator lives on {generator.device}, the weights are wanted on {device}: '
                 f'make it with torch.Generator({device.type!r})'
             )
-        return cls(n, b, r, m, check_alpha(alpha), alpha_per, generator, device, dtype)
+        alpha = check_alpha(PAPER_ALPHA if alpha is None else alpha)
+        ess = None if ess is None else check_ess(ess)
+        return cls(n, b, r, m, alpha, ess, alpha_per, generator, device, dtype)
 
     def block_shape(self) -> tuple[int, int]:
         """Positions and rows of one block; rows are split only where positions already are."""
@@ -135,7 +149,9 @@ class Recipe:
             yield start, self._draw(q * k, alphas).view(q, k, self.b)
 
     def _draw_alpha(self, count: int) -> Tensor:
-        low, high = self.alpha
+        return self._draw_uniform(count, *self.alpha)
+
+    def _draw_uniform(self, count: int, low: float, high: float) -> Tensor:
         out = torch.empty(count, dtype=self._inner, device=self.device)
         if low == high:
             return out.fill_(low)
@@ -146,10 +162,20 @@ class Recipe:
     def _inner(self) -> torch.dtype:
         return torch.float64 if self.dtype == torch.float64 else torch.float32
 
+    def _alpha_of_ess(self, rows: int) -> tuple[Tensor, Tensor]:
+        """The alpha of each tuple, ``(rows, 1)``, and whether it is uniform instead."""
+        # What is drawn is ess - 1: next to 1 it would lose its digits.
+        above = self._draw_uniform(rows, *(x - 1 for x in self.ess)).unsqueeze(1)
+        room = self.m - 1 - above  # m - ess
+        uniform = room <= 0
+        return above / torch.where(uniform, 1, room), uniform
+
     def _draw(self, rows: int, alphas: Tensor | None) -> Tensor:
         """Draw ``(rows, b)`` weights: normalised gammas, of which only the logarithms exist."""
-        subset = self._draw_subset(rows)
-        if self.alpha_per == 'tuple':
+        subset, uniform = self._draw_subset(rows), None
+        if self.ess is not None:
+            a, uniform = self._alpha_of_ess(rows)
+        elif self.alpha_per == 'tuple':
             a = self._draw_alpha(rows).unsqueeze(1)  # (rows, 1)
         elif subset is None:
             a = alphas.unsqueeze(0)  # (1, b)
@@ -157,6 +183,8 @@ class Recipe:
             a = alphas[subset]  # (rows, m)
         draw = _log_gamma_cpu if self.device.type == 'cpu' else _log_gamma_device
         log_gamma = draw(a, (rows, self.m), self.generator)
+        if uniform is not None:
+            log_gamma = log_gamma.masked_fill(uniform, 0)
         weights = torch.softmax(log_gamma, dim=-1)
         # A Dirichlet weight is positive; where it underflows, the smallest number stands for it.
         # float16 has room for its subnormals only, its smallest normal would add up to too much.

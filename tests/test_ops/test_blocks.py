@@ -70,7 +70,7 @@ def test_drawn_weights_are_those_of_sample_weights(tiny_blocks, budget, r, atten
 def test_real_block_of_weights(excess):
     b = 64
     n = weights._BLOCK_CPU // b + excess
-    recipe = weights.Recipe.checked(n, b, 2, None, 1.0, 'tuple', None, 'cpu', torch.float32)
+    recipe = weights.Recipe.checked(n, b, 2, None, 1.0, None, 'tuple', None, 'cpu', torch.float32)
     assert (recipe.block_shape()[1] < n) == (excess > 0)
     rows = sample_weights(n, b, r=2)
     assert rows.shape == (2, n, b)
@@ -80,7 +80,7 @@ def test_real_block_of_weights(excess):
 
 def test_blocks_cover_every_row_once():
     for n, b, r in [(1, 1, 1), (5, 3, 7), (10**6, 128, 1), (3000, 1000, 3), (2, 10**6, 2)]:
-        recipe = weights.Recipe.checked(n, b, r, None, 1.0, 'tuple', None, 'cpu', torch.float32)
+        recipe = weights.Recipe.checked(n, b, r, None, 1.0, None, 'tuple', None, 'cpu', torch.float32)
         q, k = recipe.block_shape()
         assert 1 <= q <= r and 1 <= k <= n and (q == 1 or k == n)
         assert q * k * b <= max(weights._BLOCK_CPU, b)

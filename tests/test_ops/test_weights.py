@@ -124,7 +124,7 @@ def test_one_alpha_per_tuple(alpha, m):
 def test_one_alpha_per_example(m):
     """Given the alphas of the examples, every pair of examples has their Beta."""
     alphas = torch.tensor([0.1, 0.5, 1.0, 3.0])
-    recipe = Recipe.checked(40000, 4, 1, m, (0.1, 3.0), 'example', None, 'cpu', torch.float32)
+    recipe = Recipe.checked(40000, 4, 1, m, (0.1, 3.0), None, 'example', None, 'cpu', torch.float32)
     rows = recipe._draw(40000, alphas)
     for i, j in ((0, 1), (1, 3), (3, 2)):
         both = rows[(rows[:, i] > 0) & (rows[:, j] > 0)].double()
