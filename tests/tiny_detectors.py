@@ -2,10 +2,17 @@
 
 import numpy as np
 import torch
+from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmdet.structures.mask import BitmapMasks
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.model import revert_sync_batchnorm
 from mmengine.structures import InstanceData
+
+from mmdet_multimix.models.detection import DetectionMultiMix
+from mmdet_multimix.models.detection.head_mixer import HeadMixer
+from mmdet_multimix.models.detection.mixable_heads import bbox_heads, form_in
 
 FAMILIES = {
     'faster_rcnn_fpn': 'faster_rcnn/faster-rcnn_r50_fpn_1x_coco',
@@ -125,3 +132,30 @@ def samples(name, objects, seed=0):
         sample.ignored_instances = InstanceData(bboxes=torch.zeros(0, 4), labels=torch.zeros(0).long())
         image = torch.from_numpy(rng.integers(0, 255, (3, size, size), dtype=np.uint8))
         yield dict(inputs=image, data_samples=sample)
+
+
+def detector(name='faster_rcnn_fpn'):
+    """A tiny model of a family with its weights."""
+    model = MODELS.build(tiny_model(name))
+    model.init_weights()
+    return revert_sync_batchnorm(model)
+
+
+def data_of(model, name, objects=(3, 2)):
+    """A mini-batch as the model takes it, one image for each number of objects."""
+    return model.data_preprocessor(pseudo_collate(list(samples(name, objects))), True)
+
+
+def losses_of(model, name='faster_rcnn_fpn', objects=(3, 2)):
+    """The losses of a mini-batch, with all that is drawn drawn alike each time."""
+    data = data_of(model, name, objects)
+    torch.manual_seed(0)
+    return model(**data, mode='loss')
+
+
+def mix(model, **settings):
+    """Adds MultiMix to the heads of a model, as `MultiMixHook` does; gives the mixers."""
+    return [
+        HeadMixer(name, head, DetectionMultiMix(form=form_in(model, name), **settings))
+        for name, head in bbox_heads(model).items()
+    ]

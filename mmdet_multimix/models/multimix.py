@@ -141,16 +141,20 @@ class MultiMix(nn.Module):
         options = self._options(logits)
         return multimix_cross_entropy(logits, targets, attention=attention, **options)
 
+    def sampling(self, b: int) -> dict[str, Any]:
+        """What `sample_weights` is asked for, besides the number of examples b and where to draw."""
+        m = min(self.m, b) if self.m is not None and b else None
+        return dict(n=self.n, m=m, alpha=self.alpha, ess=self.ess, alpha_per=self.alpha_per)
+
     def _options(self, logits: Tensor) -> dict[str, Any]:
         """What to draw for these logits, ``(b, c)`` or ``(r, b, c)``."""
-        b = logits.shape[-2]
-        m = min(self.m, b) if self.m is not None and b else None
-        generator = self.generator
-        if generator is None and self.gather:
-            generator = shared_generator(logits.device)
-        return dict(
-            n=self.n, m=m, alpha=self.alpha, ess=self.ess, alpha_per=self.alpha_per, generator=generator
-        )
+        return {**self.sampling(logits.shape[-2]), 'generator': self._source(logits.device)}
+
+    def _source(self, device: torch.device) -> torch.Generator | None:
+        """The generator that draws the weights; None is the global one."""
+        if self.generator is None and self.gather:
+            return shared_generator(device)
+        return self.generator
 
 
 class DenseMultiMix(MultiMix):

@@ -65,13 +65,20 @@ class _Gather(torch.autograd.Function):
         return own * world_size(), None, None
 
 
-def shared_generator(device: torch.device) -> torch.Generator:
-    """A generator in the same state on all ranks, seeded from the global one of rank 0.
+def shared_generator(device: torch.device, seed: int | None = None) -> torch.Generator:
+    """A generator in the same state on all ranks, seeded by rank 0.
 
     A new one for every draw: what seeds the global generators after a resume then seeds this one, too.
     Costs one host sync.
+
+    Args:
+        device: Where it draws.
+        seed: The seed, of which that of rank 0 counts; None draws one from the global generator.
     """
-    seed = torch.randint(1 << 62, (1,), device=device)
+    if seed is None:
+        given = torch.randint(1 << 62, (1,), device=device)
+    else:
+        given = torch.tensor([seed], device=device)
     if world_size() > 1:
-        dist.broadcast(seed, src=0)
-    return torch.Generator(device).manual_seed(int(seed))
+        dist.broadcast(given, src=0)
+    return torch.Generator(device).manual_seed(int(given))

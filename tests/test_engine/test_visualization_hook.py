@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 
 from mmdet_multimix.engine.hooks import visualization_hook as hooks
 from mmdet_multimix.models import MultiMix
-from mmdet_multimix.models.detection import DetectionMultiMix, RoIMultiMix
+from mmdet_multimix.models.detection import DetectionMultiMix
 from mmdet_multimix.models.detection.example_choice import mixed_weights
 from mmdet_multimix.visualization.mixed_tuples import MixedTuple, draw_mixed_tuples
 
@@ -179,7 +179,7 @@ def test_crops_are_the_boxes_of_the_examples_of_the_shown_class(monkeypatch, tmp
 
 def test_weights_are_those_of_each_group():
     module = DetectionMultiMix(among='all', within_image=True, m=3, alpha=1.0)
-    module.losses(torch.randn(10, 4), torch.arange(10) % 4, rois=torch.tensor([[0.0]] * 8 + [[1.0]] * 2))
+    module.losses(torch.randn(10, 4), torch.arange(10) % 4, origins=torch.tensor([[0.0]] * 8 + [[1.0]] * 2))
     state = torch.get_rng_state()
     weights = mixed_weights(module, 10, 500)
     assert torch.equal(state, torch.get_rng_state())
@@ -204,5 +204,5 @@ def test_arguments_and_models_without_multimix():
     runner = type('Runner', (), dict(model=nn.Linear(1, 1)))
     with pytest.raises(ValueError, match='nothing to draw'):
         hooks.MultiMixVisualizationHook().before_train(runner)
-    runner.model = nn.Sequential(MultiMix(), RoIMultiMix())
+    runner.model = nn.Sequential(MultiMix(), DetectionMultiMix())
     hooks.MultiMixVisualizationHook().before_train(runner)

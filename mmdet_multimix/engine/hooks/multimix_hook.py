@@ -6,10 +6,11 @@ from typing import Any
 
 from mmdet.registry import HOOKS
 from mmengine.runner import Runner
+from mmengine.structures import BaseDataElement
 
 from ...models.detection.detection_multimix import DetectionMultiMix
 from ...models.detection.head_mixer import HeadMixer
-from ...models.detection.mixable_heads import bbox_heads, classification_losses
+from ...models.detection.mixable_heads import bbox_heads, classification_losses, form_in, unknown
 from ...models.detection.mixed_form import UnmixableError
 from ...utils.unwrap import unwrapped
 from .schedule_hook import MultiMixScheduleHook
@@ -27,66 +28,49 @@ class MultiMixHook(MultiMixScheduleHook):
     A list in a config replaces that of its base: repeat the base's `custom_hooks`, if it has any.
 
     Before training starts it finds the detector's `bbox_head`, or that of its `roi_head`, every stage of a
-    cascade; never RPNs, mask or semantic heads. In each it adds `loss_multimix` to the head's losses; what is
-    mixed with what, see `HeadMixer` and `ExampleChoice`. Head and loss keep their classes, parameters and
-    buffers, checkpoints their keys, inference is untouched, and after training all is as it was.
+    cascade; never RPNs, mask or semantic heads. In each it adds `loss_multimix` to the head's losses, of
+    examples that `HeadMixer` finds and `ExampleChoice` chooses. Head and loss keep their classes, parameters
+    and buffers, checkpoints their keys, inference is untouched, the detector's own losses are the same to the
+    bit, and after training all is as it was.
+
+    It mixes heads of mmdet that were trained with it (`tools/try_zoo.py` tries all of mmdet's configs), and
+    those derived from one that do not change how the loss is computed. Others are refused, unless `force`.
 
     Settings are compared in `docs/roi_multimix.md`, for a Faster R-CNN: the defaults gain a point of mAP on
     50 and 100 images of digits, less than seeds differ, and nothing on 25 and on BCCD, where all 292 images
     lose a point. Other families have not been measured.
 
     Args:
-        n: Tuples per step.
-        among: `'foreground'`, `'balanced'`, `'class_balanced'` or `'all'`.
-        loss_weight: Weight of the term.
-        m: Examples per tuple, all by default.
-        alpha: Dirichlet parameter, or the range it is drawn from.
-        alpha_per: `'tuple'` or `'example'`.
-        within_image: Whether the examples of a tuple come from one image.
-        gather: Whether to mix the examples of all ranks together; not with `within_image`.
-        attention: `'score'` is Dense MultiMix: positions count by the confidence that their label holds
-            there; see `DetectionMultiMix`. `'uniform'`: all alike.
         ramp: Epochs, or iterations, over which the weight rises from 0. As `stop`, for all MultiMix in the
             model, that of heads which mix by themselves too.
         stop: Epoch or iteration from which there is no mixing.
         by_epoch: Whether `ramp` and `stop` count epochs.
         interval: Iterations from one estimate of the scalars to the next; see `MultiMixScheduleHook`.
+        force: Whether to mix heads that nobody has tried, too, if their loss is one that can be mixed.
+        **multimix: The fields of `MixingSettings`, such as `n`, `among` and `loss_weight`.
 
     Raises:
         ValueError: There is nothing it can be added to: with the heads that there are and the reasons.
+        RuntimeError: After the first mini-batch with objects: a head has computed its losses past the
+            mechanism, so that nothing of it was mixed.
     """
 
     def __init__(
         self,
-        n: int = 1000,
         *,
-        among: str = 'foreground',
-        loss_weight: float = 0.1,
-        m: int | None = None,
-        alpha: float | tuple[float, float] = (0.5, 2.0),
-        alpha_per: str = 'tuple',
-        within_image: bool = False,
-        gather: bool = False,
-        attention: str = 'uniform',
         ramp: float = 0,
         stop: float | None = None,
         by_epoch: bool = True,
         interval: int = 50,
+        force: bool = False,
+        **multimix: Any,
     ) -> None:
         super().__init__(ramp, stop, by_epoch=by_epoch, interval=interval)
-        self.multimix: dict[str, Any] = dict(
-            n=n,
-            among=among,
-            loss_weight=loss_weight,
-            m=m,
-            alpha=alpha,
-            alpha_per=alpha_per,
-            within_image=within_image,
-            gather=gather,
-            attention=attention,
-        )
-        DetectionMultiMix(**self.multimix)  # refuses what is out of range before anything is built
+        DetectionMultiMix(**multimix)  # refuses what is out of range before anything is built
+        self.multimix = multimix
+        self.force = force
         self._mixers: list[HeadMixer] = []
+        self._unheard: list[HeadMixer] = []
 
     def before_train(self, runner: Runner) -> None:
         """Adds MultiMix to the heads, once averages of the model exist and weights are loaded."""
@@ -94,12 +78,17 @@ class MultiMixHook(MultiMixScheduleHook):
         heads, refused = bbox_heads(model), {}
         for name, head in heads.items():
             try:
-                mixer = HeadMixer(name, head, **self.multimix)
+                form = form_in(model, name, force=self.force)
             except UnmixableError as error:
                 refused[name] = f'{type(head).__name__}: {error}'
                 continue
+            mixer = HeadMixer(name, head, DetectionMultiMix(form=form, **self.multimix))
             self._mixers.append(mixer)
             runner.logger.info(mixer.describe())
+            if reason := unknown(type(head)):
+                runner.logger.warning(
+                    f'force=True: nobody has tried MultiMix in {name} ({type(head).__name__}): {reason}'
+                )
         reasons = [f'{name}: {reason}' for name, reason in refused.items()]
         if not self._mixers:
             others = [
@@ -112,10 +101,37 @@ class MultiMixHook(MultiMixScheduleHook):
             )
         for reason in reasons:
             runner.logger.warning(f'no MultiMix in {reason}')
+        self._unheard = list(self._mixers)
         super().before_train(runner)
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
+    ) -> None:
+        """Looks once whether each head has let itself be mixed."""
+        self._unheard = [mixer for mixer in self._unheard if not mixer.heard]
+        if self._unheard and has_objects(data_batch):
+            mixer = self._unheard[0]
+            raise RuntimeError(
+                f'MultiMix found nothing to mix in {mixer.name}: {type(mixer.head).__name__} computes its '
+                'losses without calling its loss_cls, so MultiMixHook cannot be used with it'
+            )
+        super().after_train_iter(runner, batch_idx, data_batch, outputs)
 
     def after_train(self, runner: Runner) -> None:
         """Takes MultiMix out again."""
         super().after_train(runner)
         while self._mixers:
             self._mixers.pop().remove()
+
+
+def has_objects(data: Any) -> bool:
+    """Whether there is an annotated object anywhere in a mini-batch, of images, branches or videos."""
+    if isinstance(data, dict):
+        return any(map(has_objects, data.values()))
+    if isinstance(data, (list, tuple)):
+        return any(map(has_objects, data))
+    if not isinstance(data, BaseDataElement):
+        return False
+    if 'video_data_samples' in data:
+        return has_objects(data.video_data_samples)
+    return 'gt_instances' in data and len(data.gt_instances) > 0

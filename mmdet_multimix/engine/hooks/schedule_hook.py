@@ -70,6 +70,9 @@ class MultiMixScheduleHook(Hook):
                 'give ramp and stop in iterations and set by_epoch=False'
             )
         self._weights = [(module, module.loss_weight) for module in self._modules(runner)]
+        choosing = [module for module, _ in self._weights if isinstance(module, ExampleChoice)]
+        for number, module in enumerate(choosing):  # so that the stages of a cascade do not draw alike
+            module.draws.stream = number
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """Sets the weights of this iteration."""

@@ -98,12 +98,12 @@ class MultiMixVisualizationHook(Hook):
         model = unwrapped(runner)
         modules = _mixing(model)
         for name, module in modules.items():
-            targets, rois = _mixed(module, given)
+            targets, origins = _mixed(module, given)
             if isinstance(module, ExampleChoice):
-                module.record, module.mixed_rois = False, None
+                module.record, module.mixed_origins = False, None
             if targets is None or not len(targets) or not is_main_process():
                 continue
-            tuples = self._tuples(runner, module, targets.cpu(), rois, given.get('inputs'))
+            tuples = self._tuples(runner, module, targets.cpu(), origins, given.get('inputs'))
             parents = name.split('.')[:-1]  # a slash in a key would be a folder that is not there
             key = '_'.join(['multimix', *parents]) if len(modules) > 1 else 'multimix'
             title = f'{".".join(parents) or "MultiMix"}, iteration {runner.iter + 1}: {len(targets)} examples'
@@ -112,7 +112,7 @@ class MultiMixVisualizationHook(Hook):
             runner.visualizer.add_image(key, draw_mixed_tuples(tuples, title=title), runner.iter + 1)
 
     def _tuples(
-        self, runner: Runner, module: MultiMix, targets: Tensor, rois: Tensor | None, inputs: Any
+        self, runner: Runner, module: MultiMix, targets: Tensor, origins: Tensor | None, inputs: Any
     ) -> list[MixedTuple]:
         names = _class_names(runner, module, targets)
         rows = F.one_hot(targets, len(names)).float() if targets.dim() == 1 else targets.float()
@@ -125,7 +125,7 @@ class MultiMixVisualizationHook(Hook):
             shares = weight @ rows  # (c,)
             tuples.append(
                 MixedTuple(
-                    crops=[_crop(unwrapped(runner), inputs, rois, int(i)) for i in top],
+                    crops=[_crop(unwrapped(runner), inputs, origins, int(i)) for i in top],
                     names=[names[int(rows[i].argmax())] for i in top],
                     weights=weight[top].tolist(),
                     num_examples=int((weight > 0).sum()),
@@ -142,7 +142,7 @@ def _mixing(model: nn.Module) -> dict[str, MultiMix]:
 def _mixed(module: MultiMix, given: dict[str, Any]) -> tuple[Tensor | None, Tensor | None]:
     """The targets `(b,)` or `(b, c)` mixed last, and where the examples are from, `(b, 5)`."""
     if isinstance(module, ExampleChoice):
-        return module.mixed_targets, module.mixed_rois
+        return module.mixed_targets, module.mixed_origins
     labels = given.get('gt_label')  # of a classifier, whose examples are its images
     if labels is None:
         return None, None
@@ -151,9 +151,9 @@ def _mixed(module: MultiMix, given: dict[str, Any]) -> tuple[Tensor | None, Tens
         ranks = torch.full_like(images, rank())
         labels, images, ranks = gather_examples(labels, images, ranks, dims=(0, 0, 0))
         images = torch.where(ranks == rank(), images.float(), torch.nan)
-    rois = labels.new_full((len(labels), 5), torch.nan, dtype=torch.float32)
-    rois[:, 0] = images
-    return labels, rois
+    origins = labels.new_full((len(labels), 5), torch.nan, dtype=torch.float32)
+    origins[:, 0] = images
+    return labels, origins
 
 
 def _class_names(runner: Runner, module: MultiMix, targets: Tensor) -> list[str]:
@@ -165,13 +165,13 @@ def _class_names(runner: Runner, module: MultiMix, targets: Tensor) -> list[str]
     return names + [f'label {i}' for i in range(len(names), c)]
 
 
-def _crop(model: nn.Module, inputs: Any, rois: Tensor | None, index: int) -> np.ndarray | None:
+def _crop(model: nn.Module, inputs: Any, origins: Tensor | None, index: int) -> np.ndarray | None:
     """What an example stands for in its image, `(h, w, 3)`."""
-    if rois is None or inputs is None or rois[index, 0].isnan():
+    if origins is None or inputs is None or origins[index, 0].isnan():
         return None
-    image = inputs[int(rois[index, 0])]
+    image = inputs[int(origins[index, 0])]
     h, w = image.shape[-2:]
-    box = rois[index, 1:]
+    box = origins[index, 1:]
     if not len(box) or box.isnan().any():
         return displayable(image, model.data_preprocessor)
     x1, y1, x2, y2 = box.round().int().tolist()

@@ -1,5 +1,6 @@
 """Mixing inside detectors: which examples are mixed, by which loss, and the heads and losses that do it."""
 
+from .dense_roi_multimix import DenseRoIMultiMix
 from .detection_multimix import DetectionMultiMix
 from .heads import (
     DenseMultiMixBBoxHead,
@@ -12,7 +13,7 @@ from .heads import (
 )
 from .mixed_form import MixedForm
 from .multimix_loss import MultiMixLoss
-from .roi_multimix import DenseRoIMultiMix, RoIMultiMix
+from .settings import MixingSettings
 
 __all__ = [
     'DenseMultiMixBBoxHead',
@@ -20,11 +21,11 @@ __all__ = [
     'DenseRoIMultiMix',
     'DetectionMultiMix',
     'MixedForm',
+    'MixingSettings',
     'MultiMixBBoxHead',
     'MultiMixConvFCBBoxHead',
     'MultiMixLoss',
     'MultiMixSSDHead',
     'MultiMixShared2FCBBoxHead',
     'MultiMixShared4Conv1FCBBoxHead',
-    'RoIMultiMix',
 ]

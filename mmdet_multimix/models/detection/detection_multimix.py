@@ -1,4 +1,4 @@
-"""MultiMix over the examples of a detector: the one core behind the hook, the losses and the heads.
+"""MultiMix over the examples of a detector: what the hook, the heads and the loss share.
 
 Shape letters: b examples, c logits of an example.
 """
@@ -6,6 +6,7 @@ Shape letters: b examples, c logits of an example.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,9 +15,9 @@ from ...ops.checks import check_choice
 from ..multimix import MultiMix
 from .example_choice import ExampleChoice, group_mean
 from .mixed_form import MixedForm
+from .settings import MixingSettings
 
 ATTENTIONS = ('uniform', 'score')
-MAX_EXAMPLES = 1024  # as many as two images have RoIs; one-stage heads have up to a million positions
 
 
 class DetectionMultiMix(ExampleChoice, MultiMix):
@@ -26,7 +27,7 @@ class DetectionMultiMix(ExampleChoice, MultiMix):
     mini-batch (unless `within_image`) and all levels of the pyramid at once. Their logits are mixed, which
     equals mixing what comes before the last, linear, layer (see `mmdet_multimix.ops.mixed_cross_entropy`).
 
-    What is mixed with what is said by `ExampleChoice`. With `attention='score'` this is the dense form of
+    `ExampleChoice` decides which examples are mixed. With `attention='score'` this is the dense form of
     MultiMix for the feature maps of one-stage heads: the chosen examples are positions (or anchors) of all
     levels and images, each with the label that the assigner gave it, and each tuple's weights are multiplied
     by the confidence that the label of an example holds there, and renormalised. `score_attention` defines
@@ -37,38 +38,16 @@ class DetectionMultiMix(ExampleChoice, MultiMix):
     tuples, whatever the detector divides its own by.
 
     Args:
-        n: Tuples per step.
-        among: `'foreground'`, `'balanced'`, `'class_balanced'` or `'all'`.
-        loss_weight: Weight of the term. At 0 nothing is computed.
-        m: Examples per tuple, all by default.
-        alpha: Dirichlet parameter, or the range it is drawn from.
-        alpha_per: `'tuple'` or `'example'`.
-        form: Which mixed loss; see `MixedForm`.
-        max_examples: The most examples that are mixed, None for no bound.
-        within_image: Whether the examples of a tuple come from one image.
-        gather: Whether to mix the examples of all ranks together; not with `within_image`.
-        attention: `'uniform'`, which is none, or `'score'`.
+        form: Which mixed loss, softmax cross-entropy by default; see `MixedForm`.
+        **settings: The fields of `MixingSettings`.
     """
 
-    def __init__(
-        self,
-        n: int = 1000,
-        *,
-        among: str = 'foreground',
-        loss_weight: float = 0.1,
-        m: int | None = None,
-        alpha: float | tuple[float, float] = (0.5, 2.0),
-        alpha_per: str = 'tuple',
-        form: MixedForm | None = None,
-        max_examples: int | None = MAX_EXAMPLES,
-        within_image: bool = False,
-        gather: bool = False,
-        attention: str = 'uniform',
-    ) -> None:
-        super().__init__(n, m=m, alpha=alpha, alpha_per=alpha_per, loss_weight=loss_weight, gather=gather)
-        self._set_choice(among, max_examples, within_image)
-        check_choice('attention', attention, ATTENTIONS)
-        self.attention = attention
+    def __init__(self, *, form: MixedForm | None = None, **settings: Any) -> None:
+        chosen = MixingSettings(**settings)
+        check_choice('attention', chosen.attention, ATTENTIONS)
+        super().__init__(**chosen.of_multimix())
+        self.set_choice(chosen)
+        self.attention = chosen.attention
         self.form = form or MixedForm()
 
     def losses(
@@ -77,7 +56,7 @@ class DetectionMultiMix(ExampleChoice, MultiMix):
         labels: Tensor | Sequence[Tensor],
         label_weights: Tensor | Sequence[Tensor] | None = None,
         scores: Tensor | Sequence[Tensor] | None = None,
-        rois: Tensor | Sequence[Tensor] | None = None,
+        origins: Tensor | Sequence[Tensor] | None = None,
     ) -> dict[str, Tensor]:
         """Computes the term. Each argument is one tensor, or a list with one for each level or image.
 
@@ -86,24 +65,26 @@ class DetectionMultiMix(ExampleChoice, MultiMix):
             labels: `(b,)`, `form.background(c)` where background; or `(b, c)` soft, zeros where background.
             label_weights: `(b,)`, zero where an example must not be used.
             scores: `(b,)`, the quality of each example's box, for the quality focal loss.
-            rois: `(b, 5)` or `(b, 1)`, the index of each example's image, and its box; needed within images.
+            origins: `(b, 5)` or `(b, 1)`, the index of each example's image, and its box; needed within
+                images.
 
         Returns:
             `loss_multimix`, a scalar in float32; zero, with gradient zero, where no example takes part.
 
         Raises:
-            ValueError: Within images, but `rois` are not given.
+            ValueError: Within images, but `origins` are not given.
         """
         levels = [logits] if isinstance(logits, Tensor) else list(logits)
         if not self.loss_weight:
-            self._choose_nothing()
+            self.choose_nothing()
             return {'loss_multimix': sum(level[:0].float().sum() for level in levels) * 0}
         c = levels[0].shape[-1]
-        labels, label_weights, scores, rois = map(_joined, (labels, label_weights, scores, rois))
-        chosen = self.choose(labels, label_weights, self.form.background(c), rois)
-        scores = None if scores is None else scores[chosen]
-        targets = self.form.targets(labels[chosen], scores, c)
-        return super().losses(_rows(levels, chosen), targets)
+        labels, label_weights, scores, origins = map(_joined, (labels, label_weights, scores, origins))
+        with self.drawing(labels.device):
+            chosen = self.choose(labels, label_weights, self.form.background(c), origins)
+            scores = None if scores is None else scores[chosen]
+            targets = self.form.targets(labels[chosen], scores, c)
+            return super().losses(_rows(levels, chosen), targets)
 
     def extra_repr(self) -> str:
         """The hyper-parameters, for `print(model)`."""

@@ -5,23 +5,24 @@ Shape letters: b examples, n tuples, c logits of an example.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ...ops import sample_weights
-from ...ops.checks import check_choice, check_count
 from ...ops.gather import gather_examples, rank
 from ..multimix import MultiMix
+from .own_draws import OwnDraws
+from .settings import MixingSettings
 
-AMONG = ('all', 'foreground', 'balanced', 'class_balanced')
 MAX_RATIO = 2  # of the numbers of examples of two classes that are called balanced
 
 
 class ExampleChoice:
-    """Which of a detector's examples are mixed; for modules that own what `_set_choice` sets.
+    """Which of a detector's examples are mixed; a base, before `MultiMix`, of modules that mix them.
 
     Of the examples with a positive label weight, those of
 
@@ -36,8 +37,8 @@ class ExampleChoice:
       background drawn at random until there are as many.
 
     Never more than `max_examples`: a random subset is mixed where there are; of classes that are balanced,
-    as many of each. The background drawn is any of the head's, not its hard negatives. Drawing uses torch's
-    generator of the device.
+    as many of each. The background drawn is any of the head's, not its hard negatives. What is drawn, the
+    weights of the tuples included, comes from generators of our own; see `own_draws`.
 
     With `within_image` no tuple spans two images: all of the above holds for each image by itself, with an
     equal share of `max_examples`, and the n tuples are shared out among the images by their numbers of
@@ -56,49 +57,65 @@ class ExampleChoice:
     within_image: bool
     gather: bool
     generator: torch.Generator | None
+    draws: OwnDraws
     mixed_labels: Tensor | None = None
     """Labels `(b,)`, or soft targets `(b, c)`, of what was mixed last; for scalars."""
     mixed_targets: Tensor | None = None
     """What the loss took for them, `(b,)` or `(b, c)`; for pictures."""
     record: bool = False
-    """Whether to keep `mixed_rois`; for pictures."""
-    mixed_rois: Tensor | None = None
+    """Whether to keep `mixed_origins`; for pictures."""
+    mixed_origins: Tensor | None = None
     """Where they are from, `(b, 5)`: image index and box in pixels, NaN where unknown or on another rank."""
     group_sizes: Sequence[int] = ()
     """How many of them in turn may meet in a tuple: b, or those of each image."""
 
-    def _set_choice(self, among: str, max_examples: int | None, within_image: bool) -> None:
-        check_choice('among', among, AMONG)
-        if within_image and self.gather:
-            raise ValueError(
-                'gather=True mixes the examples of all ranks, within_image=True those of one image: '
-                'choose one of them'
-            )
-        if max_examples is not None:
-            check_count('max_examples', max_examples)
-        self.among = among
-        self.max_examples = max_examples
-        self.within_image = within_image
+    _generators: tuple[torch.Generator | None, torch.Generator | None] = (None, None)
+
+    def set_choice(self, settings: MixingSettings) -> None:
+        """Takes over the part of the settings that decides which examples are mixed."""
+        self.among = settings.among
+        self.max_examples = settings.max_examples
+        self.within_image = settings.within_image
+        self.draws = OwnDraws()
+
+    @contextmanager
+    def drawing(self, device: torch.device) -> Iterator[None]:
+        """All that is drawn inside comes from generators made for this call, or from `generator`, if set."""
+        if self.generator is None:
+            self._generators = self.draws.generators(device, shared=self.gather)
+        elif self.gather:  # ranks share what was given, which must be at the same place on all
+            self._generators = self.draws.generators(device, shared=False)[0], self.generator
+        else:
+            self._generators = self.generator, self.generator
+        try:
+            yield
+        finally:
+            self._generators = (None, None)
 
     def choose(
-        self, labels: Tensor, label_weights: Tensor | None, background: int, rois: Tensor | None = None
+        self, labels: Tensor, label_weights: Tensor | None, background: int, origins: Tensor | None = None
     ) -> Tensor:
         """The indices of the examples to mix, image by image if within one.
 
-        Sets `mixed_labels`, `mixed_rois` and `group_sizes`.
+        Sets `mixed_labels`, `mixed_origins` and `group_sizes`.
 
         Args:
             labels: `(b,)` integers, or `(b, c)` soft.
             label_weights: `(b,)`, zero where an example must not be used; None means 1.
             background: The label of the background, or the first column that is none of an object's class.
-            rois: Where the examples are from: `(b, 1)` image indices, or `(b, 5)` with boxes in pixels.
+            origins: Where the examples are from: `(b, 1)` image indices, or `(b, 5)` with boxes in pixels.
                 Looked at only within images, which needs them, or to `record`.
 
         Raises:
-            ValueError: Within images, but `rois` are not given.
+            ValueError: Within images, but `origins` are not given.
         """
-        if self.within_image and rois is None:
-            raise ValueError('within_image=True needs the image of each example: give rois, (b, 5) or (b, 1)')
+        if self._generators == (None, None):  # called by itself, not by `losses`
+            with self.drawing(labels.device):
+                return self.choose(labels, label_weights, background, origins)
+        if self.within_image and origins is None:
+            raise ValueError(
+                'within_image=True needs the image of each example: give origins, (b, 5) or (b, 1)'
+            )
         classes = labels
         if labels.is_floating_point():
             shares = labels[:, :background]
@@ -112,7 +129,7 @@ class ExampleChoice:
             usable = usable & (label_weights > 0)
         objects, others = usable & foreground, usable & ~foreground
         if self.within_image:
-            images = rois[:, 0]
+            images = origins[:, 0]
             found = torch.unique(images[usable])
             cap = self.max_examples and max(1, self.max_examples // max(1, len(found)))
             parts = [
@@ -124,25 +141,27 @@ class ExampleChoice:
         chosen = torch.cat(parts) if parts else objects.nonzero().flatten()
         self.group_sizes = [len(part) for part in parts if len(part)]
         self.mixed_labels = labels[chosen].detach()
-        self.mixed_rois = rois[chosen].detach() if self.record and rois is not None else None
+        self.mixed_origins = origins[chosen].detach() if self.record and origins is not None else None
         if self.gather:
             self._gather_choice()
         return chosen
 
-    def _choose_nothing(self) -> None:
-        self.mixed_labels = self.mixed_targets = self.mixed_rois = None
+    def choose_nothing(self) -> None:
+        """Notes that nothing was mixed."""
+        self.mixed_labels = self.mixed_targets = self.mixed_origins = None
         self.group_sizes = ()
 
     def _gather_choice(self) -> None:
-        labels, rois = self.mixed_labels, self.mixed_rois
+        labels, origins = self.mixed_labels, self.mixed_origins
         self.mixed_labels = gather_examples(labels, dims=(0,))[0]
         self.group_sizes = [len(self.mixed_labels)]
         if self.record:
-            rois = labels.new_full((len(labels), 5), torch.nan, dtype=torch.float32) if rois is None else rois
+            if origins is None:
+                origins = labels.new_full((len(labels), 5), torch.nan, dtype=torch.float32)
             ranks = torch.full_like(labels, rank(), dtype=torch.long)
-            rois, ranks = gather_examples(rois, ranks, dims=(0, 0))
+            origins, ranks = gather_examples(origins, ranks, dims=(0, 0))
             elsewhere = (ranks != rank()).unsqueeze(1)
-            self.mixed_rois = rois.masked_fill(elsewhere, torch.nan)
+            self.mixed_origins = origins.masked_fill(elsewhere, torch.nan)
 
     def groups(self, *tensors: Tensor | None) -> list[tuple[int, tuple[Tensor | None, ...]]]:
         """What may meet in a tuple: each group's number of tuples and its part of the tensors `(b, ...)`.
@@ -186,9 +205,11 @@ class ExampleChoice:
         return indices if count is None or len(indices) <= count else self._shuffled(indices)[:count]
 
     def _shuffled(self, indices: Tensor) -> Tensor:
-        # A generator that ranks share must be at the same place on all: it only draws weights.
-        generator = None if self.gather else self.generator
-        return indices[torch.randperm(len(indices), generator=generator, device=indices.device)]
+        order = torch.randperm(len(indices), generator=self._generators[0], device=indices.device)
+        return indices[order]
+
+    def _source(self, device: torch.device) -> torch.Generator | None:
+        return self._generators[1]
 
 
 def share_out(n: int, sizes: Sequence[int]) -> list[int]:
@@ -227,9 +248,9 @@ def mixed_weights(module: MultiMix, b: int, n: int, *, seed: int = 0) -> Tensor:
     weights, start = torch.zeros(n, b), [0, 0]
     for count, size in zip(share_out(n, sizes), sizes, strict=True):
         if count:
-            m = None if module.m is None else min(module.m, size)
-            options = dict(m=m, alpha=module.alpha, alpha_per=module.alpha_per, generator=generator)
+            options = {**module.sampling(size), 'n': count}
             row, column = start
-            weights[row : row + count, column : column + size] = sample_weights(count, size, **options)
+            drawn = sample_weights(b=size, generator=generator, **options)
+            weights[row : row + count, column : column + size] = drawn
         start = [start[0] + count, start[1] + size]
     return weights

@@ -1,8 +1,9 @@
 """Adds MultiMix to a head of mmdet that stays as it is, parameters, buffers and code.
 
-A head computes its losses in one method, and in it calls its `loss_cls` once or more: once for all positions,
-for each level of the pyramid, each image or each decoder layer. `HeadMixer` listens to these calls while that
-method runs, mixes what they were given, and adds `loss_multimix` to the losses that the method returns.
+A head computes its losses in one method, and in it calls its `loss_cls` once or more: once for all
+positions, for each level of the pyramid, each image or each decoder layer. `HeadMixer` listens to these
+calls while that method runs, mixes what they were given, and adds `loss_multimix` to the losses that the
+method returns. The hook and the heads of this package all go this way.
 
 Shape letters: b examples, c logits of an example.
 """
@@ -10,7 +11,7 @@ Shape letters: b examples, c logits of an example.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,21 +19,18 @@ import torch
 import torch.autograd.forward_ad as fwAD
 from mmdet.models.dense_heads import DETRHead, SSDHead
 from mmdet.models.roi_heads.bbox_heads import DIIHead
-from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
+from .dense_roi_multimix import DenseRoIMultiMix
 from .detection_multimix import DetectionMultiMix
-from .loss_call import LossCall, Origins, untagged
-from .mixable_heads import form_of_head
-
-_PATIENCE = 20  # mini-batches with objects of which a head may find none
+from .loss_call import LossCall
+from .origins import Origins, untagged
 
 
 class HeadMixer:
     """MultiMix in one head, until `remove`.
 
-    What is mixed with what is said by `ExampleChoice`. It chooses from, once for each time that the head
-    computes its losses,
+    Once for each time that the head computes its losses, `ExampleChoice` chooses from
 
     * of RoI heads, the sampled RoIs of all images (each stage of a cascade by itself);
     * of one-stage heads, the anchors or points of all levels and images. SSD's are all that have a label,
@@ -46,24 +44,21 @@ class HeadMixer:
     Args:
         name: The head's name, for messages.
         head: A bounding box head.
-        **multimix: Arguments of `DetectionMultiMix`, but `form`.
-
-    Raises:
-        UnmixableError: The head cannot be mixed; with the reason.
+        multimix: What mixes its examples. It becomes `head.multimix`.
     """
 
-    def __init__(self, name: str, head: nn.Module, **multimix: Any) -> None:
+    heard = False
+    """Whether the head has called its `loss_cls`, or had no RoI to call it for."""
+
+    def __init__(self, name: str, head: nn.Module, multimix: DetectionMultiMix | DenseRoIMultiMix) -> None:
         self.name = name
         self.head = head
-        self.form = form_of_head(head)
-        # A part of the head, so that what looks for MultiMix in a model finds it. It holds no tensors.
-        head.multimix = DetectionMultiMix(form=self.form, **multimix)
+        head.multimix = multimix  # a part of the head, so that what looks for MultiMix in a model finds it
         if isinstance(head, DIIHead):
             self.method = 'loss_and_target'
         else:
             self.method = 'loss_by_feat' if hasattr(head, 'loss_by_feat') else 'loss'
         self._calls: list[LossCall] | None = None
-        self._silent: int | None = 0  # times that there were objects but no calls; None after the first call
         self._compute = getattr(head, self.method)
         self._names = tuple(inspect.signature(self._compute).parameters)
         self._origins: Origins | None = None
@@ -89,7 +84,7 @@ class HeadMixer:
         own = getattr(self.head, 'loss_cls', None)  # SSD has none
         loss = 'cross-entropy' if own is None else type(own).__name__
         return (
-            f'MultiMix in {self.name} ({head}, {loss}): {self.form.kind}, {mix.among} examples, '
+            f'MultiMix in {self.name} ({head}, {loss}): {mix.form.kind}, {mix.among} examples, '
             f'n={mix.n}, loss_weight={mix.loss_weight}, attention={mix.attention}'
         )
 
@@ -141,36 +136,35 @@ class HeadMixer:
             calls = calls[last : last + 1]
         if not calls:
             return self._nothing(losses, given)
-        self._silent = None
+        self.heard = True
         mix = self.head.multimix
         if self.method != 'loss_by_feat':
-            calls[0].rois = _rois(given)
-        if mix.within_image and any(call.rois is None for call in calls):
+            calls[0].origins = _of_rois(given)
+        if mix.within_image and any(call.origins is None for call in calls):
             raise RuntimeError(
                 f'the logits of the loss of {type(self.head).__name__} are not its scores, reshaped, so that '
                 f'images of examples cannot be told: {self.name} cannot be mixed with within_image=True'
             )
         fields = {}
-        for field in ('logits', 'labels', 'weights', 'scores', 'rois'):
+        for field in ('logits', 'labels', 'weights', 'scores', 'origins'):
             values = [getattr(call, field) for call in calls]
             fields[field] = None if values[0] is None else values
-        return mix.losses(
-            fields['logits'], fields['labels'], fields['weights'], fields['scores'], fields['rois']
+        return self._term(given, fields)
+
+    def _term(self, given: dict[str, Any], fields: dict[str, list[Tensor] | None]) -> dict[str, Tensor]:
+        """The mixed loss of what the calls were given: lists of the fields of `LossCall`."""
+        return self.head.multimix.losses(
+            fields['logits'], fields['labels'], fields['weights'], fields['scores'], fields['origins']
         )
 
     def _nothing(self, losses: dict, given: dict[str, Any]) -> dict[str, Tensor]:
         """The loss where the head did not call its `loss_cls`, as some do not without RoIs or objects."""
-        if self._silent is not None and _has_objects(given.values()):
-            self._silent += 1
-            if self._silent == _PATIENCE:
-                raise RuntimeError(
-                    f'MultiMix found nothing to mix in {self.name}: {type(self.head).__name__} computes its '
-                    'losses without calling its loss_cls, so MultiMixHook cannot be used with it'
-                )
         first = given[self._names[0]]
         if self.method != 'loss_by_feat':  # logits of no RoIs; where ranks gather, the others wait for them
-            labels = torch.zeros(len(first), dtype=torch.long, device=first.device)
-            return self.head.multimix.losses(first[:0], labels[:0], rois=first.new_zeros(0, 5).float())
+            self.heard = self.heard or not len(first)
+            labels = torch.zeros(0, dtype=torch.long, device=first.device)
+            fields = dict(logits=[first[:0]], labels=[labels], weights=None, scores=None)
+            return self._term(given, {**fields, 'origins': [first.new_zeros(0, 5).float()]})
         if self.head.multimix.gather:
             raise RuntimeError(
                 f'{type(self.head).__name__} did not call its loss_cls on this rank, and the others wait for '
@@ -186,12 +180,10 @@ class HeadMixer:
             return None
         given = {**dict(zip(self._parameters, args, strict=False)), **kwargs}
         pred, target = self._parameters[:2]
-        logits, rois = self._origin(given[pred])
+        logits, origins = self._origin(given[pred])
         # Scores of candidates, as in PAA's assignment, come unreduced; the losses proper are reduced.
         if given.get('reduction_override') != 'none':
-            call = LossCall.of(logits, given[target], given.get('weight'))
-            call.rois = rois
-            self._calls.append(call)
+            self._calls.append(LossCall.of(logits, given[target], given.get('weight'), origins))
         if self._origins is None:
             return None
         return (logits, *args[1:]) if args else (), kwargs if args else {**kwargs, pred: logits}
@@ -201,19 +193,17 @@ class HeadMixer:
         if self._origins is None:
             return logits, None
         logits, tag = untagged(logits)
-        return logits, None if tag is None else self._origins.rois(tag)
+        return logits, None if tag is None else self._origins.of(tag)
 
     def _ssd_single(self, cls_score: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         if self._calls is not None:
-            cls_score, rois = self._origin(cls_score)
+            cls_score, origins = self._origin(cls_score)
             given = inspect.signature(self._compute_single).bind(cls_score, *args, **kwargs).arguments
-            call = LossCall.of(cls_score, given['labels'], given['label_weights'])
-            call.rois = rois
-            self._calls.append(call)
+            self._calls.append(LossCall.of(cls_score, given['labels'], given['label_weights'], origins))
         return self._compute_single(cls_score, *args, **kwargs)
 
 
-def _rois(given: dict[str, Any]) -> Tensor | None:
+def _of_rois(given: dict[str, Any]) -> Tensor | None:
     """Image indices and boxes of the RoIs of a head, `(b, 5)`."""
     if 'rois' in given:
         return given['rois']
@@ -225,12 +215,3 @@ def _rois(given: dict[str, Any]) -> Tensor | None:
         roi[result.neg_inds, 1:] = result.neg_priors
         rows.append(roi)
     return torch.cat(rows)
-
-
-def _has_objects(arguments: Iterable[Any]) -> bool:
-    return any(
-        isinstance(item, InstanceData) and len(item)
-        for arg in arguments
-        if isinstance(arg, (list, tuple))
-        for item in arg
-    )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
+from .detection_multimix import DetectionMultiMix
+from .loss_call import LossCall
 from .mixed_form import softmax_form
-from .roi_multimix import RoIMultiMix
 
 
 @MODELS.register_module()
@@ -23,16 +26,16 @@ class MultiMixLoss(nn.Module):
     Args:
         loss_cls: The loss on the unmixed RoIs, softmax cross-entropy by default. Its class weights are those
             of the mixed loss, too.
-        **multimix: The arguments of `RoIMultiMix`: `n`, `among`, `loss_weight`, `m`, `alpha`, `alpha_per`.
-            Not `within_image`: mmdet tells a loss the logits and labels of RoIs, not their images. Nor
-            `gather`: it calls no loss where there is no RoI, and the other ranks would wait for ever.
+        **multimix: The fields of `MixingSettings`. Not `within_image`: mmdet tells a loss the logits and
+            labels of RoIs, not their images. Nor `gather`: it calls no loss where there is no RoI, and the
+            other ranks would wait for ever.
 
     Raises:
         ValueError: `loss_cls` is no softmax cross-entropy over `num_classes + 1` logits, or has an
             `ignore_index`; `within_image` or `gather`.
     """
 
-    def __init__(self, loss_cls: dict | None = None, **multimix) -> None:
+    def __init__(self, loss_cls: dict | None = None, **multimix: Any) -> None:
         super().__init__()
         if multimix.get('within_image'):
             raise ValueError(
@@ -51,7 +54,8 @@ class MultiMixLoss(nn.Module):
             raise ValueError(
                 f'MultiMixLoss mixes softmax logits over num_classes + 1 classes; {loss_cls} has others'
             )
-        self.multimix = RoIMultiMix(form=softmax_form(self.loss_cls, 'MultiMixLoss'), **multimix)
+        form = softmax_form(self.loss_cls, 'MultiMixLoss')
+        self.multimix = DetectionMultiMix(form=form, **multimix)
 
     def forward(
         self,
@@ -81,4 +85,5 @@ class MultiMixLoss(nn.Module):
         )
         if reduction_override == 'none':
             return clean
-        return {'loss_cls': clean, **self.multimix.losses(cls_score, label, weight)}
+        call = LossCall.of(cls_score, label, weight)
+        return {'loss_cls': clean, **self.multimix.losses(call.logits, call.labels, call.weights)}

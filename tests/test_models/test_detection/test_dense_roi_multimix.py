@@ -36,12 +36,12 @@ def head_losses(module, scores, deltas, labels, weights, **kwargs):
 def test_the_chosen_rois_are_mixed_as_images_are(among, kept, attention):
     features, labels, weights = rois()
     fc = nn.Linear(D, C)
-    torch.manual_seed(1)
     module = DenseRoIMultiMix(n=20, among=among, loss_weight=0.7, attention=attention)
+    module.generator = torch.Generator().manual_seed(1)
     loss = module.losses(features, labels, fc, weights)['loss_multimix']
     loss.backward()
-    torch.manual_seed(1)
     reference = DenseMultiMix(n=20, loss_weight=0.7, attention=attention)
+    reference.generator = torch.Generator().manual_seed(1)
     assert_near(loss, reference(features.detach()[kept], labels[kept], fc), torch.float32)
     assert (features.grad.flatten(1).abs().sum(1) > 0).nonzero().flatten().tolist() == kept
     assert module.mixed_labels.tolist() == labels[kept].tolist()

@@ -11,7 +11,7 @@ from mmdet_multimix.ops import mixed_focal_loss, multimix_binary_cross_entropy, 
 
 F32 = torch.float32
 C = 3  # classes of objects
-OPTIONS = dict(n=40, m=None, alpha=(0.5, 2.0), alpha_per='tuple', generator=None)
+OPTIONS = dict(n=40, m=None, alpha=(0.5, 2.0), alpha_per='tuple')
 
 
 def levels(form, sizes=(5, 0, 7, 4)):
@@ -30,8 +30,8 @@ def levels(form, sizes=(5, 0, 7, 4)):
 def test_levels_are_mixed_as_one_list_of_examples(kind, among):
     form = MixedForm(kind, gamma=1.5, alpha=0.3)
     logits, labels, weights = levels(form)
-    torch.manual_seed(1)
     module = DetectionMultiMix(n=40, among=among, loss_weight=0.5, form=form)
+    module.generator = torch.Generator().manual_seed(1)
     loss = module.losses(logits, labels, weights)['loss_multimix']
     grads = torch.cat(torch.autograd.grad(loss, logits, materialize_grads=True))
 
@@ -39,13 +39,13 @@ def test_levels_are_mixed_as_one_list_of_examples(kind, among):
     keep = (torch.cat(weights) > 0) & (flat_labels >= 0)
     if among == 'foreground':
         keep &= flat_labels < C
-    torch.manual_seed(1)
+    options = dict(OPTIONS, generator=torch.Generator().manual_seed(1))
     if kind == 'softmax':
-        expected = MultiMix(**OPTIONS)(flat[keep], flat_labels[keep])
+        expected = MultiMix(**options)(flat[keep], flat_labels[keep])
     elif kind == 'sigmoid':
-        expected = multimix_binary_cross_entropy(flat[keep], flat_labels[keep], **OPTIONS)
+        expected = multimix_binary_cross_entropy(flat[keep], flat_labels[keep], **options)
     else:
-        drawn = sample_weights(b=int(keep.sum()), **OPTIONS)
+        drawn = sample_weights(b=int(keep.sum()), **options)
         expected = mixed_focal_loss(flat[keep], flat_labels[keep], drawn, kind=kind, gamma=1.5, alpha=0.3)
     assert_near(loss, expected * 0.5, F32)
     assert_near(grads, torch.autograd.grad(expected * 0.5, flat)[0], F32)
@@ -66,7 +66,7 @@ def test_objects_stay_and_background_is_drawn(among, objects, background):
     for seed in range(3):
         logits = [torch.randn(120, C, requires_grad=True), torch.randn(80, C, requires_grad=True)]
         module = DetectionMultiMix(n=20, among=among, form=MixedForm('sigmoid'), max_examples=20)
-        torch.manual_seed(seed)
+        module.generator = torch.Generator().manual_seed(seed)
         module.losses(logits, labels)['loss_multimix'].backward()
         chosen = touched(logits)
         assert (labels[chosen] < C).sum() == objects and (labels[chosen] == C).sum() == background

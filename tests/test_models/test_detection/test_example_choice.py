@@ -8,7 +8,7 @@ from mmdet.registry import MODELS
 from tolerances import assert_near
 from torch import nn
 
-from mmdet_multimix.models.detection import DenseRoIMultiMix, DetectionMultiMix, MixedForm, RoIMultiMix
+from mmdet_multimix.models.detection import DenseRoIMultiMix, DetectionMultiMix, MixedForm
 from mmdet_multimix.models.detection.example_choice import share_out
 from mmdet_multimix.ops import reference, sample_weights, spatial_attention
 
@@ -61,7 +61,7 @@ def test_class_balanced_never_mixes_more_than_it_may():
 
 def test_class_balanced_draws_each_example_equally_often():
     labels = labels_of({0: 6, 1: 2, C: 9})
-    module = RoIMultiMix(among='class_balanced')
+    module = DetectionMultiMix(among='class_balanced')
     drawn = torch.zeros(len(labels))
     for _ in range(600):
         drawn[module.choose(labels, None, C)] += 1
@@ -74,7 +74,7 @@ def test_examples_without_weight_are_never_chosen(among):
     labels, weights = labels_of(COUNTS), torch.ones(45)
     weights[::2] = 0
     labels[1] = -1
-    chosen = RoIMultiMix(among=among).choose(labels, weights, C)
+    chosen = DetectionMultiMix(among=among).choose(labels, weights, C)
     assert len(chosen) and (weights[chosen] > 0).all() and 1 not in chosen
 
 
@@ -132,7 +132,7 @@ def test_within_an_image_against_the_loop(kind):
     module = DetectionMultiMix(n=11, among='all', loss_weight=0.5, within_image=True, form=form)
     module.generator = torch.Generator().manual_seed(5)
     levels = (logits[:6], logits[6:])
-    loss = module.losses(levels, labels.split([6, 8]), rois=images.unsqueeze(1).split([6, 8]))[
+    loss = module.losses(levels, labels.split([6, 8]), origins=images.unsqueeze(1).split([6, 8]))[
         'loss_multimix'
     ]
     # The focal losses draw in float32, whatever the logits.
@@ -152,7 +152,7 @@ def test_dense_within_an_image_against_the_loop():
     fc = nn.Linear(d, C + 1).double()
     module = DenseRoIMultiMix(n=6, among='all', loss_weight=1.0, within_image=True)
     module.generator = torch.Generator().manual_seed(5)
-    loss = module.losses(features, labels, fc, rois=images.unsqueeze(1))['loss_multimix']
+    loss = module.losses(features, labels, fc, origins=images.unsqueeze(1))['loss_multimix']
 
     z, total = features.flatten(2), torch.zeros((), dtype=F64)
     attention = spatial_attention(z.detach())
@@ -171,16 +171,16 @@ def test_within_one_image_all_is_as_ever():
     logits, labels = torch.randn(12, C + 1), torch.randint(0, C, (12,))
     losses = []
     for within in (False, True):
-        torch.manual_seed(0)
-        module = RoIMultiMix(n=30, within_image=within)
-        losses.append(module.losses(logits, labels, rois=torch.zeros(12, 1))['loss_multimix'])
+        module = DetectionMultiMix(n=30, within_image=within)
+        module.generator = torch.Generator().manual_seed(0)
+        losses.append(module.losses(logits, labels, origins=torch.zeros(12, 1))['loss_multimix'])
     assert torch.equal(*losses)
 
 
 def test_an_image_of_one_roi_gives_its_cross_entropy_and_others_nothing():
     logits, labels = torch.randn(3, C + 1, requires_grad=True), torch.tensor([1, C, C])
-    module = RoIMultiMix(among='foreground', loss_weight=1.0, within_image=True)
-    loss = module.losses(logits, labels, rois=torch.tensor([[0.0], [0.0], [1.0]]))['loss_multimix']
+    module = DetectionMultiMix(among='foreground', loss_weight=1.0, within_image=True)
+    loss = module.losses(logits, labels, origins=torch.tensor([[0.0], [0.0], [1.0]]))['loss_multimix']
     assert_near(loss, nn.functional.cross_entropy(logits[:1], labels[:1]), torch.float32)
     loss.backward()
     assert not logits.grad[1:].any()
@@ -230,10 +230,10 @@ def test_heads_know_the_images_of_their_rois(kind):
     features, boxes = torch.randn(b, 4, 2, 2), torch.rand(b, 4)
     rois = torch.cat([torch.tensor([0.0] * 4 + [1.0] * 6).unsqueeze(1), boxes], dim=1)
     scores, deltas = head(features)
-    torch.manual_seed(3)
+    head.multimix.generator = torch.Generator().manual_seed(3)
     losses = head.loss(scores, deltas, rois, labels, torch.ones(b), boxes, torch.ones(b, 4))
     assert head.multimix.group_sizes == [4, 6]
-    torch.manual_seed(3)
+    head.multimix.generator.manual_seed(3)
     args = (scores, labels) if kind.startswith('MultiMix') else (features, labels, head.fc_cls)
-    expected = head.multimix.losses(*args, rois=rois)
+    expected = head.multimix.losses(*args, origins=rois)
     assert torch.equal(losses['loss_multimix'], expected['loss_multimix'])

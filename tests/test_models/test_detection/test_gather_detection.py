@@ -12,14 +12,14 @@ from mmengine.structures import InstanceData
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from mmdet_multimix.models.detection import DenseRoIMultiMix, DetectionMultiMix, MixedForm, RoIMultiMix
+from mmdet_multimix.models.detection import DenseRoIMultiMix, DetectionMultiMix, MixedForm
 from mmdet_multimix.models.detection.head_mixer import HeadMixer
 
 C = 3  # classes of objects
 SPLITS = {'equal': (6, 6), 'unequal': (9, 3), 'one empty': (0, 12)}
 CASES = {
-    'softmax': lambda g: RoIMultiMix(n=30, gather=g),
-    'softmax, m < b': lambda g: RoIMultiMix(n=30, m=3, among='foreground', gather=g),
+    'softmax': lambda g: DetectionMultiMix(n=30, gather=g),
+    'softmax, m < b': lambda g: DetectionMultiMix(n=30, m=3, among='foreground', gather=g),
     'focal': lambda g: DetectionMultiMix(n=30, among='all', form=MixedForm('focal'), gather=g),
     'sigmoid': lambda g: DetectionMultiMix(n=30, form=MixedForm('sigmoid'), gather=g),
     'dense': lambda g: DenseRoIMultiMix(n=20, among='all', gather=g),
@@ -40,7 +40,7 @@ class Net(nn.Module):
             cfg = dict(with_avg_pool=True, roi_feat_size=2, in_channels=4, num_classes=C)
             self.head = MODELS.build({'type': kind, **cfg, **({'multimix': made} if case == 'head' else {})})
             if case == 'hook':
-                HeadMixer('bbox_head', self.head, **made)
+                HeadMixer('bbox_head', self.head, DetectionMultiMix(**made))
             self.mix = self.head.multimix
         else:
             form = getattr(made, 'form', MixedForm())
@@ -90,11 +90,11 @@ def drawn(rank):
     """Choosing at random, differently many on each rank, and then weights that both draw."""
     torch.manual_seed(rank)
     labels = torch.tensor([0, 1, C, C, C, C, C]) if rank else torch.tensor([0, *[C] * 20])
-    module = RoIMultiMix(n=20, among='balanced', gather=True)
+    module = DetectionMultiMix(n=20, among='balanced', gather=True)
     module.record = True
     scores, rois = torch.randn(len(labels), C + 1), torch.full((len(labels), 5), 7.0)
-    losses = [module.losses(scores, labels, rois=rois)['loss_multimix'] for _ in range(3)]
-    return losses, module.mixed_labels.tolist(), module.mixed_rois[:, 0].isnan().tolist()
+    losses = [module.losses(scores, labels, origins=rois)['loss_multimix'] for _ in range(3)]
+    return losses, module.mixed_labels.tolist(), module.mixed_origins[:, 0].isnan().tolist()
 
 
 def silent(rank):
@@ -109,7 +109,7 @@ def silent(rank):
             return dict(loss_cls=cls_scores.sum())
 
     head = Head()
-    HeadMixer('bbox_head', head, gather=True)
+    HeadMixer('bbox_head', head, DetectionMultiMix(gather=True, form=MixedForm('focal')))
     try:
         head.loss_by_feat(torch.randn(2, 3), [InstanceData()])
     except RuntimeError as error:
@@ -149,7 +149,7 @@ def test_a_head_that_skips_its_loss_does_not_let_the_others_wait(ranks):
     assert all('cannot be mixed with gather=True' in rank['silent'] for rank in ranks)
 
 
-@pytest.mark.parametrize('kind', [DetectionMultiMix, RoIMultiMix, DenseRoIMultiMix])
+@pytest.mark.parametrize('kind', [DetectionMultiMix, DenseRoIMultiMix])
 def test_gathered_and_within_an_image(kind):
     with pytest.raises(ValueError, match='gather=True mixes the examples of all ranks, within_image=True'):
         kind(gather=True, within_image=True)

@@ -2,13 +2,13 @@
 
 from .dense_multimix_bbox_head import DenseMultiMixBBoxHead
 from .dense_multimix_roi_head import DenseMultiMixRoIHead
-from .multimix_bbox_head import (
+from .multimix_heads import (
     MultiMixBBoxHead,
     MultiMixConvFCBBoxHead,
     MultiMixShared2FCBBoxHead,
     MultiMixShared4Conv1FCBBoxHead,
+    MultiMixSSDHead,
 )
-from .multimix_ssd_head import MultiMixSSDHead
 
 __all__ = [
     'DenseMultiMixBBoxHead',

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mmdet.models.roi_heads.bbox_heads import BBoxHead
 from mmdet.registry import MODELS
 from torch import Tensor
 
-from ..roi_multimix import DenseRoIMultiMix
-from .multimix_bbox_head import linear_softmax_form
+from ..dense_roi_multimix import DenseRoIMultiMix
+from ..head_mixer import HeadMixer
+from ..mixable_heads import linear_softmax_form
+
+
+class MapMixer(HeadMixer):
+    """Mixes the maps of a head's RoIs in place of their logits."""
+
+    def _term(self, given: dict[str, Any], fields: dict[str, list[Tensor] | None]) -> dict[str, Tensor]:
+        maps = self.head.maps_of(given['cls_score'])
+        labels, weights, origins = (
+            values and values[0] for values in map(fields.get, ('labels', 'weights', 'origins'))
+        )
+        return self.head.multimix.losses(maps, labels, self.head.fc_cls, weights, origins)
 
 
 @MODELS.register_module()
@@ -25,8 +39,7 @@ class DenseMultiMixBBoxHead(BBoxHead):
 
     Args:
         *args: As for `BBoxHead`.
-        multimix: The arguments of `DenseRoIMultiMix`: `n`, `among`, `loss_weight`, `attention`,
-            `m`, `alpha`, `alpha_per`, `within_image`, `gather`.
+        multimix: The arguments of `DenseRoIMultiMix`.
         **kwargs: As for `BBoxHead`.
 
     Raises:
@@ -40,7 +53,8 @@ class DenseMultiMixBBoxHead(BBoxHead):
             raise ValueError(
                 'DenseMultiMixBBoxHead needs with_avg_pool=True: what it classifies must be the mean of a map'
             )
-        self.multimix = DenseRoIMultiMix(form=linear_softmax_form(self), **(multimix or {}))
+        form = linear_softmax_form(self)
+        MapMixer(type(self).__name__, self, DenseRoIMultiMix(form=form, **(multimix or {})))
         self._classified: tuple[Tensor, Tensor] | None = None
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -54,49 +68,16 @@ class DenseMultiMixBBoxHead(BBoxHead):
         self._classified = (cls_score, x) if self.training else None
         return cls_score, bbox_pred
 
-    def loss(
-        self,
-        cls_score: Tensor,
-        bbox_pred: Tensor,
-        rois: Tensor,
-        labels: Tensor,
-        label_weights: Tensor,
-        bbox_targets: Tensor,
-        bbox_weights: Tensor,
-        reduction_override: str | None = None,
-    ) -> dict[str, Tensor]:
-        """The losses of `BBoxHead` and `loss_multimix`.
-
-        Args:
-            cls_score: `(b, num_classes + 1)` logits of the RoIs, those that `forward` gave last.
-            bbox_pred: `(b, 4 * num_classes)` or `(b, 4)`.
-            rois: `(b, 5)`: image index and box, in pixels.
-            labels: `(b,)`, `num_classes` where background.
-            label_weights: `(b,)`.
-            bbox_targets: `(b, 4)`.
-            bbox_weights: `(b, 4)`.
-            reduction_override: `'none'` asks for the loss of every RoI, to mine hard ones: no mixing then.
+    def maps_of(self, cls_score: Tensor) -> Tensor:
+        """The maps that `forward` gave these logits for, once.
 
         Raises:
             RuntimeError: The logits are not those of the last `forward` in training.
         """
-        losses = super().loss(
-            cls_score,
-            bbox_pred,
-            rois,
-            labels,
-            label_weights,
-            bbox_targets,
-            bbox_weights,
-            reduction_override=reduction_override,
-        )
         classified, self._classified = self._classified, None
-        if reduction_override == 'none':
-            return losses
         if classified is None or classified[0] is not cls_score:
             raise RuntimeError(
                 'DenseMultiMixBBoxHead needs the RoI maps of these logits: call loss once, with what forward '
                 'returned in training'
             )
-        losses.update(self.multimix.losses(classified[1], labels, self.fc_cls, label_weights, rois))
-        return losses
+        return classified[1]

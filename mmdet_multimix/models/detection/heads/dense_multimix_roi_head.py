@@ -8,7 +8,7 @@ from mmdet.registry import MODELS
 from mmdet.structures.bbox import bbox2roi
 from torch import Tensor
 
-from ..roi_multimix import DenseRoIMultiMix
+from ..dense_roi_multimix import DenseRoIMultiMix
 from ..training_only import TrainingOnlyLinear
 
 
@@ -16,7 +16,6 @@ class AuxiliaryDenseMultiMix(DenseRoIMultiMix):
     """`DenseRoIMultiMix` with a classifier of its own, which therefore needs a loss of its own too.
 
     Args:
-        n: Tuples per step and position.
         clean_weight: Weight of the plain cross-entropy of the averaged maps of the RoIs that are mixed. It
             is off where `loss_weight` is 0, before and after a schedule's mixing.
         **kwargs: As for `DenseRoIMultiMix`.
@@ -25,8 +24,8 @@ class AuxiliaryDenseMultiMix(DenseRoIMultiMix):
         ValueError: A negative weight.
     """
 
-    def __init__(self, n: int = 200, *, clean_weight: float = 0.1, **kwargs) -> None:
-        super().__init__(n, **kwargs)
+    def __init__(self, *, clean_weight: float = 0.1, **kwargs) -> None:
+        super().__init__(**kwargs)
         if not clean_weight >= 0:
             raise ValueError(f'clean_weight must not be negative, got {clean_weight!r}')
         self.clean_weight = clean_weight
@@ -63,8 +62,8 @@ class DenseMultiMixRoIHead(StandardRoIHead):
 
     Args:
         *args: As for `StandardRoIHead`.
-        dense_multimix: The arguments of `AuxiliaryDenseMultiMix`: `n`, `among`, `loss_weight`,
-            `clean_weight`, `attention`, `m`, `alpha`, `alpha_per` and the others of `DenseRoIMultiMix`.
+        dense_multimix: The arguments of `AuxiliaryDenseMultiMix`: `clean_weight`, and the fields of
+            `MixingSettings`.
         **kwargs: As for `StandardRoIHead`.
 
     Raises:

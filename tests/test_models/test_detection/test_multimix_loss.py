@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from mmdet_multimix.models import MultiMix
-from mmdet_multimix.models.detection import RoIMultiMix
+from mmdet_multimix.models.detection import DetectionMultiMix
 
 B, C = 12, 4  # RoIs, classes with the background
 
@@ -45,11 +45,11 @@ def head_losses(module, logits, labels, weights, **kwargs):
 )
 def test_the_chosen_rois_are_mixed_as_images_are(among, kept):
     logits, labels, weights = rois()
-    torch.manual_seed(0)
-    loss = RoIMultiMix(n=50, among=among, loss_weight=0.7).losses(logits, labels, weights)['loss_multimix']
+    module = DetectionMultiMix(n=50, among=among, loss_weight=0.7)
+    module.generator = torch.Generator().manual_seed(0)
+    loss = module.losses(logits, labels, weights)['loss_multimix']
     loss.backward()
-    torch.manual_seed(0)
-    reference = MultiMix(n=50, loss_weight=0.7)
+    reference = MultiMix(n=50, loss_weight=0.7, generator=torch.Generator().manual_seed(0))
     expected = reference(logits.detach()[kept], labels[kept])
     assert torch.allclose(loss, expected)
     touched = logits.grad.abs().sum(1) > 0
@@ -61,26 +61,26 @@ def test_the_chosen_rois_are_mixed_as_images_are(among, kept):
 def test_without_rois_the_loss_is_zero_and_differentiable(among, weights):
     logits = torch.randn(0 if weights is None else B, C, requires_grad=True)
     labels = torch.full((len(logits),), C - 1)
-    loss = RoIMultiMix(among=among).losses(logits, labels, weights)['loss_multimix']
+    loss = DetectionMultiMix(among=among).losses(logits, labels, weights)['loss_multimix']
     loss.backward()
     assert loss == 0 and (logits.grad == 0).all()
 
 
 def test_one_roi_gives_its_own_cross_entropy():
     logits, labels, _ = rois()
-    loss = RoIMultiMix(loss_weight=1.0).losses(logits[:1], labels[:1])['loss_multimix']
+    loss = DetectionMultiMix(loss_weight=1.0).losses(logits[:1], labels[:1])['loss_multimix']
     assert torch.allclose(loss, F.cross_entropy(logits[:1], labels[:1]))
 
 
 def test_unknown_selection_is_named():
     with pytest.raises(ValueError, match=r"among must be one of .* got 'some'"):
-        RoIMultiMix(among='some')
+        DetectionMultiMix(among='some')
 
 
 @pytest.mark.parametrize('n', [0, -1, 1.5])
 def test_n_out_of_range(n):
     with pytest.raises((ValueError, TypeError), match='n '):
-        RoIMultiMix(n=n)
+        DetectionMultiMix(n=n)
 
 
 def test_loss_and_head_agree():
@@ -190,5 +190,5 @@ def test_half_precision_logits_are_mixed_in_float32():
     with torch.autocast('cpu', torch.bfloat16):
         scores = nn.functional.linear(logits.detach(), torch.eye(C))
         assert scores.dtype == torch.bfloat16
-        loss = RoIMultiMix().losses(scores, labels)['loss_multimix']
+        loss = DetectionMultiMix().losses(scores, labels)['loss_multimix']
     assert loss.dtype == torch.float32

@@ -1,0 +1,62 @@
+"""The settings of mixing in a detector, in one place for the hook, the heads and the loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ...ops.checks import check_choice, check_count
+
+AMONG = ('all', 'foreground', 'balanced', 'class_balanced')
+
+
+@dataclass(frozen=True)
+class MixingSettings:
+    """How a detector mixes its examples. A config gives these by name, to the hook, a head or the loss.
+
+    The defaults are those that did best where settings were compared, see `docs/roi_multimix.md`.
+
+    Args:
+        n: Tuples per step, in dense forms at each position.
+        among: Which examples are mixed: `'foreground'`, `'balanced'`, `'class_balanced'` or `'all'`; see
+            `ExampleChoice`.
+        loss_weight: Weight of the term. At 0 nothing is computed.
+        m: Examples per tuple, all by default.
+        alpha: Dirichlet parameter, or the range that it is drawn from.
+        alpha_per: Whether it is drawn per `'tuple'` or per `'example'`.
+        max_examples: The most examples that are mixed at once, None for no bound. Two images have 1024 RoIs;
+            a one-stage head has up to a million positions.
+        within_image: Whether all examples of a tuple come from one image.
+        gather: Whether the examples of all ranks are mixed together; not with `within_image`.
+        attention: `'uniform'` is none, `'score'` is Dense MultiMix in one-stage heads; see
+            `DetectionMultiMix`. The forms on RoI maps take those of `DenseMultiMix`.
+
+    Raises:
+        ValueError: An unknown `among`, a bad `max_examples`, or `within_image` together with `gather`.
+    """
+
+    n: int = 1000
+    among: str = 'foreground'
+    loss_weight: float = 0.1
+    m: int | None = None
+    alpha: float | tuple[float, float] = (0.5, 2.0)
+    alpha_per: str = 'tuple'
+    max_examples: int | None = 1024
+    within_image: bool = False
+    gather: bool = False
+    attention: str = 'uniform'
+
+    def __post_init__(self) -> None:
+        check_choice('among', self.among, AMONG)
+        if self.within_image and self.gather:
+            raise ValueError(
+                'gather=True mixes the examples of all ranks, within_image=True those of one image: '
+                'choose one of them'
+            )
+        if self.max_examples is not None:
+            check_count('max_examples', self.max_examples)
+
+    def of_multimix(self) -> dict[str, Any]:
+        """The part of them that `MultiMix` takes, which checks it, too."""
+        names = ('n', 'm', 'alpha', 'alpha_per', 'loss_weight', 'gather')
+        return {name: getattr(self, name) for name in names}

@@ -1,0 +1,94 @@
+"""When MultiMix is on, and the scalars that tell what it mixes."""
+
+import pytest
+import torch
+from mmdet.registry import HOOKS
+from mmengine.runner import IterBasedTrainLoop
+from test_multimix_hook import runner_of
+from torch import nn
+
+from mmdet_multimix.engine import MultiMixHook, MultiMixScheduleHook
+from mmdet_multimix.engine.hooks.schedule_hook import mixed_numbers
+from mmdet_multimix.models import MultiMix
+from mmdet_multimix.models.detection import DetectionMultiMix
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'factors'),
+    [
+        (dict(), {0: 1, 7: 1, 1000: 1}),
+        (dict(ramp=2), {0: 0, 5: 0.25, 10: 0.5, 20: 1, 500: 1}),
+        (dict(ramp=0.5, stop=3), {0: 0, 1: 0.2, 5: 1, 29: 1, 30: 0, 1000: 0}),
+        (dict(stop=0.5), {0: 1, 4: 1, 5: 0}),
+    ],
+)
+def test_the_factor_depends_on_the_iteration_alone(arguments, factors):
+    hook = MultiMixScheduleHook(**arguments)
+    for iteration, factor in factors.items():
+        assert hook.factor(iteration, 10) == pytest.approx(factor), iteration
+
+
+def test_the_schedule_acts_on_all_that_mixes_and_undoes_itself():
+    model = nn.ModuleList([MultiMix(loss_weight=2.0), DetectionMultiMix(loss_weight=0.5)])
+    hook = MultiMixScheduleHook(ramp=10, stop=20, by_epoch=False)
+    runner = runner_of(model, hook, loop=IterBasedTrainLoop)
+    hook.before_train(runner)
+    for runner.iter, factor in ((5, 0.5), (12, 1.0), (25, 0.0), (3, 0.3)):
+        hook.before_train_iter(runner, 0)
+        assert [module.loss_weight for module in model] == pytest.approx([2 * factor, 0.5 * factor])
+        weight = runner.message_hub.get_scalar('train/multimix_weight').current()
+        assert weight == pytest.approx(1.25 * factor)
+    hook.after_train(runner)
+    assert [module.loss_weight for module in model] == [2.0, 0.5]
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (dict(ramp=-1), 'ramp'),
+        (dict(ramp=2, stop=2), 'stop must come after the ramp'),
+        (dict(interval=0), 'interval'),
+    ],
+)
+def test_schedules_out_of_range(arguments, message):
+    for kind in ('MultiMixScheduleHook', 'MultiMixHook'):
+        with pytest.raises(ValueError, match=message):
+            HOOKS.build(dict(type=kind, **arguments))
+
+
+def test_epochs_of_a_run_that_counts_iterations():
+    hook = MultiMixScheduleHook(ramp=1)
+    with pytest.raises(ValueError, match='IterBasedTrainLoop counts iterations'):
+        hook.before_train(runner_of(MultiMix(), hook, loop=IterBasedTrainLoop))
+
+
+def test_a_schedule_of_nothing_and_two_schedules():
+    hook = MultiMixScheduleHook()
+    with pytest.raises(ValueError, match='nothing to schedule'):
+        hook.before_train(runner_of(nn.Linear(1, 1), hook))
+    with pytest.raises(ValueError, match='two hooks'):
+        hook.before_train(runner_of(MultiMix(), hook, MultiMixHook()))
+
+
+@pytest.mark.parametrize(
+    ('alpha', 'examples', 'classes'),
+    # Of b equal weights b examples; of one large one, one. Classes: 8 of 0, 2 of 1, 2 of the background.
+    [(1e4, 12.0, 144 / 72), (1e-3, 1.0, 1.0)],
+)
+def test_effective_numbers_in_the_limits(alpha, examples, classes):
+    module = DetectionMultiMix(alpha=alpha, among='all')
+    labels = torch.tensor([0] * 8 + [1] * 2 + [3] * 2)
+    module.losses(torch.randn(12, 4), labels)
+    state = torch.get_rng_state()
+    numbers = mixed_numbers(module)
+    assert torch.equal(state, torch.get_rng_state())
+    assert numbers['examples'] == 12
+    assert float(numbers['examples_per_tuple']) == pytest.approx(examples, rel=0.02)
+    assert float(numbers['classes_per_tuple']) == pytest.approx(classes, rel=0.02)
+
+
+def test_numbers_of_nothing():
+    module = DetectionMultiMix()
+    assert set(mixed_numbers(module).values()) == {0.0}
+    module.losses(torch.randn(3, 4), torch.full((3,), 3))
+    assert set(mixed_numbers(module).values()) == {0.0}

@@ -1,0 +1,87 @@
+"""MultiMix in heads of mmdet that stay as they are: which examples it finds, and what it leaves alone."""
+
+import copy
+
+import pytest
+import torch
+from mmdet.registry import MODELS
+from mmengine.dataset import pseudo_collate
+from tiny_detectors import detector, losses_of, mix, samples, tiny_model
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch):
+    monkeypatch.setattr('mmengine.model.BaseModule._dump_init_info', lambda *args: None)
+
+
+@pytest.mark.parametrize('among', ['all', 'balanced'])
+@pytest.mark.parametrize('name', ['faster_rcnn_fpn', 'retinanet', 'detr', 'ssd300'])
+def test_the_detectors_own_losses_do_not_change(name, among):
+    model = detector(name).eval()  # without dropout, and with batch norm's statistics at rest
+    plain = losses_of(model, name)
+    mix(model, n=20, among=among)
+    mixed = losses_of(model, name)
+    assert set(mixed) == set(plain) | {'loss_multimix'}
+    _, plain = model.parse_losses(plain)
+    _, mixed = model.parse_losses(mixed)
+    for key in set(plain) - {'loss'}:
+        assert torch.equal(plain[key], mixed[key]), key
+
+
+@pytest.mark.parametrize('name', ['faster_rcnn_fpn', 'retinanet', 'rtmdet', 'detr', 'ssd300'])
+@pytest.mark.parametrize('among', ['foreground', 'all'])
+def test_one_class_one_image_one_object(name, among):
+    cfg = tiny_model(name)
+    (cfg.roi_head if 'roi_head' in cfg else cfg).bbox_head.num_classes = 1
+    model = MODELS.build(cfg)
+    model.init_weights()
+    model.eval()  # batch norm takes no single value
+    mix(model, n=20, among=among)
+    (sample,) = samples(name, (1,))
+    sample['data_samples'].gt_instances.labels *= 0
+    losses = model(**model.data_preprocessor(pseudo_collate([sample]), True), mode='loss')
+    assert losses['loss_multimix'] > 0
+    total, _ = model.parse_losses(losses)
+    assert torch.isfinite(total)
+    total.backward()
+
+
+def test_detr_mixes_the_queries_of_the_last_layer():
+    model = detector('dino').train()  # denoising queries are there in training only
+    (mixer,) = mix(model, n=20, among='all')
+    seen = []
+    mixer.head.multimix.losses = lambda *args: seen.append(args) or {'loss_multimix': args[0][0].sum() * 0}
+    forward = model.bbox_head.forward
+    outs = []
+    model.bbox_head.forward = lambda *args: outs.append(forward(*args)) or outs[-1]
+    losses_of(model, 'dino')
+    (logits, labels, weights, scores, _), (classes, _) = seen[0], outs[0]
+    assert len(logits) == 1 and scores is None
+    last = classes[-1][:, -30:]  # after those for denoising
+    assert torch.equal(logits[0], last.reshape(logits[0].shape))
+    assert (labels[0] < 5).sum() == 5 and weights[0].min() == 1  # each object once
+
+
+def test_ssd_mixes_what_has_a_label_and_a_weight():
+    model = detector('ssd300').eval()
+    mix(model, n=20)
+    losses_of(model, 'ssd300')
+    labels = model.bbox_head.multimix.mixed_labels
+    assert len(labels) >= 5 and (labels < 5).all()  # an anchor or more for each object
+    single = model.bbox_head.loss_by_feat_single
+    unweighted = lambda *args, **kwargs: single(*args[:4], args[4] * 0, *args[5:], **kwargs)  # noqa: E731
+    model.bbox_head.loss_by_feat_single = unweighted
+    assert losses_of(model, 'ssd300')['loss_multimix'] == 0
+
+
+def test_a_copy_mixes_by_itself():
+    model = detector('retinanet').eval()
+    mix(model, n=20)
+    twin = copy.deepcopy(model)
+    for p in twin.parameters():
+        p.data.mul_(1.1)
+    ours, theirs = losses_of(model, 'retinanet'), losses_of(twin, 'retinanet')
+    assert theirs['loss_multimix'] != ours['loss_multimix']
+    theirs['loss_multimix'].backward()
+    assert twin.bbox_head.retina_cls.weight.grad is not None
+    assert all(p.grad is None for p in model.parameters())
