@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from ..ops import (
     attend,
+    gradient_signal,
     mixed_cross_entropy,
     multimix_cross_entropy,
     sample_weights,
@@ -42,7 +43,8 @@ class MultiMix(nn.Module):
     Beyond Examples, NeurIPS 2023, section 3.2. It takes logits rather than embeddings, which is
     the same thing for a linear classifier; see :func:`~mmdet_multimix.ops.mixed_cross_entropy`.
 
-    ``loss_weight`` is read at every call, so a schedule may set it.
+    ``loss_weight`` is read at every call, so a schedule may set it. With ``watched`` set, a call keeps
+    its logits until :meth:`signal` says how much the mixed loss teaches.
 
     Args:
         n: Number of tuples.
@@ -94,6 +96,8 @@ class MultiMix(nn.Module):
         self.clean_weight = clean_weight
         self.gather = gather
         self.generator = generator
+        self.watched = False
+        self._kept: tuple[Tensor, Tensor, Tensor | None] | None = None
 
     @classmethod
     def from_setting(cls, setting: str = 'paper', **overrides: Any) -> MultiMix:
@@ -127,10 +131,57 @@ class MultiMix(nn.Module):
             soft = targets.is_floating_point()
             dims = (logits.dim() - 2, targets.dim() - (2 if soft else 1))
             logits, targets = gather_examples(logits, targets, dims=dims)
+        self._keep(logits, targets)
         losses = {'loss_multimix': self.loss_weight * self._mixed(logits, targets)}
         if self.clean_weight:
             losses['loss_cls'] = self.clean_weight * _clean(logits, targets)
         return losses
+
+    def signal(self, seed: int = 0) -> Tensor | None:
+        """How much the mixed loss of the last call tells examples apart; see ``gradient_signal``.
+
+        The share is that of the mixed loss before ``loss_weight``, beside the unmixed loss of the same
+        logits. The tuples are drawn anew, with a generator of their own: nothing that trains moves.
+
+        Args:
+            seed: Seed of the draw.
+
+        Returns:
+            A scalar on the device of the logits; None where nothing was mixed while ``watched`` was set.
+        """
+        if self._kept is None:
+            return None
+        (logits, targets, attention), self._kept = self._kept, None
+        if not logits.numel():
+            return None
+        given = self.generator
+        try:
+            self.generator = torch.Generator(logits.device).manual_seed(seed)
+            with torch.enable_grad():
+                logits = logits.requires_grad_()
+                mixed = torch.autograd.grad(self._term(logits, targets, attention), logits)[0]
+                own = torch.autograd.grad(self._unmixed(logits, targets), logits)[0]
+        finally:
+            self.generator = given
+        return gradient_signal(mixed.float(), own.float())
+
+    @property
+    def kept_targets(self) -> Tensor | None:
+        """The targets of the last call, ``(b,)`` or ``(b, c)``, if it was watched."""
+        return None if self._kept is None else self._kept[1]
+
+    def _keep(self, logits: Tensor, targets: Tensor, attention: Tensor | None = None) -> None:
+        parts = (logits, targets, attention)
+        kept = tuple(None if part is None else part.detach() for part in parts)
+        self._kept = kept if self.watched else None
+
+    def _term(self, logits: Tensor, targets: Tensor, attention: Tensor | None) -> Tensor:
+        """The mixed loss, before its weight."""
+        return self._mixed(logits, targets, attention)
+
+    def _unmixed(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The loss of the same examples, each by itself."""
+        return _clean(logits, targets)
 
     def extra_repr(self) -> str:
         """The hyper-parameters, for ``print(model)``."""
@@ -217,6 +268,7 @@ class DenseMultiMix(MultiMix):
             dims = (1, 0, 0, 0)[: len(tensors)]
             logits, labels, attention, *rest = gather_examples(*tensors, dims=dims)
             clean = rest[0] if rest else None
+        self._keep(logits, labels, attention)
         losses = {'loss_multimix': self.loss_weight * self._dense(logits, labels, attention)}
         if clean is not None:
             losses['loss_cls'] = self.clean_weight * _clean(clean, labels)
@@ -226,6 +278,9 @@ class DenseMultiMix(MultiMix):
         """The hyper-parameters, for ``print(model)``."""
         own = f'attention={self.attention!r}, attention_grad={self.attention_grad!r}'
         return f'{super().extra_repr()}, {own}'
+
+    def _term(self, logits: Tensor, targets: Tensor, attention: Tensor) -> Tensor:
+        return self._dense(logits, targets, attention)
 
     def _attention(self, z: Tensor, labels: Tensor, classifier: nn.Linear) -> Tensor:
         weight = classifier.weight

@@ -92,3 +92,52 @@ def test_numbers_of_nothing():
     assert set(mixed_numbers(module).values()) == {0.0}
     module.losses(torch.randn(3, 4), torch.full((3,), 3))
     assert set(mixed_numbers(module).values()) == {0.0}
+
+
+class Classifier(nn.Module):
+    """Mixes a batch of random embeddings, as a head in training does."""
+
+    def __init__(self, **strength):
+        super().__init__()
+        self.fc = nn.Linear(8, 5)
+        nn.init.normal_(self.fc.weight, std=0.01)
+        self.multimix = MultiMix(2000, **strength)
+
+    def step(self):
+        return self.multimix(self.fc(torch.randn(64, 8)), torch.randint(5, (64,)))
+
+
+def logged_signals(strength, iterations=8, epoch=4):
+    model, hook = Classifier(**strength), MultiMixScheduleHook(interval=2)
+    runner = runner_of(model, hook)
+    runner.train_dataloader = range(epoch)
+    hook.before_train(runner)
+    signals = []
+    for runner.iter in range(iterations):
+        hook.before_train_iter(runner, 0)
+        model.step()
+        hook.after_train_iter(runner, 0)
+        if (runner.iter + 1) % 2 == 0:
+            signals.append(runner.message_hub.get_scalar('train/multimix_signal').current())
+    hook.after_train(runner)
+    assert not model.multimix.watched
+    return signals, runner
+
+
+def test_the_signal_of_a_classifier_is_logged():
+    signals, runner = logged_signals(dict(ess=3))
+    assert len(signals) == 4 and all(abs(signal - 20.333 / 63) < 0.05 for signal in signals)
+    assert runner.message_hub.get_scalar('train/multimix_examples').current() == 64
+    assert 2 < runner.message_hub.get_scalar('train/multimix_examples_per_tuple').current() < 6
+
+
+def test_a_faint_signal_is_warned_of_once(caplog):
+    with caplog.at_level('WARNING'):
+        signals, _ = logged_signals(dict(alpha=3.0), iterations=12)
+    assert max(signals) < 0.01
+    warnings = [record.getMessage() for record in caplog.records if 'multimix_signal' in record.getMessage()]
+    assert len(warnings) == 1 and 'With ess=3.2' in warnings[0]
+    with caplog.at_level('WARNING'):
+        caplog.clear()
+        logged_signals(dict(ess=3))
+        assert not [record for record in caplog.records if 'multimix_signal' in record.getMessage()]

@@ -16,6 +16,8 @@ from ...models.multimix import MultiMix
 from ...utils.unwrap import unwrapped
 
 _DRAWS = 64  # tuples from which the effective numbers are estimated
+FAINT = 0.01  # a signal that hardly teaches
+WANTED = 0.3  # one that does
 
 
 @HOOKS.register_module()
@@ -30,10 +32,16 @@ class MultiMixScheduleHook(Hook):
     Writes to the log, as `train/...`,
 
     * `multimix_weight`, in every iteration;
-    * every `interval` iterations, of detectors: `multimix_examples`, the number of examples mixed, and the
-      mean effective number, 1 / Σλ², of `multimix_examples_per_tuple` and of `multimix_classes_per_tuple`,
-      where λ are the weights of the examples, or the shares of the classes, background being one, in a mixed
-      target. They are estimated from 64 tuples with a generator of their own; of several heads, their mean.
+    * every `interval` iterations `multimix_signal`, how much the term tells examples apart: its gradient for
+      the logits without what moves all examples alike, projected on that of the unmixed loss of the same
+      examples, as a share of it, before `loss_weight`; see `docs/signal.md`;
+    * with it `multimix_examples`, the number of examples mixed, and the mean effective number, 1 / Σλ², of
+      `multimix_examples_per_tuple` and of `multimix_classes_per_tuple`, where λ are the weights of the
+      examples, or the shares of the classes, background being one, in a mixed target, before attention.
+      They are estimated from 64 tuples.
+
+    All are drawn with generators of their own. Of several heads the mean is logged. The log warns once of a
+    signal that stays below 1 % for an epoch.
 
     Args:
         ramp: Length of the ramp, in epochs, fractions of them too, or iterations.
@@ -60,6 +68,8 @@ class MultiMixScheduleHook(Hook):
         self.by_epoch = by_epoch
         self.interval = interval
         self._weights: list[tuple[MultiMix, float]] = []
+        self._signals: list[float] = []
+        self._warned = False
 
     def before_train(self, runner: Runner) -> None:
         """Finds what is to be scheduled."""
@@ -81,22 +91,45 @@ class MultiMixScheduleHook(Hook):
             module.loss_weight = weight * factor
         mean = sum(module.loss_weight for module, _ in self._weights) / len(self._weights)
         runner.message_hub.update_scalar('train/multimix_weight', mean)
+        watched = self.every_n_train_iters(runner, self.interval)
+        for module, _ in self._weights:
+            module.watched = watched
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
     ) -> None:
         """Now and then estimates what was mixed."""
-        if not self.every_n_train_iters(runner, self.interval):
+        if self.every_n_train_iters(runner, self.interval):
+            found = [mixed_numbers(module) for module, _ in self._weights]
+            means = {key: sum(numbers[key] for numbers in found) / len(found) for key in found[0]}
+            signals = [module.signal(seed=runner.iter) for module, _ in self._weights]
+            signals = [signal for signal in signals if signal is not None]
+            if signals:
+                means['signal'] = sum(signals) / len(signals)
+                self._signals.append(float(means['signal']))
+            for key, mean in means.items():
+                runner.message_hub.update_scalar(f'train/multimix_{key}', mean)
+        if self.every_n_train_iters(runner, len(runner.train_dataloader)):
+            self._warn(runner)
+
+    def _warn(self, runner: Runner) -> None:
+        """Says once that the term has hardly taught for an epoch, and what would."""
+        signals, self._signals = self._signals, []
+        if not signals or max(signals) >= FAINT or self._warned:
             return
-        found = [mixed_numbers(module) for module, _ in self._weights if isinstance(module, ExampleChoice)]
-        for key in found[0] if found else ():
-            mean = sum(numbers[key] for numbers in found) / len(found)
-            runner.message_hub.update_scalar(f'train/multimix_{key}', mean)
+        self._warned = True
+        b = runner.message_hub.get_scalar('train/multimix_examples').current()
+        runner.logger.warning(
+            f'multimix_signal stayed below {FAINT:.0%} for an epoch, {max(signals):.2%} at most: the mixed '
+            'term moves all examples alike and hardly tells them apart. With ess='
+            f'{b / (1 + WANTED * max(b - 1, 0)):.1f} in place of alpha it would start with a signal of '
+            f'{WANTED:.0%}; see docs/signal.md'
+        )
 
     def after_train(self, runner: Runner) -> None:
         """Leaves the weights as the config has them."""
         for module, weight in self._weights:
-            module.loss_weight = weight
+            module.loss_weight, module.watched = weight, False
 
     def factor(self, iteration: int, iterations_per_unit: int = 1) -> float:
         """The factor in an iteration, counted from 0."""
@@ -119,13 +152,13 @@ class MultiMixScheduleHook(Hook):
         return modules
 
 
-def mixed_numbers(module: ExampleChoice) -> dict[str, Tensor | float]:
+def mixed_numbers(module: MultiMix) -> dict[str, Tensor | float]:
     """How many examples were mixed last, and the effective numbers in a tuple; zeros where there were none.
 
     Returns:
         `examples`, `examples_per_tuple`, `classes_per_tuple`.
     """
-    labels = module.mixed_labels
+    labels = module.mixed_labels if isinstance(module, ExampleChoice) else module.kept_targets
     if labels is None or not len(labels):
         return dict(examples=0.0, examples_per_tuple=0.0, classes_per_tuple=0.0)
     b = len(labels)

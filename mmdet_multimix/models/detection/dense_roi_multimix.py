@@ -81,3 +81,6 @@ class DenseRoIMultiMix(ExampleChoice, DenseMultiMix):
             options = {**self._options(rows), 'n': n}
             means.append((n, multimix_cross_entropy(rows, wanted, attention=attended, **options)))
         return group_mean(means)
+
+    def _unmixed(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return super()._unmixed(logits, self.form.targets(targets, None, logits.shape[2]))

@@ -100,6 +100,9 @@ class DetectionMultiMix(ExampleChoice, MultiMix):
             means.append((n, self.form.loss(rows, wanted, {**self._options(rows), 'n': n}, attended)))
         return group_mean(means)
 
+    def _unmixed(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return self.form.unmixed(logits, targets)
+
 
 def _joined(parts: Tensor | Sequence[Tensor] | None) -> Tensor | None:
     return parts if parts is None or isinstance(parts, Tensor) else torch.cat(list(parts))

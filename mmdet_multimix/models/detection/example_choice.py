@@ -148,7 +148,7 @@ class ExampleChoice:
 
     def choose_nothing(self) -> None:
         """Notes that nothing was mixed."""
-        self.mixed_labels = self.mixed_targets = self.mixed_origins = None
+        self.mixed_labels = self.mixed_targets = self.mixed_origins = self._kept = None
         self.group_sizes = ()
 
     def _gather_choice(self) -> None:
@@ -209,7 +209,7 @@ class ExampleChoice:
         return indices[order]
 
     def _source(self, device: torch.device) -> torch.Generator | None:
-        return self._generators[1]
+        return self.generator if self._generators[1] is None else self._generators[1]
 
 
 def share_out(n: int, sizes: Sequence[int]) -> list[int]:

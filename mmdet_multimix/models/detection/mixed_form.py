@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from ...ops import (
     attend,
+    mixed_binary_cross_entropy,
+    mixed_cross_entropy,
     mixed_focal_loss,
     multimix_binary_cross_entropy,
     multimix_cross_entropy,
@@ -95,7 +97,7 @@ class MixedForm:
         Args:
             logits: `(b, num_logits)`.
             targets: From `targets`.
-            options: `n`, `m`, `alpha`, `alpha_per` and `generator` of `sample_weights`.
+            options: `n`, `m`, `alpha`, `ess`, `alpha_per` and `generator` of `sample_weights`.
             attention: `(b,)`, by which the weights of each tuple are multiplied, and renormalised.
 
         Returns:
@@ -111,6 +113,16 @@ class MixedForm:
         weights = sample_weights(b=b, device=logits.device, **options)
         if attention is not None:
             weights = attend(weights.unsqueeze(0), attention.unsqueeze(1))[0]
+        return mixed_focal_loss(logits, targets, weights, kind=self.kind, gamma=self.gamma, alpha=self.alpha)
+
+    def unmixed(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The same loss of each example by itself, the mean over the examples; arguments as for `loss`."""
+        weights = torch.eye(len(logits), dtype=torch.promote_types(logits.dtype, torch.float32))
+        weights = weights.to(logits.device)
+        if self.kind == 'softmax':
+            return mixed_cross_entropy(logits, targets, weights)
+        if self.kind == 'sigmoid':
+            return mixed_binary_cross_entropy(logits, targets, weights)
         return mixed_focal_loss(logits, targets, weights, kind=self.kind, gamma=self.gamma, alpha=self.alpha)
 
 

@@ -22,7 +22,12 @@ class MixingSettings:
             `ExampleChoice`.
         loss_weight: Weight of the term. At 0 nothing is computed.
         m: Examples per tuple, all by default.
-        alpha: Dirichlet parameter, or the range that it is drawn from.
+        alpha: Dirichlet parameter, or the range that it is drawn from. None means the paper's range,
+            (0.5, 2), unless `ess` is given.
+        ess: Instead of alpha, how many examples effectively share a tuple, or the range that it is drawn
+            from; see `sample_weights`. It means the same whatever the number of examples, which in a
+            detector differs from step to step. Where there are no more examples, or within an image no
+            more in it, the tuple is uniform.
         alpha_per: Whether it is drawn per `'tuple'` or per `'example'`.
         max_examples: The most examples that are mixed at once, None for no bound. Two images have 1024 RoIs;
             a one-stage head has up to a million positions.
@@ -39,7 +44,8 @@ class MixingSettings:
     among: str = 'foreground'
     loss_weight: float = 0.1
     m: int | None = None
-    alpha: float | tuple[float, float] = (0.5, 2.0)
+    alpha: float | tuple[float, float] | None = None
+    ess: float | tuple[float, float] | None = None
     alpha_per: str = 'tuple'
     max_examples: int | None = 1024
     within_image: bool = False
@@ -58,5 +64,5 @@ class MixingSettings:
 
     def of_multimix(self) -> dict[str, Any]:
         """The part of them that `MultiMix` takes, which checks it, too."""
-        names = ('n', 'm', 'alpha', 'alpha_per', 'loss_weight', 'gather')
+        names = ('n', 'm', 'alpha', 'ess', 'alpha_per', 'loss_weight', 'gather')
         return {name: getattr(self, name) for name in names}
