@@ -13,3 +13,5 @@ model = dict(
     roi_head=dict(bbox_head=dict(type='MultiMixShared2FCBBoxHead', multimix=dict(n=1000))),
 )
 custom_hooks = [dict(type='CheckInvalidLossHook', interval=50)]
+# Logs how much the mixed term teaches.
+default_hooks = dict(multimix=dict(type='MultiMixScheduleHook'))

@@ -7,3 +7,5 @@ model = dict(
         bbox_head=dict(type='MultiMixBBoxHead'),
     ),
 )
+# Logs how much the mixed term teaches.
+default_hooks = dict(multimix=dict(type='MultiMixScheduleHook'))

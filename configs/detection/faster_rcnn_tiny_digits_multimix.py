@@ -5,3 +5,5 @@ model = dict(
         bbox_head=dict(type='MultiMixShared2FCBBoxHead', multimix=dict(among='all', loss_weight=0.3))
     )
 )
+# Logs how much the mixed term teaches.
+default_hooks = dict(multimix=dict(type='MultiMixScheduleHook'))

@@ -2,3 +2,4 @@
 _base_ = './resnet18_cifar100_ce.py'
 
 model = dict(head=dict(type='MultiMixHead', multimix=dict(setting='paper')))
+default_hooks = dict(multimix=dict(type='MultiMixScheduleHook'))

@@ -2,3 +2,4 @@
 _base_ = './resnet18_slim_cifar10_ce.py'
 
 model = dict(head=dict(type='MultiMixHead', multimix=dict(setting='short')))
+default_hooks = dict(multimix=dict(type='MultiMixScheduleHook'))

@@ -2,3 +2,4 @@
 _base_ = './resnet50_imagenet_ce.py'
 
 model = dict(head=dict(type='MultiMixHead', multimix=dict(setting='paper')))
+default_hooks = dict(multimix=dict(type='MultiMixScheduleHook'))

@@ -2,3 +2,4 @@
 _base_ = './resnet_tiny_digits_ce.py'
 
 model = dict(head=dict(type='DenseMultiMixHead', multimix=dict(setting='short')))
+default_hooks = dict(multimix=dict(type='MultiMixScheduleHook'))

@@ -9,11 +9,9 @@ param_scheduler = [
     dict(type='CosineAnnealingLR', eta_min=0, by_epoch=False, begin=100, end=max_iters, T_max=200),
 ]
 default_hooks = dict(
-    logger=dict(log_metric_by_epoch=False), checkpoint=dict(by_epoch=False, interval=100, max_keep_ckpts=2)
+    logger=dict(log_metric_by_epoch=False),
+    checkpoint=dict(by_epoch=False, interval=100, max_keep_ckpts=2),
+    multimix=dict(type='MultiMixScheduleHook', by_epoch=False),
 )
 log_processor = dict(by_epoch=False)
-custom_hooks = [
-    dict(type='CheckInvalidLossHook', interval=50),
-    dict(type='MultiMixScheduleHook', by_epoch=False),
-    dict(type='IterSeedHook'),
-]
+custom_hooks = [dict(type='CheckInvalidLossHook', interval=50), dict(type='IterSeedHook')]

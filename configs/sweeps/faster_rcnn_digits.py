@@ -6,8 +6,5 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
     dict(type='CosineAnnealingLR', eta_min=0, by_epoch=False, begin=50, end=max_iters, T_max=max_iters - 50),
 ]
-default_hooks = dict(checkpoint=dict(save_best=None))
-custom_hooks = [
-    dict(type='CheckInvalidLossHook', interval=50),
-    dict(type='MultiMixScheduleHook', by_epoch=False),
-]
+default_hooks = dict(checkpoint=dict(save_best=None), multimix=dict(by_epoch=False))
+custom_hooks = [dict(type='CheckInvalidLossHook', interval=50)]

@@ -8,7 +8,7 @@ seeds = 5
 
 _weight = 'model.roi_head.bbox_head.multimix.loss_weight'
 _among = 'model.roi_head.bbox_head.multimix.among'
-_ramp = 'custom_hooks.1.ramp'
+_ramp = 'default_hooks.multimix.ramp'
 # The first is what the others are compared with. At weight 0 nothing is mixed.
 settings = {
     'plain': {_weight: 0},

@@ -161,3 +161,13 @@ def test_retinanet_of_mmdet_in_three_lines(coco, tmp_path):
     examples = sorted(value for _, value in read_scalars(tmp_path / 'run', 'multimix_examples'))
     assert examples[0] == 0 and examples[1] > 0  # one image has no object
     assert last_scalar(tmp_path / 'run', 'coco/bbox_mAP') >= 0
+
+
+def test_a_term_with_signal_says_so(digits_options, tmp_path):
+    """Three RoIs a tuple, whatever their number: the log shows what that is worth from the start."""
+    base = ROOT / 'configs/detection/faster_rcnn_tiny_digits.py'
+    hook = dict(type='MultiMixHook', ess=3, among='all', interval=1)
+    config = write(tmp_path / 'mine.py', base, hook)
+    tool('train.py', config, '--work-dir', tmp_path / 'run', options={**digits_options, **iterations(3)})
+    signals = dict(read_scalars(tmp_path / 'run', 'multimix_signal'))
+    assert len(signals) == 3 and 0.2 < signals[1] < 0.5, signals

@@ -141,7 +141,8 @@ class MultiMixScheduleHook(Hook):
     def _modules(self, runner: Runner) -> list[MultiMix]:
         if any(isinstance(hook, MultiMixScheduleHook) and hook is not self for hook in runner.hooks):
             raise ValueError(
-                'two hooks schedule MultiMix: MultiMixHook has ramp and stop, drop MultiMixScheduleHook'
+                'two hooks schedule MultiMix: set ramp and stop of the one that is there (in configs of this '
+                'package default_hooks.multimix; MultiMixHook has them, too), and drop the other'
             )
         modules = [module for module in unwrapped(runner).modules() if isinstance(module, MultiMix)]
         if not modules:
