@@ -55,9 +55,9 @@ def check_stack() -> None:
 
 
 def complete_ssd_head() -> None:
-    """Lets mmdet's `SSDHead` predict.
+    """Lets mmdet's ``SSDHead`` predict.
 
-    It computes its loss without a `loss_cls` and has none, but the prediction code that it inherits reads
+    It computes its loss without a ``loss_cls`` and has none, but the prediction code that it inherits reads
     one: the head trains, and raises an AttributeError in its first validation. None is what that code takes
     for a loss without custom channels.
     """
@@ -68,9 +68,9 @@ def complete_ssd_head() -> None:
 
 
 def _history_method(owner: type, name: str) -> object:
-    """Stands in for `getattr`, with which a pickled `HistoryBuffer` names its four statistics.
+    """Stands in for ``getattr``, with which a pickled ``HistoryBuffer`` names its four statistics.
 
-    The real `getattr` would let a file reach into whatever else may be loaded.
+    The real ``getattr`` would let a file reach into whatever else may be loaded.
     """
     from mmengine.logging import HistoryBuffer
 
@@ -82,8 +82,8 @@ def _history_method(owner: type, name: str) -> object:
 def allow_checkpoint_globals() -> None:
     """Lets torch's weights-only loader, the default since torch 2.6, read mmengine's own checkpoints.
 
-    Beside tensors and plain containers these hold the log history of the message hub: `HistoryBuffer`
-    objects with NumPy arrays. Upstream mmengine calls `torch.load` without saying that it trusts them, so
+    Beside tensors and plain containers these hold the log history of the message hub: ``HistoryBuffer``
+    objects with NumPy arrays. Upstream mmengine calls ``torch.load`` without saying that it trusts them, so
     that resuming fails there. Registering the few classes mends that; safe loading stays on.
     """
     import numpy as np

@@ -16,9 +16,9 @@ from torch import nn
 class BFloat16OptimWrapper(OptimWrapper):
     """Runs the forward pass under autocast to bfloat16; parameters, gradients and losses remain float32.
 
-    mmengine's `AmpOptimWrapper` refuses CPUs, many of which multiply matrices of bfloat16 faster. Its loss
+    mmengine's ``AmpOptimWrapper`` refuses CPUs, many of which multiply matrices of bfloat16 faster. Its loss
     scaling is not needed here: bfloat16 has the exponents of float32. The arguments are those of
-    `OptimWrapper`.
+    ``OptimWrapper``.
     """
 
     @contextlib.contextmanager

@@ -25,8 +25,8 @@ def plot_embeddings(
 
     Args:
         path: Picture to write.
-        embeddings: For each method its embeddings `(b, d)`.
-        labels: `(b,)`.
+        embeddings: For each method its embeddings ``(b, d)``.
+        labels: ``(b,)``.
         classes: Class names.
         title: Title.
     """

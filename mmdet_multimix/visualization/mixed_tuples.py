@@ -21,7 +21,7 @@ class MixedTuple:
     """What is shown of a tuple.
 
     Args:
-        crops: The examples with the largest weights, largest first, each an RGB image `(h, w, 3)` of bytes,
+        crops: The examples with the largest weights, largest first, each an RGB image ``(h, w, 3)`` of bytes,
             or None where the image is not at hand.
         names: Their classes.
         weights: Their weights.
@@ -44,7 +44,7 @@ def draw_mixed_tuples(tuples: Sequence[MixedTuple], *, title: str) -> np.ndarray
         title: One line above all.
 
     Returns:
-        `(h, 1000, 3)`, RGB, bytes.
+        ``(h, 1000, 3)``, RGB, bytes.
     """
     columns = max(len(item.crops) for item in tuples)
     figure = Figure(figsize=(10, 0.5 + 1.95 * len(tuples)), dpi=100)

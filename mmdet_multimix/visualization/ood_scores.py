@@ -27,7 +27,7 @@ def plot_ood_scores(
 
     Args:
         path: Picture to write.
-        inside: Scores in [0, 1] of images from the distribution, `(N,)`.
+        inside: Scores in [0, 1] of images from the distribution, ``(N,)``.
         outside: Scores of the others by the name of their set.
         captions: For each set what its panel says beside its name.
         title: Title.

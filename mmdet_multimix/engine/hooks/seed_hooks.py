@@ -28,7 +28,7 @@ class EpochSeedHook(Hook):
 class IterSeedHook(Hook):
     """Seed Python, NumPy and torch from the run's seed and the iteration.
 
-    For runs that are counted in iterations, as `EpochSeedHook` is for epochs. Loading workers
+    For runs that are counted in iterations, as ``EpochSeedHook`` is for epochs. Loading workers
     (``num_workers > 0``) have generators of their own, so that their augmentations differ after a resume.
     """
 
