@@ -25,7 +25,7 @@ class MatchedState:
         foreign: The part of ``unexpected`` that lies inside blocks of the module: layers that it does not
             have. Only another architecture explains them (a ResNet-101 file matches every name of a
             ResNet-50). A classifier is unexpected, but not foreign.
-        wanted: How many entries the module needs.
+        wanted: Number of entries that the module needs.
     """
 
     prefix: str

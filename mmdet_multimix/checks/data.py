@@ -50,7 +50,7 @@ def check_data(configs: list[Config], counts: dict[str, int]) -> list[str]:
 
     Args:
         configs: Configs of classifiers and detectors.
-        counts: How many images a set must have, by its annotation file below the data's root
+        counts: The number of images that a set must have, by its annotation file below the data's root
             (``VOC2007/ImageSets/Main/test.txt``) or, for a set without one, its folder's path.
 
     Returns:

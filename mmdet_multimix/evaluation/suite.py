@@ -32,7 +32,7 @@ class Results:
     Attributes:
         measures: For each measure its values by name; NaN where there was nothing to measure.
         reliability: Bins of the confidence, if calibration was measured.
-        scores: For OOD detection the score of every image, of the set itself under ``''``.
+        scores: For OOD detection the score of every image by the name of its set; ``''`` is the test set.
         features: Pooled features ``(N, d)``, if embeddings were measured.
         labels: ``(N,)``.
     """

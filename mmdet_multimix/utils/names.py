@@ -10,7 +10,7 @@ def shorten(names: Iterable[object], limit: int = 5, separator: str = ', ') -> s
 
     Args:
         names: The names.
-        limit: How many are listed.
+        limit: The most that are listed.
         separator: What stands between two.
     """
     names = [str(name) for name in names]
@@ -23,7 +23,7 @@ def quote(names: Iterable[str], limit: int = 10) -> str:
 
     Args:
         names: The names.
-        limit: How many are listed.
+        limit: The most that are listed.
     """
     return shorten(map(repr, names), limit)
 
@@ -57,8 +57,8 @@ def check_num_classes(num_classes: int, key: str, classes: Sequence[str], where:
     """Refuse a classifier that has another number of classes than its data.
 
     Args:
-        num_classes: Of the classifier.
-        key: Where the config sets it, for the message.
+        num_classes: The number of classes of the classifier.
+        key: Key of the config that sets it, for the message.
         classes: Class names of the data.
         where: Whose those are.
 

@@ -19,7 +19,7 @@ def show_progress(items: Iterable[T], title: str, total: int) -> Iterator[T]:
     Args:
         items: What is looped over.
         title: What the loop does.
-        total: How many items there are.
+        total: The number of items.
     """
     if sys.stdout.isatty():
         yield from track(items, title, total=total, transient=True)

@@ -1,4 +1,4 @@
-"""What made a result: versions of the libraries and the commit of the code."""
+"""The versions of the libraries and the commit of the code that made a result."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def plot_embeddings(
     *,
     title: str,
 ) -> None:
-    """t-SNE of several embeddings of the same images, side by side, coloured by class.
+    """Draw the t-SNE of several embeddings of the same images, side by side, coloured by class.
 
     Args:
         path: Picture to write.

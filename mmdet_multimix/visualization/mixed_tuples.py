@@ -25,7 +25,7 @@ class MixedTuple:
             or None where the image is not at hand.
         names: Their classes.
         weights: Their weights.
-        num_examples: How many examples have a weight.
+        num_examples: Number of examples that have a weight.
         target: The mixed target: of each class that has one, its share.
     """
 
@@ -37,7 +37,7 @@ class MixedTuple:
 
 
 def draw_mixed_tuples(tuples: Sequence[MixedTuple], *, title: str) -> np.ndarray:
-    """A picture 1000 pixels wide, a row a tuple.
+    """Draw a picture 1000 pixels wide with a row for each tuple.
 
     Args:
         tuples: What to draw, one at least.

@@ -1,4 +1,4 @@
-"""Whether the classes of a classifier fit those of its data, before the first iteration."""
+"""Checks that a classifier and its data have the same classes, before the first iteration."""
 
 from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
