@@ -5,7 +5,7 @@ import re
 import shutil
 
 import pytest
-from checking import detector
+from checking import detector, training_on
 
 from mmdet_multimix.checks import check_data, count_images
 
@@ -175,3 +175,31 @@ def test_images_are_counted_by_their_format(coco, voc, tmp_path):
     folder = dict(type='ImageFolderDataset', data_root=str(tmp_path), split='train')
     assert count_images(folder, {f'{tmp_path}/train': 8}) == 8
     assert count_images(folder, {}) is None
+
+
+def test_sets_of_one_config_must_have_the_same_classes(coco, tmp_path):
+    (cfg, _) = data_of(copied(coco, tmp_path), 'coco')
+    names = ('cat', 'dog')
+    cfg.val_dataloader.dataset.metainfo = dict(classes=names)
+    (problem,) = check_data([cfg], {})
+    assert problem.startswith('val_dataloader.dataset.metainfo.classes: label 0 is class ')
+    # Two configs may differ.
+    cfg.train_dataloader.dataset.metainfo = cfg.test_dataloader.dataset.metainfo = dict(classes=names)
+    cfg.val_evaluator = cfg.test_evaluator = []
+    assert check_data([cfg, data_of(tmp_path / 'copy', 'coco')[0]], {}) == []
+
+
+def test_a_set_that_one_config_learns_alone_is_checked_as_such(voc, tmp_path):
+    """A misspelt class is looked for where the set is all that is trained on, wherever else it stands."""
+    copy = copied(voc, tmp_path)
+    part = dict(
+        type='VOCDataset',
+        data_root=f'{copy}/',
+        ann_file='VOC2007/ImageSets/Main/trainval.txt',
+        data_prefix=dict(sub_data_root='VOC2007/'),
+        metainfo=dict(classes=('cat', 'dogs')),
+    )
+    joined = training_on(dict(type='ConcatDataset', datasets=[part, part]))
+    assert check_data([joined], {}) == []
+    (problem,) = check_data([joined, training_on(part)], {})
+    assert "the classes 'dogs' are in none of the annotations" in problem
