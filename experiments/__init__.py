@@ -1,10 +1,10 @@
 """Runs that one command starts, watches, and takes up again after an interruption."""
 
 from mmdet_multimix.utils.locks import locked
-from mmdet_multimix.utils.progress import Progress
 
 from .jobs import Job, Jobs, Outcome
 from .launch import Launcher
+from .progress import Progress
 from .run import Run, RunFailedError
 from .scalars import last_scalar, read_scalars
 from .stages import backbone_file, detector_job, pretrain_job

@@ -18,10 +18,9 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from torch.utils.data import default_collate
 
-from mmdet_multimix.utils.progress import Progress
-
 from .benchmark.measure import interleaved, machine, peak_of, summary
 from .comparison import Comparison
+from .progress import Progress
 from .run import RunFailedError
 
 _MODULE = 'experiments.comparison_cost'

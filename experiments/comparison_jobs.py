@@ -7,11 +7,10 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from mmdet_multimix.utils.progress import Progress
-
 from .comparison import Cell, Comparison, Method, Trial
 from .jobs import Job
 from .launch import Launcher
+from .progress import Progress
 from .run import Run
 from .scalars import read_scalars
 from .stages import failing, key_of, record

@@ -9,7 +9,7 @@ from typing import Any
 from mmdet.registry import DATASETS
 from mmengine.config import Config
 
-from mmdet_multimix.checks.data_check import check_data
+from mmdet_multimix.checks import check_data
 from mmdet_multimix.evaluation.ood_images import list_images
 
 from .comparison import Comparison, Method

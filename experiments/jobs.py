@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from mmdet_multimix.utils.locks import locked
-from mmdet_multimix.utils.progress import Progress
 
+from .progress import Progress
 from .run import RunFailedError
 
 _POLL = 1.0  # seconds between two looks at what other drivers have finished

@@ -13,8 +13,7 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from mmdet_multimix.checks.data_check import count_images
-from mmdet_multimix.checks.preflight import dataset_leaves
+from mmdet_multimix.checks import count_images, dataset_leaves
 
 from .transfer import TransferExperiment
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmdet_multimix.utils.locks import locked, wait_for_workers
-from mmdet_multimix.utils.progress import Progress
 
 from .launch import Launcher
+from .progress import Progress
 from .scalars import last_iteration, logged_seconds
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'

@@ -10,12 +10,12 @@ from typing import Any
 from mmengine.config import Config
 
 from mmdet_multimix.checkpoints import publish_backbone
-from mmdet_multimix.checks.metric_check import empty_result
-from mmdet_multimix.utils.progress import Progress
+from mmdet_multimix.checks import empty_result
 from mmdet_multimix.utils.provenance import git_commit, versions
 
 from .jobs import Job
 from .launch import Launcher
+from .progress import Progress
 from .run import Run, RunFailedError
 from .scalars import last_scalar, read_scalars
 

@@ -1,7 +1,7 @@
 """MultiMix and Dense MultiMix for MMDetection.
 
 Importing the package registers its models, datasets, metrics and hooks in mmdet's registries, which is
-what `custom_imports = dict(imports=['mmdet_multimix'])` in a config does.
+what ``custom_imports = dict(imports=['mmdet_multimix'])`` in a config does.
 """
 
 from . import compat

@@ -1,8 +1,8 @@
-"""What this package needs from the OpenMMLab stack, checked once at import.
+"""Checks the OpenMMLab stack at import, and mends what this package needs from it.
 
 Two stacks provide the same import names: the upstream trio (mmengine, mmcv, mmdet) and its maintained
-fork (onedl-mmengine, onedl-mmcv, onedl-mmdetection). Neither can be a hard dependency, so what is
-missing is said here instead of by a traceback from deep inside mmdet.
+fork (onedl-mmengine, onedl-mmcv, onedl-mmdetection). Neither can be a hard dependency. So this module looks
+for them, and says what to install, before mmdet fails deep inside.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ SUPPORTED_VERSIONS = {
 
 
 def check_stack() -> None:
-    """Checks that mmengine, mmcv with its compiled ops, and mmdet can be imported in a supported version.
+    """Check that mmengine, mmcv with its compiled ops, and mmdet can be imported in a supported version.
 
     Raises:
-        ImportError: naming what is missing or too old, and what to install.
+        ImportError: One is missing or too old; the message says what to install.
     """
     for name, (minimum, maximum) in SUPPORTED_VERSIONS.items():
         try:
@@ -55,11 +55,10 @@ def check_stack() -> None:
 
 
 def complete_ssd_head() -> None:
-    """Lets mmdet's `SSDHead` predict.
+    """Let mmdet's ``SSDHead`` predict.
 
-    It computes its loss without a `loss_cls` and has none, but the prediction code that it inherits reads
-    one: the head trains, and raises an AttributeError in its first validation. None is what that code takes
-    for a loss without custom channels.
+    The head has no ``loss_cls``, but the prediction code that it inherits reads one. So it trains, and raises
+    an AttributeError in its first validation. That code takes None for a loss without custom channels.
     """
     from mmdet.models.dense_heads import SSDHead
 
@@ -68,9 +67,10 @@ def complete_ssd_head() -> None:
 
 
 def _history_method(owner: type, name: str) -> object:
-    """Stands in for `getattr`, with which a pickled `HistoryBuffer` names its four statistics.
+    """Look up one of the four statistics of a ``HistoryBuffer``, in place of ``getattr``.
 
-    The real `getattr` would let a file reach into whatever else may be loaded.
+    A pickled ``HistoryBuffer`` names them through ``getattr``. The real one would let a file reach into
+    everything else that is loaded.
     """
     from mmengine.logging import HistoryBuffer
 
@@ -80,11 +80,11 @@ def _history_method(owner: type, name: str) -> object:
 
 
 def allow_checkpoint_globals() -> None:
-    """Lets torch's weights-only loader, the default since torch 2.6, read mmengine's own checkpoints.
+    """Let torch's weights-only loader, the default since torch 2.6, read mmengine's own checkpoints.
 
-    Beside tensors and plain containers these hold the log history of the message hub: `HistoryBuffer`
-    objects with NumPy arrays. Upstream mmengine calls `torch.load` without saying that it trusts them, so
-    that resuming fails there. Registering the few classes mends that; safe loading stays on.
+    Beside tensors and plain containers these hold the log history of the message hub: ``HistoryBuffer``
+    objects with NumPy arrays. Upstream mmengine does not register these classes, so resuming fails there.
+    Registering them here mends that. Safe loading stays on.
     """
     import numpy as np
     import torch

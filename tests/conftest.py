@@ -12,3 +12,23 @@ matplotlib.use('Agg')
 @pytest.fixture(autouse=True)
 def _seed():
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope='session')
+def coco(tmp_path_factory):
+    """A few images in COCO's own layout."""
+    from tiny_sets import write_coco
+
+    root = tmp_path_factory.mktemp('coco')
+    write_coco(root)
+    return root
+
+
+@pytest.fixture(scope='session')
+def voc(tmp_path_factory):
+    """A few images in the layout of VOCdevkit."""
+    from tiny_sets import write_voc
+
+    root = tmp_path_factory.mktemp('VOCdevkit')
+    write_voc(root)
+    return root

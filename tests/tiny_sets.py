@@ -60,3 +60,34 @@ def write_voc(root):
             (root / year / f'Annotations/{index:06d}.xml').write_text(text)
         for split in ('trainval', 'test'):
             (root / year / f'ImageSets/Main/{split}.txt').write_text(''.join(f'{i:06d}\n' for i in range(4)))
+
+
+def coco_with(root, names=('cat', 'dog')):
+    """Annotations and a folder in COCO's format without images, and the config that names them."""
+    (root / 'images').mkdir(parents=True)
+    categories = [{'id': 7 * i, 'name': name} for i, name in enumerate(names)]
+    text = json.dumps({'images': [], 'annotations': [{'bbox': [1, 2, 3, 4]}], 'categories': categories})
+    (root / 'ann.json').write_text(text)
+    return dict(
+        type='CocoDataset',
+        data_root=str(root),
+        ann_file='ann.json',
+        data_prefix=dict(img='images/'),
+        metainfo=dict(classes=tuple(names)),
+    )
+
+
+def voc_with(root, names=('cat', 'dog')):
+    """A list and annotations in VOC's format without images, and the config that names them."""
+    for folder in ('ImageSets/Main', 'Annotations', 'JPEGImages'):
+        (root / folder).mkdir(parents=True)
+    for index, name in enumerate(names):
+        (root / f'Annotations/{index}.xml').write_text(f'<a><object><name>{name}</name></object></a>')
+    (root / 'ImageSets/Main/train.txt').write_text('\n'.join(str(i) for i in range(len(names))))
+    return dict(
+        type='XMLDataset',
+        data_root=str(root),
+        ann_file='ImageSets/Main/train.txt',
+        data_prefix=dict(sub_data_root=''),
+        metainfo=dict(classes=('cat', 'dog')),
+    )

@@ -8,7 +8,6 @@ import sys
 import time
 from pathlib import Path
 
-import torch
 from mmengine.config import DictAction
 from mmengine.runner import Runner
 from train import load_config
@@ -17,8 +16,7 @@ from mmdet_multimix.checks import check_config
 from mmdet_multimix.evaluation.pixel_classifier import WEIGHTS, load_classifier
 from mmdet_multimix.evaluation.report import markdown, write_report
 from mmdet_multimix.evaluation.settings import MEASURES, Settings
-from mmdet_multimix.evaluation.suite import Evaluation, check_classes
-from mmdet_multimix.utils import Progress
+from mmdet_multimix.evaluation.suite import Evaluation
 from mmdet_multimix.utils.provenance import git_commit, versions
 
 
@@ -83,18 +81,8 @@ def named_folders(arguments):
     return folders
 
 
-def choose_device(name):
-    if name is None:
-        name = 'cuda' if torch.cuda.is_available() else 'cpu'
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f'--device {name}: {str(error).splitlines()[0]}') from error
-    return name
-
-
 def prepare(args):
-    """Everything that can be wrong is found here, before anything long."""
+    """Checks all input before anything long; returns the evaluation, the folder of the report, and facts."""
     settings = Settings(
         tuple(dict.fromkeys(args.measures)),
         named_folders(args.ood),
@@ -105,15 +93,12 @@ def prepare(args):
         attack_images=args.attack_images,
         seed=args.seed,
     )
-    device = choose_device(args.device)
     cfg = load_config(args.config, args.cfg_options, None)
-    classifier, trained = load_classifier(cfg, args.checkpoint, args.weights, device)
+    classifier, trained = load_classifier(cfg, args.checkpoint, args.weights, args.device)
     if not cfg.get('test_dataloader'):
         raise ValueError('the config has no test_dataloader, whose images would be measured')
     check_config(cfg, 'test')
     loader = Runner.build_dataloader(cfg.test_dataloader, seed=args.seed)
-    classes = loader.dataset.metainfo['classes']
-    check_classes(classes, classifier.model.head.num_classes, trained.pop('classes'))
     evaluation = Evaluation(classifier, loader, settings)
     out = Path(args.out or Path(cfg.work_dir, 'evaluation'))
     if out.exists() and not out.is_dir():
@@ -124,44 +109,43 @@ def prepare(args):
         **trained,
         'images': len(loader.dataset),
         'size': list(evaluation.size),
-        'classes': len(classes),
+        'classes': len(loader.dataset.metainfo['classes']),
         'seed': args.seed,
-        'device': device,
+        'device': str(classifier.device),
         'versions': versions(),
         'commit': git_commit(),
     }
-    return evaluation, classes, out, facts
+    return evaluation, out, facts
 
 
 def announce(evaluation, out, facts):
-    folders = {name: len(images) for name, images in evaluation.folders.items()}
     print(f'{facts["checkpoint"]}: {facts["weights"]} weights, on {facts["device"]}')
     print(f'{facts["images"]} images of {"x".join(map(str, facts["size"]))}, {facts["classes"]} classes')
     print(f'measures: {", ".join(evaluation.settings.measures)}')
-    for name, count in folders.items():
-        print(f'out of distribution: {name}, {count} images')
+    for name, images in evaluation.folders.items():
+        print(f'out of distribution: {name}, {len(images)} images')
     print(f'report: {out}', flush=True)
 
 
 def main():
     args = parse_args()
     try:
-        evaluation, classes, out, facts = prepare(args)
+        evaluation, out, facts = prepare(args)
     except (OSError, ValueError, KeyError) as error:
         sys.exit(f'{args.config}: {error}')
     announce(evaluation, out, facts)
     start = time.perf_counter()
     try:
-        with Progress(evaluation.steps) as progress:
-            results = evaluation.run(progress)
+        results = evaluation.run()
     except ValueError as error:
         sys.exit(f'{args.config}: {error}')
     except KeyboardInterrupt:
         sys.exit('interrupted; nothing was written')
     facts['seconds'] = round(time.perf_counter() - start, 1)
+    classes = evaluation.loader.dataset.metainfo['classes']
     files = write_report(out, results, facts, classes, args.seed)
     print('\n' + markdown(results.measures, facts))
-    print('\n'.join(str(path) for path in files))
+    print('\n'.join(map(str, files)))
 
 
 if __name__ == '__main__':

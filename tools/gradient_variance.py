@@ -1,172 +1,39 @@
 """Measures the variance of the stochastic gradient of multi-mix against its number of factors K.
 
-Shen et al. (arXiv 2406.01417) train K interpolations of one pair, which lowers the variance of the gradient.
-The factors are independent given the mini-batch of pairs, so the law of total variance says by how much:
-
-    Var(K) = Var(E[g | pairs]) + E[Var(g | pairs)] / K.
-
-A tiny ResNet learns digits with input mixup. At a few points of its training the weights are held, batch norm
-at its running statistics, and the variance (the trace of the covariance, summed over all parameters) is
-measured twice: of gradients with K factors, and its two parts with K = 1. K factors cost K forward and
-backward passes, for which K mini-batches could be had instead: their variance, Var(1) / K, is drawn as well.
+experiments/gradient_variance.py says what is measured, README.md what came out.
 """
 
-from __future__ import annotations
-
 import argparse
-import json
+import sys
 from pathlib import Path
 
-import torch
-from matplotlib.figure import Figure
-from mmdet.registry import DATASETS, MODELS
-from mmengine.config import Config
-from mmengine.logging import MMLogger
-from mmengine.optim import build_optim_wrapper
-from torch import Tensor
-from torch.utils.data import DataLoader
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # `experiments` is no part of the package
 
-import mmdet_multimix  # noqa: F401
-from mmdet_multimix.visualization.plots import COLORS, save_figure
+from experiments.gradient_variance import Settings, train_and_measure, write
 
-CONFIG = Path(__file__).resolve().parents[1] / 'configs/pretrain/resnet_tiny_digits_mixup_k5.py'
+CONFIG = ROOT / 'configs/pretrain/resnet_tiny_digits_mixup_k5.py'
 
 
-def parse_args():
+def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('--config', default=str(CONFIG), help='of a method with factors K')
+    parser.add_argument('--config', type=Path, default=CONFIG, help='of a method with factors K')
     parser.add_argument('--epochs', type=int, nargs='+', default=[1, 6, 20], help='where to measure')
     parser.add_argument('--factors', type=int, nargs='+', default=[1, 2, 3, 5, 8], help='values of K')
     parser.add_argument('--repeats', type=int, default=64, help='mini-batches measured at each point')
     parser.add_argument('--batch-size', type=int, default=8, help='pairs of a measured mini-batch')
     parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--out', default='work_dirs/gradient_variance', help='folder of the results')
-    args = parser.parse_args()
-    if args.repeats < 2 or args.batch_size < 2 or min(args.factors) < 1 or min(args.epochs) < 1:
-        parser.error('--repeats and --batch-size must be at least 2, --factors and --epochs at least 1')
-    args.epochs, args.factors = sorted(set(args.epochs)), sorted(set(args.factors))
-    return args
-
-
-def gradient(model, K: int, images: Tensor, labels: Tensor) -> Tensor:
-    """The gradient of all parameters, one vector, with K factors drawn anew."""
-    model.method.K = K
-    loss, _ = model.parse_losses(model.loss(images, labels))
-    return torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(model.parameters()))])
-
-
-def deviations(samples: Tensor) -> Tensor:
-    """Of samples (s, parameters) the s numbers whose mean is the trace of their covariance, unbiased."""
-    s = len(samples)
-    return (samples - samples.mean(0)).double().square().sum(1) * s / (s - 1)
-
-
-def ratio(ours: Tensor, reference: Tensor) -> tuple[float, float]:
-    """Ratio of two variances of the same mini-batches, and its standard error (delta method)."""
-    value = ours.mean() / reference.mean()
-    error = (ours - value * reference).std() / len(ours) ** 0.5 / reference.mean()
-    return value.item(), error.item()
-
-
-def two_parts(model, batches, draws: int = 4) -> tuple[float, float]:
-    """Var(E[g | pairs]) and E[Var(g | pairs)] with K = 1, both unbiased."""
-    means, within = [], 0.0
-    for images, labels in batches:
-        samples = torch.stack([gradient(model, 1, images, labels) for _ in range(draws)])
-        means.append(samples.mean(0))
-        within += deviations(samples).mean().item() / len(batches)
-    return deviations(torch.stack(means)).mean().item() - within / draws, within
-
-
-def measure(model, batches, factors: list[int], epoch: int) -> dict:
-    """All variances with the weights as they are, batch norm in evaluation mode."""
-    model.eval()
-    between, within = two_parts(model, batches)
-    one, measured = None, {}
-    for K in dict.fromkeys([1, *factors]):
-        squares = deviations(torch.stack([gradient(model, K, *batch) for batch in batches]))
-        one = squares if one is None else one
-        share, error = ratio(squares, one)
-        theory = (between + within / K) / (between + within)
-        measured[K] = dict(variance=squares.mean().item(), ratio=share, standard_error=error, theory=theory)
-        print(
-            f'epoch {epoch}, K = {K}: variance {squares.mean():.4g}, {share:.3f} ± {error:.3f} of K = 1, '
-            f'theory {theory:.3f}',
-            flush=True,
-        )
-    model.train()
-    return dict(epoch=epoch, between_pairs=between, within_pairs=within, by_factors=measured)
-
-
-def train_and_measure(args) -> list[dict]:
-    """Train, and measure whenever one of the epochs is over."""
-    MMLogger.get_instance('mmengine').setLevel('ERROR')
-    torch.manual_seed(args.seed)
-    cfg = Config.fromfile(args.config)
-    model = MODELS.build(cfg.model)
-    model.init_weights()
-    dataset = DATASETS.build(cfg.train_dataloader.dataset)
-    optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
-    loader = DataLoader(dataset, cfg.train_dataloader.batch_size, shuffle=True, drop_last=True)
-
-    # The same mini-batches for all K and at all points; only the factors are drawn anew.
-    fixed = DataLoader(dataset, args.batch_size * args.repeats, sampler=_draw(len(dataset), args))
-    pool = model.data_preprocessor(next(iter(fixed)))
-    batches = list(
-        zip(pool['inputs'].split(args.batch_size), pool['gt_label'].split(args.batch_size), strict=True)
-    )
-    results = []
-    for epoch in range(1, max(args.epochs) + 1):
-        model.method.K = 1
-        for batch in loader:
-            logs = model.train_step(batch, optimizer)
-        print(f'epoch {epoch} trained, loss {logs["loss"].item():.3f}', flush=True)
-        if epoch in args.epochs:
-            results.append(measure(model, batches, args.factors, epoch))
-    return results
-
-
-def _draw(size: int, args) -> list[int]:
-    return torch.randint(size, (args.batch_size * args.repeats,)).tolist()
-
-
-def plot(path: Path, results: list[dict]) -> None:
-    """Measured points with two standard errors, the theory as a line, relative to K = 1."""
-    figure = Figure(figsize=(1.2 + 3.4 * len(results), 3.6), layout='constrained')
-    for axes, result in zip(figure.subplots(1, len(results), squeeze=False)[0], results, strict=True):
-        by_factors = result['by_factors']
-        pairs = result['between_pairs'] / (result['between_pairs'] + result['within_pairs'])
-        ks = torch.linspace(1, max(by_factors), 100)
-        axes.plot(ks, pairs + (1 - pairs) / ks, label='theory', color=COLORS[1])
-        axes.plot(ks, 1 / ks, '--', label='K mini-batches instead', color=COLORS[0])
-        axes.axhline(pairs, linestyle=':', label='pairs alone', color=COLORS[2])
-        axes.errorbar(
-            list(by_factors),
-            [m['ratio'] for m in by_factors.values()],
-            [2 * m['standard_error'] for m in by_factors.values()],
-            fmt='o', capsize=4, label='measured, 2 s.e.', color=COLORS[7],
-        )  # fmt: skip
-        axes.set(xlabel='factors K of each pair', title=f'after epoch {result["epoch"]}', ylim=(0, None))
-        axes.spines[['top', 'right']].set_visible(False)
-        if result is results[0]:
-            axes.set_ylabel('variance of the gradient,\nrelative to K = 1')
-            axes.legend(frameon=False, fontsize=8)
-    save_figure(figure, path)
-
-
-def main():
-    args = parse_args()
-    results = train_and_measure(args)
-    out = Path(args.out)
-    out.mkdir(parents=True, exist_ok=True)
-    settings = {name: value for name, value in vars(args).items() if name not in ('config', 'out')}
-    settings['config'] = Path(args.config).name
-    report = dict(settings=settings, torch=torch.__version__, results=results)
-    (out / 'gradient_variance.json').write_text(json.dumps(report, indent=1) + '\n')
-    plot(out / 'gradient_variance.png', results)
-    print(f'written: {out / "gradient_variance.json"}, {out / "gradient_variance.png"}')
+    parser.add_argument('--out', type=Path, default='work_dirs/gradient_variance', help='folder to write to')
+    options = vars(parser.parse_args())
+    out = options.pop('out')
+    try:
+        settings = Settings(**options)
+    except ValueError as error:
+        parser.error(str(error))
+    files = write(out, settings, train_and_measure(settings))
+    print(f'written: {", ".join(map(str, files))}')
 
 
 if __name__ == '__main__':

@@ -17,8 +17,7 @@ from experiments.digits import digits_options, prepare_digits
 from experiments.experiment_file import beside, check_keys, read_experiment, work_root
 from experiments.forked import quick_launcher
 from experiments.sweep import report
-from mmdet_multimix.checks.data_check import check_data
-from mmdet_multimix.checks.metric_check import check_metrics
+from mmdet_multimix.checks import check_data, check_metrics
 
 REQUIRED = {'detector', 'metric', 'images', 'images_key', 'seeds', 'settings'}
 OPTIONAL = {'data', 'options', 'pretraining', 'pretraining_options'}

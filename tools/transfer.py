@@ -22,8 +22,7 @@ from experiments.launch import LAUNCHERS
 from experiments.plan import describe, plan
 from experiments.transfer import load_experiment
 from experiments.transfer_report import write_report
-from mmdet_multimix.checks.data_check import check_data
-from mmdet_multimix.checks.metric_check import check_metrics
+from mmdet_multimix.checks import check_data, check_metrics
 
 
 def problems_of(experiment, launcher):

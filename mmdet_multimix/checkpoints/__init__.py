@@ -1,15 +1,9 @@
 """Checkpoints: reading them safely, matching their weights with a model, exporting backbones."""
 
-from .checkpoint import (
-    MatchedState,
-    latest_checkpoint,
-    load_whole,
-    match_state_dict,
-    read_checkpoint,
-    state_dict_of,
-)
+from .matching import MatchedState, match_state_dict
 from .pretrained import MultiMixPretrained
 from .publish import publish_backbone
+from .reading import latest_checkpoint, load_whole, read_checkpoint, state_dict_of
 
 __all__ = [
     'MatchedState',

@@ -1,4 +1,4 @@
-"""Carries a pretrained backbone into a detector, and refuses to do so by halves."""
+"""Loads a pretrained backbone into a detector, and refuses one that does not fit."""
 
 from __future__ import annotations
 
@@ -6,43 +6,35 @@ from mmengine.logging import print_log
 from mmengine.registry import WEIGHT_INITIALIZERS
 from torch import nn
 
-from .checkpoint import MatchedState, match_state_dict, read_checkpoint, state_dict_of
-
-_SHOWN = 5  # names of each kind in an error message
-
-
-def _some(kind: str, names: list[str]) -> str:
-    if not names:
-        return ''
-    more = f' and {len(names) - _SHOWN} more' if len(names) > _SHOWN else ''
-    return f'\n  {len(names)} {kind}: {"; ".join(names[:_SHOWN])}{more}'
+from .matching import MatchedState, match_state_dict
+from .reading import read_checkpoint, state_dict_of
 
 
 @WEIGHT_INITIALIZERS.register_module()
 class MultiMixPretrained:
     """Initialises a backbone from a checkpoint file and raises where it does not fit.
 
-    mmengine's `Pretrained` only warns about missing and misshapen parameters, on rank 0, so a wrong file or
-    prefix trains a detector from a random backbone without anyone noticing. This one counts.
+    mmengine's ``Pretrained`` only warns about missing and misshapen parameters, and on rank 0 only. With a
+    wrong file or prefix the detector then trains from a random backbone.
 
-    Use it as `init_cfg` of any backbone (or of a C4 detector's `shared_head`)::
+    Use it as ``init_cfg`` of any backbone (or of a C4 detector's ``shared_head``)::
 
         backbone=dict(..., init_cfg=dict(type='MultiMixPretrained', checkpoint='backbone.pth'))
 
-    A few of mmdet's backbones (Swin, PVT) read `init_cfg` with a loader of their own and never ask the
-    initialiser. For these, set it on the detector: `model=dict(init_cfg=dict(type='MultiMixPretrained',
-    ...), backbone=dict(..., init_cfg=None))`; it then fills the detector's `backbone`.
+    A few of mmdet's backbones (Swin, PVT) read ``init_cfg`` with a loader of their own and never ask the
+    initialiser. For these, set it on the detector: ``model=dict(init_cfg=dict(type='MultiMixPretrained',
+    ...), backbone=dict(..., init_cfg=None))``. It then fills the detector's ``backbone``.
 
     Args:
         checkpoint: A training checkpoint of this package or of mmdet (with EMA, the averaged weights), a file
-            written by `tools/publish_backbone.py`, or a torchvision-style state dict. Loaded weights only.
-        prefix: Where the module stands in the file, such as `'backbone.'`. Found by itself by default.
+            written by ``tools/publish_backbone.py``, or a torchvision-style state dict. Loaded weights only.
+        prefix: Where the module stands in the file, such as ``'backbone.'``. By default it is found.
         min_coverage: The least share of the module's parameters and statistics that must be found with the
             right shape, in [0, 1].
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is of another architecture or covers less than `min_coverage`; the message
+        ValueError: The file is of another architecture or covers less than ``min_coverage``; the message
             lists the missing, unexpected and misshapen names.
     """
 
@@ -54,7 +46,7 @@ class MultiMixPretrained:
         self.min_coverage = min_coverage
 
     def __call__(self, module: nn.Module) -> None:
-        """Loads the checkpoint into `module`, or into `module.backbone` where it has one."""
+        """Load the checkpoint into ``module``, or into ``module.backbone`` where it has one."""
         target = getattr(module, 'backbone', module)
         source = state_dict_of(read_checkpoint(self.checkpoint))
         matched = match_state_dict(source, target.state_dict(), self.prefix)
@@ -74,11 +66,10 @@ class MultiMixPretrained:
         if matched.coverage >= self.min_coverage and not (matched.foreign and self.min_coverage == 1):
             return
         raise ValueError(
-            f'{self.checkpoint} does not fit {name}: {matched.coverage:.1%} of {matched.wanted} parameters '
-            f'and statistics found under prefix {matched.prefix!r}, min_coverage is {self.min_coverage:.1%}.'
-            + _some('missing', matched.missing)
-            + _some('misshapen', matched.misshapen)
-            + _some('unexpected', matched.foreign or matched.unexpected)
+            f'{self.checkpoint} does not fit {name}: {matched.coverage:.1%} of {matched.wanted} '
+            f'parameters and statistics found under prefix {matched.prefix!r}, min_coverage is '
+            f'{self.min_coverage:.1%}.\n'
+            + matched.differences()
             + '\nGive the checkpoint of this architecture (same depth, width and stem), '
             'or lower min_coverage if the rest should start at random.'
         )

@@ -1,28 +1,27 @@
-"""From a training checkpoint to the backbone that a detector takes."""
+"""Exports the backbone of a training checkpoint for detectors."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import torch
 
-from .checkpoint import read_checkpoint, state_dict_of
+from ..utils.files import atomic_path
+from .reading import read_checkpoint, state_dict_of
 
 PREFIXES = ('backbone.', 'module.backbone.')
 
 
 def publish_backbone(source: str | Path, target: str | Path, force: bool = False) -> int:
-    """Writes the backbone in a training checkpoint to a file, under the backbone's own names.
+    """Write the backbone of a training checkpoint to a file, under the backbone's own names.
 
     Args:
-        source: Training checkpoint; with EMA, its averaged weights are taken, or those that the
-            run evaluated.
+        source: Training checkpoint. The weights that the run evaluated are taken: the averaged ones of EMA.
         target: File to write.
         force: Whether to replace it if it exists.
 
     Returns:
-        How many tensors it has.
+        The number of tensors written.
 
     Raises:
         ValueError: The target exists, or the source holds no backbone.
@@ -45,8 +44,6 @@ def publish_backbone(source: str | Path, target: str | Path, force: bool = False
         for name in ('epoch', 'iter', 'seed', 'experiment_name', 'dataset_meta')
         if name in meta
     }
-    Path(target).parent.mkdir(parents=True, exist_ok=True)
-    partial = f'{target}.part'
-    torch.save({'meta': kept, 'state_dict': found}, partial)
-    os.replace(partial, target)
+    with atomic_path(target) as partial:
+        torch.save({'meta': kept, 'state_dict': found}, partial)
     return len(found)

@@ -1,4 +1,4 @@
-"""What every classification dataset shares: transforms, label checks, subsets, and the shape of an item."""
+"""The base of the classification datasets: transforms, label checks, subsets, and the shape of an item."""
 
 from collections.abc import Sequence
 
@@ -12,9 +12,9 @@ from .transforms import build_transforms
 class ClsDataset(Dataset):
     """A torchvision-style dataset as mmengine's Runner wants it.
 
-    Items are ``dict(inputs=uint8 tensor (3, h, w), gt_label=int)`` in RGB order. Nothing is normalised here:
-    mean and standard deviation belong to the model's ``data_preprocessor``, in the range 0 to 255 as mmdet
-    has it, so a backbone sees the same numbers in pretraining and in a detector.
+    Items are ``dict(inputs=uint8 tensor (3, h, w), gt_label=int)`` in RGB order. Nothing is normalised here.
+    Mean and standard deviation belong to the model's ``data_preprocessor``, in the range 0 to 255 as in
+    mmdet, so that a backbone sees the same numbers in pretraining and in a detector.
 
     Args:
         source: Map-style dataset whose items are ``(PIL.Image, label)``.

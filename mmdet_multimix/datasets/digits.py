@@ -17,11 +17,11 @@ def split_digits(seed: int = 0) -> dict[str, np.ndarray]:
     """Divide scikit-learn's digits into disjoint splits, one for each use.
 
     Args:
-        seed: Of the shuffle within every class; the same seed always gives the same splits.
+        seed: Seed of the shuffle within every class; the same seed always gives the same splits.
 
     Returns:
-        For each name of :data:`DIGIT_SPLITS` the sorted indices into ``load_digits()``, with equally many of
-        every class: 900, 280, 280 and 280.
+        For each name of :data:`DIGIT_SPLITS` the sorted indices into ``load_digits()``, equally many of every
+        class: 900, 280, 280 and 280.
     """
     targets = digit_images()[1]
     rng = np.random.default_rng(seed)
@@ -39,7 +39,7 @@ class DigitsDataset(ClsDataset):
 
     Args:
         split: A name of :data:`DIGIT_SPLITS`.
-        seed: Of the division, see :func:`split_digits`.
+        seed: Seed of the division, see :func:`split_digits`.
         **kwargs: ``transforms`` (a ``Resize`` at least) and ``per_class``, see :class:`ClsDataset`.
 
     Raises:

@@ -18,17 +18,18 @@ DIGITS_PER_IMAGE = (2, 5)
 def write_digits_detection(
     root: str | Path, *, num_train: int = 50, num_val: int = 200, seed: int = 0
 ) -> None:
-    """Writes `train/*.png`, `val/*.png` and `annotations/{train,val}.json` into `root`.
+    """Write ``train/*.png``, ``val/*.png`` and ``annotations/{train,val}.json`` into ``root``.
 
     Each image is a 96 px canvas of coloured noise with two to five digits at random places and sizes, hardly
-    overlapping. Training digits, validation digits and those used to pretrain a classifier are disjoint
-    (`split_digits`), so that what a detector recognises it has never seen.
+    overlapping. The digits for training, for validation and for pretraining a classifier are disjoint
+    (:func:`~mmdet_multimix.datasets.digits.split_digits`), so a detector is validated on digits that it has
+    never seen.
 
     Args:
         root: Folder, created where needed. The annotations are written last: a set that has them is whole.
         num_train: Training images.
-        num_val: Validation images; they do not change with `num_train`.
-        seed: Of the division of the digits and of all placements.
+        num_val: Validation images; they do not change with ``num_train``.
+        seed: Seed of the division of the digits and of all placements.
 
     Raises:
         ValueError: A number of images is below one.

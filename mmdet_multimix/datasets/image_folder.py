@@ -7,6 +7,7 @@ from mmdet.registry import DATASETS
 from PIL.Image import Image
 from torchvision import datasets as tv_datasets
 
+from ..utils.names import shorten
 from .cls_dataset import ClsDataset
 
 
@@ -26,7 +27,7 @@ class _ImageFolder(tv_datasets.ImageFolder):
         if missing or unexpected:
             raise ValueError(
                 f'the class folders of {directory} do not match `classes`: '
-                f'missing {_shorten(missing)}, unexpected {_shorten(unexpected)}'
+                f'missing {shorten(missing) or "none"}, unexpected {shorten(unexpected) or "none"}'
             )
         return list(self.wanted), {name: label for label, name in enumerate(self.wanted)}
 
@@ -125,7 +126,3 @@ def _listed_images(annotations: Path, classes: Sequence[str]) -> _ListedImages:
         paths.append(folder / fields[0])
         targets.append(labels[fields[1]])
     return _ListedImages(annotations.parent, paths, targets)
-
-
-def _shorten(names: list[str]) -> str:
-    return ', '.join(names[:5]) + (f' and {len(names) - 5} more' if len(names) > 5 else '') or 'none'

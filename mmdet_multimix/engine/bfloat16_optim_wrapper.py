@@ -1,4 +1,4 @@
-"""Mixed precision where mmengine has none: in bfloat16, also on CPUs."""
+"""Mixed precision in bfloat16, on CPUs too."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from torch import nn
 class BFloat16OptimWrapper(OptimWrapper):
     """Runs the forward pass under autocast to bfloat16; parameters, gradients and losses remain float32.
 
-    mmengine's `AmpOptimWrapper` refuses CPUs, many of which multiply matrices of bfloat16 faster. Its loss
-    scaling is not needed here: bfloat16 has the exponents of float32. The arguments are those of
-    `OptimWrapper`.
+    mmengine's ``AmpOptimWrapper`` refuses CPUs, but many of them multiply matrices in bfloat16 faster. The
+    loss needs no scaling: bfloat16 has the exponents of float32. The arguments are those of
+    ``OptimWrapper``.
     """
 
     @contextlib.contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """What the forward pass of a training step runs in.
+        """The context of the forward pass of a training step.
 
         Args:
             model: The model in training.

@@ -1,8 +1,8 @@
 """Adversarial perturbations of bounded size, in pixel space.
 
-Both attacks know the model, and perturb images in [0, 1], every pixel by eps at most. ``logits_of`` takes
-such images and normalises inside: the bound is one of pixels, whatever mean and standard deviation the
-model has. It must be in eval mode.
+Both attacks take the gradient of the model, which must be in eval mode. They change every pixel of images in
+[0, 1] by ``eps`` at most. ``logits_of`` takes such images and normalises them itself, so that the bound does
+not depend on the model's mean and standard deviation.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def pgd(
         labels: ``(b,)``.
         eps: Radius of the ball.
         step: Size of each step.
-        steps: How many.
-        generator: Of the start, on the device of the images; None means the global one.
+        steps: Number of steps.
+        generator: Draws the start, on the device of the images. None means the global one.
 
     Returns:
         The perturbed images, in the ball and in [0, 1].

@@ -1,4 +1,4 @@
-"""Whether the confidence of a classifier is its probability of being right."""
+"""Calibration: how far the confidence of a classifier is its probability of being right."""
 
 from __future__ import annotations
 

@@ -13,9 +13,9 @@ from .ranks import label_ranks, negative_log_likelihood
 class ClsCalibration(ClsMetric):
     """Expected calibration error, a share, and mean negative log-likelihood, in nats.
 
-    Its values are named ``calibration/ece`` and ``calibration/nll``. It sees probabilities, not logits: one
-    that underflows to 0 counts as the smallest positive number of its type, which limits the likelihood of
-    an image to about 87 nats; ``tools/evaluate.py`` has no such limit.
+    Its values are named ``calibration/ece`` and ``calibration/nll``. It sees probabilities, not logits. One
+    that underflows to 0 counts as the smallest positive number of its type, so no image counts more than
+    about 87 nats. ``tools/evaluate.py`` has no such limit.
 
     Args:
         bins: Bins of equal width of the confidence.

@@ -15,8 +15,9 @@ from .embedding import geometry
 class ClsEmbedding(BaseMetric):
     """Alignment, uniformity, class tightness and class spread of the pooled features.
 
-    Named ``embedding/alignment`` and so on; see :mod:`~mmdet_multimix.evaluation.embedding`. It keeps the
-    features of all images, and compares all pairs of them: for sets of thousands, not of millions.
+    Its values are named ``embedding/alignment`` and so on; see :mod:`~mmdet_multimix.evaluation.embedding`.
+    It keeps the features of all images and compares all pairs, so it is for sets of thousands of images, not
+    of millions.
     """
 
     default_prefix = 'embedding'

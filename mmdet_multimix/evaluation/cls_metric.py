@@ -1,4 +1,4 @@
-"""What the metrics of classifiers share: reading predictions, and refusing what cannot be measured."""
+"""The base of the metrics of classifiers: it reads predictions and refuses what cannot be measured."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .ranks import check_scores
 class ClsMetric(BaseMetric):
     """A metric that reads ``pred_score`` (c,) and ``gt_label`` of every image.
 
-    A subclass gives the few numbers an image that it keeps, :meth:`per_image`, which mmengine collects from
-    all processes, and :meth:`compute_metrics`.
+    A subclass implements :meth:`per_image`, the few numbers that are kept of an image, and
+    :meth:`compute_metrics`. In between mmengine collects these numbers from all processes.
     """
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:

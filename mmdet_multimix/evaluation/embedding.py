@@ -2,10 +2,10 @@
 
 Alignment and uniformity are Wang and Isola's (Understanding Contrastive Representation Learning through
 Alignment and Uniformity on the Hypersphere, ICML 2020, sections 4.1.1 and 4.1.2, with alpha = 2 and t = 2).
-Class tightness and spread are ours: the literature on mixup speaks of tight classes that are spread over the
-sphere, but we know of no definition by it.
+Class tightness and spread are our own: the literature on mixup speaks of tight classes that are spread over
+the sphere, but we know of no definition there.
 
-All take features ``(N, d)`` of any scale, are exact, and give NaN where there is not one pair to measure.
+All measures take features ``(N, d)`` of any scale. They are exact, and NaN where there is no pair to measure.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ def alignment(features: Tensor, labels: Tensor) -> float:
 def uniformity(features: Tensor, block: int = 2048) -> float:
     """``log E exp(-2 ||x - y||^2)`` over all pairs of two images; lower is better.
 
-    In [-8, 0]. It costs N^2 d multiplications, and the memory of block^2 numbers.
+    In [-8, 0]. It takes N^2 d multiplications, and memory for block^2 numbers.
 
     Args:
         features: ``(N, d)``.
-        block: Images whose distances are computed at a time.
+        block: Number of images whose distances are computed at a time.
     """
     z = _unit(features)
     squares = z.square().sum(dim=1)

@@ -77,9 +77,9 @@ def noise_batches(
     Args:
         kind: ``'uniform'``, in [0, 1], or ``'gaussian'``, of mean 0.5 and standard deviation 1, clipped to
             [0, 1].
-        count: How many.
+        count: Number of images.
         size: ``(h, w)``.
-        batch_size: Images a batch; those that are drawn do not depend on it.
+        batch_size: Images in a batch. The images do not depend on it.
         seed: The same seed gives the same images on every device.
 
     Raises:
@@ -87,7 +87,7 @@ def noise_batches(
     """
     if kind not in NOISES:
         raise ValueError(f'noise must be one of {", ".join(NOISES)}, got {kind!r}')
-    # Their own streams: a set must not depend on which others are measured.
+    # Each kind has a stream of its own, so that it does not depend on which others are measured.
     generator = torch.Generator().manual_seed(2 * seed + NOISES.index(kind))
     draw = torch.rand if kind == 'uniform' else torch.randn
     for start in range(0, count, batch_size):

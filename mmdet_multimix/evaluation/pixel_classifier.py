@@ -1,7 +1,8 @@
-"""A trained classifier as a function of pixels in [0, 1], and its way out of a checkpoint."""
+"""A trained classifier as a function of pixels in [0, 1], and how it is read from a checkpoint."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -10,12 +11,11 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import Tensor
 
-from ..checkpoints.checkpoint import match_state_dict, read_checkpoint, state_dict_of
+from ..checkpoints import match_state_dict, read_checkpoint, state_dict_of
 from ..models.classification.image_classifier import ImageClassifier
 from ..models.classification.methods.self_distillation import EVALUATED
 
 WEIGHTS = ('ema', 'model')
-_SHOWN = 8  # names of parameters in an error
 
 
 class PixelClassifier:
@@ -26,11 +26,18 @@ class PixelClassifier:
     Args:
         model: The classifier.
         device: Where it runs.
+        classes: Class names of the training set, where they are known.
     """
 
-    def __init__(self, model: ImageClassifier, device: str | torch.device = 'cpu') -> None:
+    def __init__(
+        self,
+        model: ImageClassifier,
+        device: str | torch.device = 'cpu',
+        classes: Sequence[str] | None = None,
+    ) -> None:
         self.model = model.to(device).eval().requires_grad_(False)
         self.device = torch.device(device)
+        self.classes = classes
 
     def __call__(self, images: Tensor) -> Tensor:
         """Logits (b, c), float32, of images (b, 3, h, w) in [0, 1]; differentiable in the images."""
@@ -51,26 +58,27 @@ class PixelClassifier:
 
 
 def load_classifier(
-    cfg: Config, checkpoint: str | Path, weights: str | None = None, device: str | torch.device = 'cpu'
+    cfg: Config, checkpoint: str | Path, weights: str | None = None, device: str | None = None
 ) -> tuple[PixelClassifier, dict]:
     """Build the classifier of a config and fill it from a checkpoint, completely.
 
     Args:
         cfg: A config of ours, its ``model`` an :class:`ImageClassifier`.
         checkpoint: Training checkpoint.
-        weights: Where the run had an EMA, its averaged weights (``'ema'``) or those of the trained model
-            (``'model'``). None takes what the run itself evaluated: the averaged ones if there are any.
-        device: Where it runs.
+        weights: Which weights of a run with EMA are taken: the averaged ones (``'ema'``) or the trained ones
+            (``'model'``). None takes those that the run itself evaluated: the averaged ones if there are any.
+        device: Where it runs. None takes a GPU where there is one.
 
     Returns:
-        The classifier, and what the checkpoint says of itself: ``weights``, ``epoch`` and ``iter`` (None
-        where it says nothing) and ``classes``, the names of the training run's classes or None.
+        The classifier, and a dict of ``weights`` (which were taken) and of the ``epoch`` and ``iter`` of the
+        checkpoint, None where it does not name them.
 
     Raises:
         FileNotFoundError: There is no such checkpoint.
-        ValueError: The config is not one of a classifier, the checkpoint is one of another model, or it
-            holds no averaged weights and they are asked for.
+        ValueError: The config is not one of a classifier, the checkpoint is one of another model, it holds
+            no averaged weights and they are asked for, or there is no such device.
     """
+    device = _choose_device(device)
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     kind = MODELS.get(cfg.model.type) if isinstance(cfg.model.type, str) else cfg.model.type
     if not (isinstance(kind, type) and issubclass(kind, ImageClassifier)):
@@ -83,9 +91,19 @@ def load_classifier(
     model = MODELS.build(cfg.model)
     _fill(model, state, checkpoint)
     meta = stored.get('meta') or {}
+    classes = (meta.get('dataset_meta') or {}).get('classes')
     facts = {'weights': weights, 'epoch': meta.get('epoch'), 'iter': meta.get('iter')}
-    facts['classes'] = (meta.get('dataset_meta') or {}).get('classes')
-    return PixelClassifier(model, device), facts
+    return PixelClassifier(model, device, classes), facts
+
+
+def _choose_device(name: str | None) -> str:
+    if name is None:
+        return 'cuda' if torch.cuda.is_available() else 'cpu'
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f'device {name}: {str(error).splitlines()[0]}') from error
+    return name
 
 
 def _choose_weights(stored: dict, weights: str | None, path: str | Path) -> tuple[str, dict[str, Tensor]]:
@@ -108,21 +126,9 @@ def _fill(model: ImageClassifier, state: dict[str, Tensor], path: str | Path) ->
     # Another copy of the model in the checkpoint, such as a teacher, must not be mistaken for it.
     prefix = '' if any(key in wanted for key in state) else None
     matched = match_state_dict(state, wanted, prefix)
-    problems = {
-        'other shapes': matched.misshapen,
-        'missing': matched.missing,
-        'unknown to the model': matched.foreign,
-    }
-    if any(problems.values()):
-        lines = [f'  - {what}: {_shorten(names)}' for what, names in problems.items() if names]
+    if matched.missing or matched.misshapen or matched.foreign:
         raise ValueError(
-            f'checkpoint {path} is not one of the model in the config:\n'
-            + '\n'.join(lines)
-            + '\nGive the config that it was trained with, and a training checkpoint, not a backbone.'
+            f'checkpoint {path} is not one of the model in the config:\n{matched.differences()}\n'
+            'Give the config that it was trained with, and a training checkpoint, not a backbone.'
         )
     model.load_state_dict(matched.state, strict=False)
-
-
-def _shorten(names: list[str]) -> str:
-    more = f', and {len(names) - _SHOWN} more' if len(names) > _SHOWN else ''
-    return '; '.join(names[:_SHOWN]) + more

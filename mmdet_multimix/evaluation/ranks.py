@@ -1,4 +1,4 @@
-"""Where the label stands among the scores, and what follows from it.
+"""The rank of the label among the scores, and the measures that follow from it.
 
 Shape letters of this folder: N images, b of them in a batch, c classes, d channels.
 """
@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def check_scores(scores: Tensor, labels: Tensor) -> None:
-    """Refuse scores that no measure can be computed from.
+    """Refuse scores from which nothing can be measured.
 
     Args:
         scores: Logits or probabilities ``(b, c)``.
@@ -83,8 +83,8 @@ def negative_log_likelihood(log_probabilities: Tensor, labels: Tensor) -> Tensor
 def confidence(logits: Tensor) -> Tensor:
     """Maximum softmax probability of every image.
 
-    In float64: in float32 all that are sure by more than 17 nats would share the value 1, and no threshold
-    could tell them apart.
+    It is computed in float64. In float32 every image with a margin of more than 17 nats would have the
+    confidence 1, and no threshold could tell these images apart.
 
     Args:
         logits: ``(b, c)``.

@@ -1,4 +1,4 @@
-"""What an evaluation leaves behind: `report.json`, `report.md` and pictures."""
+"""Writes what was measured: ``report.json``, ``report.md`` and pictures."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from ..utils.files import write_text
 from ..visualization import plot_embeddings, plot_ood_scores, plot_reliability
 from .calibration import Reliability
 from .suite import Results
 
-# A t-SNE of more says no more, and takes minutes.
+# A t-SNE of more images shows no more, and takes minutes.
 _DRAWN_IMAGES = 2000
 _DRAWN_CLASSES = 20
 
@@ -50,12 +51,12 @@ def write_report(
     """Write the report and its pictures.
 
     Args:
-        folder: Where to, created where needed. Of an earlier report there, files of the same name are
-            replaced, pictures that this one does not have are removed.
+        folder: Where it is written, created where needed. An earlier report there is replaced, and its
+            pictures are removed.
         results: What was measured.
         facts: What it was measured on, for the head of the report.
         classes: Class names.
-        seed: Of the images that are drawn where there are too many.
+        seed: Seed of the choice of images that are drawn, where there are too many.
 
     Returns:
         The files, the report first.
@@ -72,9 +73,7 @@ def write_report(
         'report.md': markdown(results.measures, facts, [path.name for path in pictures]),
     }
     for name, text in files.items():
-        partial = folder / f'{name}.part'
-        partial.write_text(text)
-        partial.replace(folder / name)
+        write_text(folder / name, text)
     return [*(folder / name for name in files), *pictures]
 
 
@@ -131,7 +130,7 @@ def _number(value: float, name: str) -> str:
 
 
 def _plain(values: dict) -> dict:
-    """JSON knows no NaN: what could not be measured is null."""
+    """Replace NaN, which JSON does not have, by None."""
     if not isinstance(values, dict):
         return None if isinstance(values, float) and math.isnan(values) else values
     return {name: _plain(value) for name, value in values.items()}
@@ -165,12 +164,12 @@ def _draw(folder: Path, results: Results, facts: dict, classes: Sequence[str], s
 
 
 def choose_drawn(labels: np.ndarray, c: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Which images a t-SNE shows, and of which classes.
+    """Choose the images and the classes that a t-SNE shows.
 
     Args:
         labels: ``(N,)``.
         c: Number of classes.
-        seed: Of the choice where there are too many images.
+        seed: Seed of the choice where there are too many images.
 
     Returns:
         Sorted indices of images, 2000 at most, and sorted classes, 20 at most, spread evenly over all.
@@ -183,7 +182,7 @@ def choose_drawn(labels: np.ndarray, c: int, seed: int = 0) -> tuple[np.ndarray,
 
 
 def _draw_embedding(path: Path, results: Results, classes: Sequence[str], title: str, seed: int) -> None:
-    """A t-SNE; nothing where there are too few images for it, or all are the same."""
+    """Draw a t-SNE, but for too few images, or images that are all the same."""
     chosen, shown = choose_drawn(results.labels, len(classes), seed)
     features, labels = results.features[chosen], results.labels[chosen]
     if len(features) < 4 or np.ptp(features, axis=0).max() == 0:

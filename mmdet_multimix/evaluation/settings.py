@@ -14,9 +14,8 @@ MEASURES = ('accuracy', 'calibration', 'ood', 'embedding', 'fgsm', 'pgd')
 class Settings:
     """What is measured, and how strongly it is attacked.
 
-    The strengths are those at which the literature on mixup is compared: Puzzle Mix (Kim et al., ICML 2020)
-    tests with one step of FGSM of 4/255 and 8/255. No source that we know says how many steps its PGD takes;
-    10 is ours.
+    The strengths are those of the literature on mixup: Puzzle Mix (Kim et al., ICML 2020) tests with one step
+    of FGSM of 4/255 and 8/255. We know of no source that says how many steps its PGD takes; 10 is our choice.
 
     Attributes:
         measures: Names of :data:`MEASURES`.
@@ -24,10 +23,10 @@ class Settings:
         fgsm_eps: Size of the step, in [0, 1] pixel space.
         pgd_eps: Radius of the ball.
         pgd_step: Size of a step.
-        pgd_steps: How many.
-        attack_images: How many images are attacked, evenly spaced over the set, which may be sorted by class;
-            None means all of them.
-        seed: Of the noise and of the random starts.
+        pgd_steps: Number of steps.
+        attack_images: Number of images that are attacked. They are evenly spaced over the set, which may be
+            sorted by class. None means all of them.
+        seed: Seed of the noise and of the random starts.
 
     Raises:
         ValueError: Unknown measures, folders that would not be measured or are named like a noise, strengths

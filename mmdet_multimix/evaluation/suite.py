@@ -1,8 +1,9 @@
-"""All measures of one classifier on one set, in an order that has the long ones last."""
+"""Measures a classifier on a test set, the slow measures last."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
-from ..utils.progress import Progress
+from ..utils.names import check_num_classes, check_same_classes
+from ..utils.progress import show_progress
 from .attacks import fgsm, pgd
 from .calibration import Reliability, reliability
 from .embedding import geometry
@@ -30,7 +32,7 @@ class Results:
     Attributes:
         measures: For each measure its values by name; NaN where there was nothing to measure.
         reliability: Bins of the confidence, if calibration was measured.
-        scores: For OOD detection the score of every image, of the set itself under ``''``.
+        scores: For OOD detection the score of every image by the name of its set; ``''`` is the test set.
         features: Pooled features ``(N, d)``, if embeddings were measured.
         labels: ``(N,)``.
     """
@@ -44,7 +46,10 @@ class Results:
 
 @dataclass
 class _Predictions:
-    """Of all images: rank of the label, its likelihood, confidence, labels (N,), and features (N, d)."""
+    """Of all images: rank of the label, its negative log-likelihood, confidence, label, ``(N,)`` each.
+
+    With features ``(N, d)`` where they are wanted.
+    """
 
     ranks: Tensor
     nll: Tensor
@@ -53,33 +58,10 @@ class _Predictions:
     features: Tensor | None
 
 
-def check_classes(classes: Sequence[str], num_classes: int, trained: Sequence[str] | None = None) -> None:
-    """Refuse to measure a model on labels that mean something else to it.
-
-    Args:
-        classes: Class names of the set.
-        num_classes: How many the model has.
-        trained: Class names of the training set, if they are known.
-
-    Raises:
-        ValueError: Another number of classes, or other names or another order than in training.
-    """
-    if len(classes) != num_classes:
-        raise ValueError(
-            f'model.head.num_classes is {num_classes}, but the test set has {len(classes)} classes'
-        )
-    for label, (ours, theirs) in enumerate(zip(trained or (), classes, strict=False)):
-        if ours != theirs:
-            raise ValueError(
-                f'label {label} was class {ours!r} in training, but is {theirs!r} in the test set; give '
-                'test_dataloader.dataset the `classes` of the training set, in their order'
-            )
-
-
 class Evaluation:
     """Measures a classifier on labelled images.
 
-    Memory grows with the images by their features and by nothing else.
+    Of each image it keeps a few numbers and, for the embedding, the features.
 
     Args:
         classifier: The classifier.
@@ -88,7 +70,7 @@ class Evaluation:
 
     Raises:
         FileNotFoundError: A folder of images from outside the distribution does not exist.
-        ValueError: Such a folder has no images, the set has none, or it has other classes than the model.
+        ValueError: Such a folder has no images, the set has none, or its classes are not those of the model.
     """
 
     def __init__(self, classifier: PixelClassifier, loader: DataLoader, settings: Settings) -> None:
@@ -97,31 +79,33 @@ class Evaluation:
         self.settings = settings
         if not len(loader.dataset):
             raise ValueError('test_dataloader has no images')
-        check_classes(loader.dataset.metainfo['classes'], classifier.model.head.num_classes)
+        classes = loader.dataset.metainfo['classes']
+        num_classes = classifier.model.head.num_classes
+        check_num_classes(num_classes, 'model.head.num_classes', classes, 'the test set')
+        if classifier.classes:
+            check_same_classes(classifier.classes, 'training', classes, 'the test set')
         self.size = tuple(loader.dataset[0]['inputs'].shape[1:])
         self.folders = {name: FolderImages(path, self.size) for name, path in settings.ood.items()}
 
     @property
     def steps(self) -> int:
-        """How many steps of progress :meth:`run` reports."""
+        """The number of steps that :meth:`run` shows."""
         wanted = set(self.settings.measures)
         outside = len(NOISES) + len(self.folders) if 'ood' in wanted else 0
         return 1 + outside + len(wanted & {'embedding', 'fgsm', 'pgd'})
 
-    def run(self, progress: Progress) -> Results:
-        """Measure everything.
-
-        Args:
-            progress: Shows the steps.
+    def run(self) -> Results:
+        """Measure everything, and show the progress on standard output.
 
         Raises:
             ValueError: Logits that are not finite, images that are not uint8 or not of one size.
         """
+        self._step = 0
         wanted, results = self.settings.measures, Results()
-        progress.start('clean images')
-        clean = self._predict(self.loader, progress, with_features='embedding' in wanted)
+        title = self._title('clean images')
+        clean = self._predict(self.loader, title, with_features='embedding' in wanted)
         accuracy = self._accuracy(clean)
-        progress.finish(f'top-1 {accuracy["top1"]:.2f} %')
+        print(f'{title}: top-1 {accuracy["top1"]:.2f} %', flush=True)
         results.labels = clean.labels.cpu().numpy()
         if 'accuracy' in wanted:
             results.measures['accuracy'] = accuracy
@@ -130,23 +114,28 @@ class Evaluation:
             results.measures['calibration'] = {'ece': results.reliability.ece}
         if 'ood' in wanted:
             results.scores[''] = clean.confidence.cpu().numpy()
-            results.measures['ood'] = self._detect(progress, results.scores)
+            results.measures['ood'] = self._detect(results.scores)
         if 'embedding' in wanted:
-            results.measures['embedding'] = self._geometry(progress, clean)
+            results.measures['embedding'] = self._geometry(clean)
             results.features = clean.features.cpu().numpy()
         for name, attack in self._attacks().items():
-            results.measures[name] = self._attacked(progress, name, attack)
+            results.measures[name] = self._attacked(name, attack)
         return results
+
+    def _title(self, name: str) -> str:
+        """Count the step that begins."""
+        self._step += 1
+        return f'[{self._step}/{self.steps}] {name}'
 
     def _predict(
         self,
         loader: DataLoader,
-        progress: Progress,
+        title: str,
         attack: Callable[[Tensor, Tensor], Tensor] | None = None,
         with_features: bool = False,
     ) -> _Predictions:
         kept = []
-        for done, (images, labels) in enumerate(self._batches(loader), start=1):
+        for images, labels in show_progress(self._batches(loader), title, len(loader)):
             if attack is not None:
                 images = attack(images, labels)
             with torch.no_grad():
@@ -155,7 +144,6 @@ class Evaluation:
             nll = negative_log_likelihood(logits.log_softmax(dim=1), labels)
             features = features if with_features else features[:, :0]
             kept.append((label_ranks(logits, labels), nll, confidence(logits), labels, features))
-            progress.update(done / len(loader))
         columns = [torch.cat(column) for column in zip(*kept, strict=True)]
         return _Predictions(*columns[:4], columns[4] if with_features else None)
 
@@ -181,35 +169,32 @@ class Evaluation:
         topk = [k for k in _TOPK if k <= self.classifier.model.head.num_classes]
         return {**topk_accuracy(predictions.ranks, topk), 'nll': predictions.nll.double().mean().item()}
 
-    def _detect(self, progress: Progress, scores: dict[str, np.ndarray]) -> dict[str, dict]:
+    def _detect(self, scores: dict[str, np.ndarray]) -> dict[str, dict]:
         measures, count, batch_size = {}, len(self.loader.dataset), self.loader.batch_size or 1
         for name in (*NOISES, *self.folders):
-            progress.start(f'OOD detection, {name}')
+            title = self._title(f'OOD detection, {name}')
             if name in NOISES:
                 total = count
                 batches = noise_batches(name, count, self.size, batch_size, self.settings.seed)
             else:
                 total = len(self.folders[name])
                 batches = self.folders[name].batches(batch_size, self.loader.num_workers)
-            scores[name] = self._scores(batches, total, progress)
+            scores[name] = self._scores(show_progress(batches, title, math.ceil(total / batch_size)))
             measures[name] = {'images': total, **detection_measures(scores[''], scores[name])}
-            progress.finish(f'AUROC {measures[name]["auroc"]:.2f} %')
+            print(f'{title}: AUROC {measures[name]["auroc"]:.2f} %', flush=True)
         return measures
 
     @torch.no_grad()
-    def _scores(self, batches: Iterator[Tensor], total: int, progress: Progress) -> np.ndarray:
-        scores, done = [], 0
-        for images in batches:
-            scores.append(confidence(self.classifier(images.to(self.classifier.device))))
-            done += len(images)
-            progress.update(done / total)
+    def _scores(self, batches: Iterable[Tensor]) -> np.ndarray:
+        scores = [confidence(self.classifier(images.to(self.classifier.device))) for images in batches]
         return torch.cat(scores).cpu().numpy()
 
-    def _geometry(self, progress: Progress, clean: _Predictions) -> dict[str, float]:
-        progress.start('embedding')
-        features, labels = clean.features, clean.labels
-        measures = geometry(features, labels)
-        progress.finish(f'alignment {measures["alignment"]:.3f}, uniformity {measures["uniformity"]:.3f}')
+    def _geometry(self, clean: _Predictions) -> dict[str, float]:
+        title = self._title('embedding')
+        print(f'{title} ...', flush=True)
+        measures = geometry(clean.features, clean.labels)
+        shown = (f'{name} {measures[name]:.3f}' for name in ('alignment', 'uniformity'))
+        print(f'{title}: {", ".join(shown)}', flush=True)
         return measures
 
     def _attacks(self) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
@@ -221,15 +206,14 @@ class Evaluation:
         }
         return {name: attack for name, attack in attacks.items() if name in s.measures}
 
-    def _attacked(self, progress: Progress, name: str, attack: Callable[[Tensor, Tensor], Tensor]) -> dict:
-        progress.start(name.upper())
-        s = self.settings
+    def _attacked(self, name: str, attack: Callable[[Tensor, Tensor], Tensor]) -> dict:
+        s, title = self.settings, self._title(name.upper())
         strength = {'eps': s.fgsm_eps}
         if name == 'pgd':
             strength = {'eps': s.pgd_eps, 'step': s.pgd_step, 'steps': s.pgd_steps}
         loader = self._attack_loader()
-        accuracy = self._accuracy(self._predict(loader, progress, attack))
-        progress.finish(f'top-1 {accuracy["top1"]:.2f} %')
+        accuracy = self._accuracy(self._predict(loader, title, attack))
+        print(f'{title}: top-1 {accuracy["top1"]:.2f} %', flush=True)
         return {'images': len(loader.dataset), **strength, **accuracy}
 
     def _attack_loader(self) -> DataLoader:

@@ -1,4 +1,4 @@
-"""Models: what owns hyper-parameters and holds layers. The mathematics is in `mmdet_multimix.ops`."""
+"""Models: what owns hyper-parameters and holds layers. The mathematics is in ``mmdet_multimix.ops``."""
 
 from . import classification, detection
 from .multimix import SETTINGS, DenseMultiMix, MultiMix

@@ -1,4 +1,4 @@
-"""What made a result: versions of the libraries and the commit of the code."""
+"""The versions of the libraries and the commit of the code that made a result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def versions() -> dict[str, str]:
 
 
 def git_commit() -> str | None:
-    """The commit of this package's checkout, `-dirty` appended where files differ; None outside of git."""
+    """The commit of this package's checkout, ``-dirty`` appended where files differ; None outside of git."""
     folder = Path(__file__).resolve().parents[2]
     if not (folder / '.git').exists():
         return None  # installed below somebody else's repository

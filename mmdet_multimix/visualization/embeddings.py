@@ -21,12 +21,12 @@ def plot_embeddings(
     *,
     title: str,
 ) -> None:
-    """t-SNE of several embeddings of the same images, side by side, coloured by class.
+    """Draw the t-SNE of several embeddings of the same images, side by side, coloured by class.
 
     Args:
         path: Picture to write.
-        embeddings: For each method its embeddings `(b, d)`.
-        labels: `(b,)`.
+        embeddings: For each method its embeddings ``(b, d)``.
+        labels: ``(b,)``.
         classes: Class names.
         title: Title.
     """

@@ -21,11 +21,11 @@ class MixedTuple:
     """What is shown of a tuple.
 
     Args:
-        crops: The examples with the largest weights, largest first, each an RGB image `(h, w, 3)` of bytes,
+        crops: The examples with the largest weights, largest first, each an RGB image ``(h, w, 3)`` of bytes,
             or None where the image is not at hand.
         names: Their classes.
         weights: Their weights.
-        num_examples: How many examples have a weight.
+        num_examples: Number of examples that have a weight.
         target: The mixed target: of each class that has one, its share.
     """
 
@@ -37,14 +37,14 @@ class MixedTuple:
 
 
 def draw_mixed_tuples(tuples: Sequence[MixedTuple], *, title: str) -> np.ndarray:
-    """A picture 1000 pixels wide, a row a tuple.
+    """Draw a picture 1000 pixels wide with a row for each tuple.
 
     Args:
         tuples: What to draw, one at least.
         title: One line above all.
 
     Returns:
-        `(h, 1000, 3)`, RGB, bytes.
+        ``(h, 1000, 3)``, RGB, bytes.
     """
     columns = max(len(item.crops) for item in tuples)
     figure = Figure(figsize=(10, 0.5 + 1.95 * len(tuples)), dpi=100)

@@ -27,7 +27,7 @@ def plot_ood_scores(
 
     Args:
         path: Picture to write.
-        inside: Scores in [0, 1] of images from the distribution, `(N,)`.
+        inside: Scores in [0, 1] of images from the distribution, ``(N,)``.
         outside: Scores of the others by the name of their set.
         captions: For each set what its panel says beside its name.
         title: Title.
@@ -36,7 +36,7 @@ def plot_ood_scores(
     rows = -(-len(outside) // columns)
     figure = Figure(figsize=(0.6 + 4.2 * columns, 0.9 + 3.1 * rows), layout='constrained')
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat
-    # In log-odds: nearly all scores of a trained classifier are so close to 1 that they would be one bar.
+    # In log-odds: most scores of a trained classifier are so close to 1 that they would make a single bar.
     inside, outside = _log_odds(inside), {name: _log_odds(scores) for name, scores in outside.items()}
     everything = np.concatenate([inside, *outside.values()])
     edges = np.linspace(everything.min() - 0.1, everything.max() + 0.1, _BINS + 1)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from ..utils.files import atomic_path
+
 # One colour a method wherever it is drawn; distinguishable without red-green vision.
 COLORS = ('#7f7f7f', '#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00', '#000000')
 COLORS += ('#882255', '#44aa99', '#999933', '#332288', '#ddaa88')
@@ -15,12 +17,9 @@ _NAME_WIDTH = 14  # characters beside each other under a bar
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:
-    """Writes a figure, whole or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.stem + '.part' + path.suffix)
-    figure.savefig(partial, dpi=110)
-    partial.replace(path)
+    """Write a figure, whole or not at all."""
+    with atomic_path(path) as partial:
+        figure.savefig(partial, dpi=110)
 
 
 def plot_bars(
@@ -75,7 +74,7 @@ def plot_curves(
 
     Args:
         path: Picture to write.
-        panels: For each panel the labels of its axes and its curves, `(step, value)` points by method.
+        panels: For each panel the labels of its axes and its curves, ``(step, value)`` points by method.
         title: Title.
     """
     figure = Figure(figsize=(5.2 * len(panels), 4.2), layout='constrained')

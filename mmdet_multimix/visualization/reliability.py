@@ -28,10 +28,10 @@ def plot_reliability(
 
     Args:
         path: Picture to write.
-        edges: Edges of the M bins, `(M + 1,)`.
-        counts: Images in each, `(M,)`.
-        confidence: Mean confidence in each, `(M,)`.
-        accuracy: Share of right predictions in each, `(M,)`.
+        edges: Edges of the M bins, ``(M + 1,)``.
+        counts: Images in each, ``(M,)``.
+        confidence: Mean confidence in each, ``(M,)``.
+        accuracy: Share of right predictions in each, ``(M,)``.
         title: Title.
     """
     figure = Figure(figsize=(5.2, 6.8), layout='constrained')

@@ -6,7 +6,7 @@ import pytest
 from cli import ROOT
 from PIL import Image
 
-from mmdet_multimix.utils import Progress
+from experiments import Progress
 
 
 @pytest.fixture

@@ -167,14 +167,14 @@ CIFAR = ROOT / 'configs/pretrain/resnet18_cifar10_ce.py'
         (lambda t: (DETECTOR, t.checkpoint), 'FasterRCNN, which is not an ImageClassifier'),
         (
             lambda t: (CIFAR, t.checkpoint),
-            r'is not one of the model in the config:\s+- other shapes: backbone',
+            r'is not one of the model in the config:\s+\d+ misshapen: backbone',
         ),
         (lambda t: (CONFIG, t.checkpoint, '--measures', 'beauty'), r"unknown measures \['beauty'\]"),
         (lambda t: (CONFIG, t.checkpoint, '--ood', t.root / 'none'), 'no folder .*none'),
         (lambda t: (CONFIG, t.checkpoint, '--ood', t.root / 'empty'), 'no image in'),
         (lambda t: (CONFIG, t.checkpoint, '--ood', t.photos, t.photos), "two folders 'photos'"),
         (lambda t: (CONFIG, t.checkpoint, '--ood', '=x'), 'FOLDER or NAME=FOLDER'),
-        (lambda t: (CONFIG, t.checkpoint, '--device', 'abacus'), '--device abacus'),
+        (lambda t: (CONFIG, t.checkpoint, '--device', 'abacus'), 'device abacus'),
         (lambda t: (CONFIG, t.checkpoint, '--weights', 'ema'), 'holds no averaged weights'),
         (lambda t: (CONFIG, t.checkpoint, '--pgd-eps', 0), 'pgd_eps must be in'),
         (
@@ -185,7 +185,7 @@ CIFAR = ROOT / 'configs/pretrain/resnet18_cifar10_ce.py'
         (lambda t: (CONFIG, t.checkpoint, *other_data('nowhere')), 'no folder .*nowhere'),
         (
             lambda t: (CONFIG, t.checkpoint, *other_data(t.root)),
-            "label 0 was class '0' in training, but is 'a'",
+            "label 0 is class '0' in training, but 'a' in the test set",
         ),
         (lambda t: (CONFIG, t.checkpoint, '--cfg-options', 'test_dataloader=None'), 'no test_dataloader'),
     ],

@@ -1,21 +1,22 @@
-"""Whether the classes of a classifier fit those of its data, before the first iteration."""
+"""Checks that a classifier and its data have the same classes, before the first iteration."""
 
 from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.utils.data import Dataset
 
+from ...utils.names import check_num_classes, check_same_classes
 from ...utils.unwrap import unwrapped
 
 
 @HOOKS.register_module()
 class CheckClassesHook(Hook):
-    """Stop before the first iteration if data and classifier do not fit.
+    """Stops a run before its first iteration if data and classifier do not fit.
 
     Raises:
-        ValueError: The head's ``num_classes`` is not the number of classes of a dataset, validation has
-            other classes than training (its labels would mean something else), or there are fewer training
-            images than one batch; or a metric counts the first k classes of fewer.
+        ValueError: The head's ``num_classes`` is not the number of classes of a dataset; validation has other
+            classes than training, so that its labels mean something else; there are fewer training images
+            than a batch has; or a metric wants the k best of fewer than k classes.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -37,15 +38,10 @@ class CheckClassesHook(Hook):
             if max(getattr(metric, 'topk', (1,))) > count:
                 raise ValueError(
                     f'val_evaluator: {type(metric).__name__} has topk={metric.topk}, but there are {count} '
-                    f'classes: set topk=(1,)'
+                    'classes: set topk=(1,)'
                 )
-        train_classes, val_classes = train_set.metainfo['classes'], val_set.metainfo['classes']
-        for label, (ours, theirs) in enumerate(zip(train_classes, val_classes, strict=True)):
-            if ours != theirs:
-                raise ValueError(
-                    f'label {label} is class {ours!r} in the training set, but {theirs!r} in the validation '
-                    'set; give both datasets the same `classes`'
-                )
+        classes, others = train_set.metainfo['classes'], val_set.metainfo['classes']
+        check_same_classes(classes, 'the training set', others, 'the validation set')
 
     def before_test(self, runner: Runner) -> None:
         """Check the test set."""
@@ -53,10 +49,5 @@ class CheckClassesHook(Hook):
 
 
 def _check_head(runner: Runner, dataset: Dataset) -> None:
-    model = unwrapped(runner)
-    classes = dataset.metainfo['classes']
-    if model.head.num_classes != len(classes):
-        raise ValueError(
-            f'model.head.num_classes is {model.head.num_classes}, but {type(dataset).__name__} has '
-            f'{len(classes)} classes'
-        )
+    num_classes, classes = unwrapped(runner).head.num_classes, dataset.metainfo['classes']
+    check_num_classes(num_classes, 'model.head.num_classes', classes, type(dataset).__name__)

@@ -1,4 +1,4 @@
-"""What an interruption between a checkpoint and the validation that belongs to it leaves out."""
+"""Repeats the validation that an interruption after a checkpoint may have left out."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 
 @HOOKS.register_module()
 class MissedValidationHook(Hook):
-    """Validates a resumed run before it goes on, if its checkpoint is one after which a validation is due.
+    """Validates a resumed run before it goes on, if a validation is due after its checkpoint.
 
-    mmengine saves before it validates and resumes behind both. A run that was killed in between never had
-    that validation, which after the last epoch is its result. Where it did take place, it is repeated, with
-    the same outcome.
+    mmengine saves a checkpoint, then validates; a resumed run starts after both. So a run that was killed in
+    between never had this validation, which is its result after the last epoch. A validation that did take
+    place is repeated, with the same outcome.
     """
 
-    priority = 'LOWEST'  # behind CheckpointHook, whose folders the best checkpoint goes into
+    priority = 'LOWEST'  # after CheckpointHook has made the folders for the best checkpoint
 
     def before_train(self, runner: Runner) -> None:
         """Validate if it is due.

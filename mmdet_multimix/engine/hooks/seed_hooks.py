@@ -15,8 +15,8 @@ class EpochSeedHook(Hook):
     """Seed Python, NumPy and torch from the run's seed and the epoch.
 
     A checkpoint does not hold the state of the random generators, so a resumed run would draw other
-    augmentations and mixing weights than the run that was not stopped. With this hook both draw the same,
-    provided that data-loading workers do not outlive an epoch (``persistent_workers=False``).
+    augmentations and mixing weights than an unbroken one. With this hook both draw the same, if the workers
+    that load data end with each epoch (``persistent_workers=False``).
     """
 
     def before_train_epoch(self, runner: Runner) -> None:
@@ -28,22 +28,23 @@ class EpochSeedHook(Hook):
 class IterSeedHook(Hook):
     """Seed Python, NumPy and torch from the run's seed and the iteration.
 
-    For runs that are counted in iterations, as `EpochSeedHook` is for epochs. Loading workers
-    (``num_workers > 0``) have generators of their own, so that their augmentations differ after a resume.
+    It is for runs that count iterations, as :class:`EpochSeedHook` is for those that count epochs. Workers
+    that load data (``num_workers > 0``) have generators of their own: their augmentations differ after a
+    resume.
     """
 
-    priority = 'VERY_LOW'  # what other hooks draw after an iteration is drawn before
+    priority = 'VERY_LOW'  # after all hooks that may draw numbers
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Seed for the first iteration, or that after the checkpoint."""
         _seed(runner, runner.iter)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, *args, **kwargs) -> None:
-        """Seed for the next iteration, whose images are loaded before hooks are called again."""
+        """Seed for the next iteration: its images are loaded before any hook is called again."""
         _seed(runner, runner.iter + 1)
 
     def after_val_epoch(self, runner: Runner, *args, **kwargs) -> None:
-        """Seed anew, since a resumed run does not repeat the validation before its checkpoint."""
+        """Seed anew: a resumed run does not repeat the validation at its checkpoint, nor its draws."""
         _seed(runner, runner.iter)
 
 

@@ -12,17 +12,17 @@ from ...utils.unwrap import unwrapped
 class SelfDistillationHook(EMAHook):
     """mmengine's EMA hook, whose averaged model is the teacher of :class:`SelfDistillation`.
 
-    Batch norm statistics are averaged like the weights: those of the student
-    do not fit the teacher's weights.
+    Batch norm statistics are averaged like the weights, because those of the student do not fit the
+    teacher's weights.
 
     Args:
-        momentum: mmengine's convention, the share of the *new* weights: 0.001 where papers write 0.999.
-        evaluate: ``'teacher'`` or ``'student'``: whose weights are validated, stand in the checkpoint as
-            ``state_dict``, and so are tested and exported.
+        momentum: The share of the *new* weights, as in mmengine: 0.001 where papers write 0.999.
+        evaluate: The model that is validated, ``'teacher'`` or ``'student'``. Its weights are the
+            ``state_dict`` of the checkpoint, so that it is the one that is tested and exported.
         **kwargs: See :class:`mmengine.hooks.EMAHook`.
 
     Raises:
-        ValueError: A momentum above 0.5, another ``evaluate``; before training, a model of another method.
+        ValueError: A momentum above 0.5, or another ``evaluate``. Before training: a model of another method.
     """
 
     def __init__(self, momentum: float = 0.001, *, evaluate: str = 'teacher', **kwargs) -> None:
@@ -40,7 +40,7 @@ class SelfDistillationHook(EMAHook):
         """Copy the model, and give the copy to the method as its teacher."""
         model = unwrapped(runner)
         if getattr(self, 'src_model', None) is model:
-            return  # tested or trained further by the same runner: a new copy would be the student's
+            return  # the runner goes on: a new copy would be one of the student
         super().before_run(runner)
         method = getattr(self.src_model, 'method', None)
         if not isinstance(method, SelfDistillation):
@@ -57,7 +57,7 @@ class SelfDistillationHook(EMAHook):
             self.ema_model.module.load_state_dict(self.src_model.state_dict())
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Save both models, the one that is evaluated as ``state_dict``, and which it is."""
+        """Save both models, that which is evaluated as ``state_dict``, and note in ``meta`` which it is."""
         super().before_save_checkpoint(runner, checkpoint)
         checkpoint['meta'][EVALUATED] = self.evaluate
         if self.evaluate == 'student':

@@ -18,8 +18,8 @@ class ImageClassifier(BaseModel):
     inner features, or changes the targets, is a :class:`PretrainMethod`. Head and method go together, as in
     CutMix with MultiMix at the last layer, unless the method refuses the head.
 
-    Images are laid out channels last, and so is all that a convolutional backbone makes of them: the same
-    numbers from faster kernels, and embeddings of a position that lie side by side for Dense MultiMix.
+    Images are laid out channels last, and convolutional backbones keep this layout. The numbers are the same,
+    the kernels are faster, and the channels of a position lie side by side for Dense MultiMix.
 
     Args:
         backbone: Config of a backbone, e.g. ``dict(type='ResNet', depth=50, norm_eval=False)``. Its last
@@ -27,13 +27,13 @@ class ImageClassifier(BaseModel):
         head: Config of a head, e.g. ``dict(type='LinearClsHead', num_classes=10, in_channels=2048)``.
         data_preprocessor: Config of mmengine's ``ImgDataPreprocessor``.
         method: Config of a :class:`PretrainMethod`, e.g. ``dict(type='CutMix', alpha=1.0)``. None trains on
-            the images and labels as they are. Prediction and checkpoints do not know of it.
+            the images and labels as they are. It changes neither prediction nor checkpoints.
         init_cfg: See :class:`mmengine.model.BaseModule`.
 
     Raises:
-        ValueError: The backbone starts from random weights, but a part of it would not be trained. mmdet's
-            ResNet does so by default (``norm_eval=True``): it is made to be fine-tuned.
-            Also a method that makes no sense with the backbone or the head, with the reason.
+        ValueError: The backbone starts from random weights, but a part of it would not be trained. This is
+            the default of mmdet's ResNet (``norm_eval=True``), which is meant to be fine-tuned. Or the method
+            does not go with the backbone or the head; the message gives the reason.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class ImageClassifier(BaseModel):
         data_samples: None = None,
         mode: str = 'tensor',
     ) -> dict[str, Tensor] | list[dict] | Tensor:
-        """One of the three things that mmengine asks of a model.
+        """Do one of the three things that mmengine asks of a model.
 
         Args:
             inputs: Normalised images (b, 3, h, w).
@@ -136,7 +136,7 @@ def _loads_weights(backbone: nn.Module) -> bool:
 
 
 def _refuse_frozen(backbone: nn.Module) -> None:
-    # What train() leaves behind is looked at, not the arguments: each backbone has its own names for these.
+    # The state after train() shows it for every backbone; each has other names for the arguments.
     backbone.train()
     name = type(backbone).__name__
     way_out = 'or load weights with backbone.init_cfg'

@@ -1,4 +1,4 @@
-"""What a pretraining method is: the step between a batch and the loss of the head."""
+"""The interface of pretraining methods: the step between a batch and the loss of the head."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class Classifier(Protocol):
-    """What a method knows of :class:`ImageClassifier`."""
+    """The part of :class:`ImageClassifier` that a method uses."""
 
     backbone: nn.Module
     head: nn.Module
@@ -18,24 +18,24 @@ class Classifier(Protocol):
 
 
 class PretrainMethod:
-    """A method turns images and labels into features and targets, in training only.
+    """Turns images and labels into features and targets, in training only.
 
     A subclass is registered in ``MODELS`` and named in the config of :class:`ImageClassifier`,
-    ``method=dict(type=...)``. It is no module: it has no parameters, and checkpoints do not know it.
+    ``method=dict(type=...)``. It is no module: it has no parameters, and leaves no trace in checkpoints.
     Shapes: b images, c classes, d channels.
     """
 
     def check(self, model: Classifier) -> None:
-        """Refuse a backbone or head that the method makes no sense with.
+        """Refuse a backbone or a head that does not go with the method.
 
-        Called once, when the classifier is built.
+        It is called once, when the classifier is built.
 
         Raises:
-            ValueError: With the reason.
+            ValueError: They do not go together; the message gives the reason.
         """
 
     def __call__(self, model: Classifier, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """The features that the head trains on, and their targets.
+        """Compute the features that the head trains on, and their targets.
 
         Args:
             model: The classifier; ``model.extract_feat`` gives the features of images.

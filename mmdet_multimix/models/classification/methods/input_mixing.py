@@ -14,7 +14,7 @@ from .base import Classifier, PretrainMethod
 
 class _InputMixing(PretrainMethod):
     transform_class: type[v2.Transform]
-    factor: str  # under which torchvision keeps the share of the example that is not the partner
+    factor: str  # torchvision's name for the share of the example itself, not of its partner
 
     def __init__(self, alpha: float = 1.0, *, K: int = 1) -> None:
         check_alpha(alpha)

@@ -19,9 +19,9 @@ from .stages import backbone_stages, changed_output
 class ManifoldMixup(PretrainMethod):
     """Manifold mixup (Verma et al., ICML 2019): pairs are interpolated at a random stage of the backbone.
 
-    At every iteration one stage is drawn, evenly. Stage 0 is the input, stage s the output of the s-th stage
-    of the backbone; what lies behind sees mixed features only. One λ ~ Beta(alpha, alpha) serves the
-    mini-batch.
+    At every iteration one stage is drawn, each with the same probability. Stage 0 is the input, stage s the
+    output of the s-th stage of the backbone; later stages see mixed features only. The whole mini-batch
+    shares one λ ~ Beta(alpha, alpha).
 
     With ``K > 1`` it is multi-mix (Shen et al., arXiv 2406.01417): K sorted factors of the same pairs. The
     stages up to the mixed one run once on b images, those behind it on K b, and the loss is the average: time
@@ -37,9 +37,9 @@ class ManifoldMixup(PretrainMethod):
             backbone lists, see :func:`backbone_stages`.
 
     Raises:
-        ValueError: An alpha that is not positive, a K below 1, no stages; when the classifier is built, a
-            stage that the backbone does not have, and MultiMix behind its last stage, where an interpolation
-            of interpolations is MultiMix with other weights.
+        ValueError: An alpha that is not positive, a K below 1, no stages. When the classifier is built: a
+            stage that the backbone does not have; or MultiMix after mixing at the last stage, where an
+            interpolation of interpolations is MultiMix with other weights.
     """
 
     def __init__(

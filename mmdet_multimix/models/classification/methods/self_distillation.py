@@ -1,4 +1,4 @@
-"""Self-distillation: the moving average of the model teaches it, with soft targets that are mixed as well."""
+"""Self-distillation: the moving average of the model gives soft targets, which are mixed too."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class SelfDistillation(PretrainMethod):
         teacher_weight: w2, of the teacher's predictions.
 
     Raises:
-        ValueError: A negative weight, no weight at all; when it trains, no teacher.
+        ValueError: A negative weight, or both 0. In training: there is no teacher.
     """
 
     def __init__(self, label_weight: float = 0.5, teacher_weight: float = 0.5) -> None:

@@ -1,4 +1,4 @@
-"""The stages of mmdet's backbones, and a way to change what one of them gives."""
+"""The stages of mmdet's backbones, and a way to change the output of one."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def backbone_stages(backbone: nn.Module, names: Sequence[str] | None = None) -> 
     Args:
         backbone: A backbone of mmdet. Those that list their stages are known: ResNet and what derives from
             it (``res_layers``), CSPDarknet, CSPNeXt and MobileNetV2 (``layers``), Swin (``stages``).
-        names: Names of the modules, for any other.
+        names: Names of the modules, for any other backbone.
 
     Raises:
-        ValueError: A backbone that lists no stages, and no names; names that it does not have.
+        ValueError: The backbone lists no stages, and no names are given; or it does not have these names.
     """
     if names is not None:
         modules = dict(backbone.named_modules())
@@ -43,7 +43,12 @@ def backbone_stages(backbone: nn.Module, names: Sequence[str] | None = None) -> 
 
 @contextmanager
 def changed_output(stage: nn.Module, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
-    """Within the context every floating tensor that the stage gives goes through ``change``."""
+    """Apply ``change`` to every floating-point output of a stage, within the context.
+
+    Args:
+        stage: The stage.
+        change: Takes a tensor and returns the changed one.
+    """
     handle = stage.register_forward_hook(lambda module, inputs, output: _apply(output, change))
     try:
         yield

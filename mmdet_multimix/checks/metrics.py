@@ -1,4 +1,4 @@
-"""Whether an evaluation gives the metrics that an experiment asks for, before anything is trained."""
+"""Whether an evaluation gives the metrics that are asked for."""
 
 from __future__ import annotations
 
@@ -8,17 +8,36 @@ from typing import Any
 from mmdet.registry import METRICS
 from mmengine.config import Config
 
-from .preflight import evaluators
+from .walk import evaluators, is_there
 
 _COCO_ITEMS = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l')
 
 
+def check_evaluators(cfg: Config, key: str) -> Iterator[str]:
+    """Look for the annotation files that metrics name.
+
+    Args:
+        cfg: The config.
+        key: ``'val_evaluator'`` or ``'test_evaluator'``.
+
+    Yields:
+        A line for each file that does not exist.
+    """
+    for entry in evaluators(cfg, key):
+        path = entry.get('ann_file')
+        if path and not is_there(path):
+            yield f'{key}.ann_file: annotation file {path} does not exist; set it to that of the data'
+
+
 def check_metrics(cfg: Config, metrics: dict[str, str]) -> Iterator[str]:
-    """A line for each metric that the test of a detector will not give.
+    """Look for metrics among those that the test of a detector gives.
 
     Args:
         cfg: Config of the detector.
-        metrics: Keys of its metrics, such as `coco/bbox_mAP`, by their labels.
+        metrics: Keys of metrics, such as ``coco/bbox_mAP``, by their labels.
+
+    Yields:
+        A line for each that it will not give.
     """
     known = [_keys(entry) for entry in evaluators(cfg, 'test_evaluator')]
     for label, key in metrics.items():
@@ -29,7 +48,11 @@ def check_metrics(cfg: Config, metrics: dict[str, str]) -> Iterator[str]:
 
 
 def empty_result(cfg: Config) -> dict[str, float]:
-    """What mmdet's COCO metrics leave out where a detector has found nothing at all: zeros."""
+    """The metrics of a detector that has found nothing, which mmdet's COCO metric leaves out: zeros.
+
+    Args:
+        cfg: Config of the detector.
+    """
     found = {}
     for entry in evaluators(cfg, 'test_evaluator'):
         prefix, names = _keys(entry)

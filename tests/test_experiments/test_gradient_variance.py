@@ -1,12 +1,10 @@
 import json
-import runpy
-import sys
 
 import pytest
 import torch
-from cli import ROOT
+from cli import ROOT, call
 
-TOOL = ROOT / 'tools' / 'gradient_variance.py'
+from experiments import gradient_variance
 
 
 def test_measures_and_draws(tmp_path, monkeypatch, capsys):
@@ -15,8 +13,7 @@ def test_measures_and_draws(tmp_path, monkeypatch, capsys):
     (tmp_path / 'few.py').write_text(few)
     options = ['--epochs', '1', '--factors', '3', '--repeats', '4', '--batch-size', '4']
     paths = ['--config', str(tmp_path / 'few.py'), '--out', str(tmp_path)]
-    monkeypatch.setattr(sys, 'argv', [str(TOOL), *options, *paths])
-    runpy.run_path(str(TOOL), run_name='__main__')
+    call(monkeypatch, 'gradient_variance.py', *options, *paths)
     assert 'epoch 1, K = 3: variance' in capsys.readouterr().out
     (result,) = json.loads((tmp_path / 'gradient_variance.json').read_text())['results']
     for K, measured in result['by_factors'].items():
@@ -30,9 +27,8 @@ def test_measures_and_draws(tmp_path, monkeypatch, capsys):
     assert (tmp_path / 'gradient_variance.png').stat().st_size > 5000
 
 
-def test_variances_of_a_gradient_that_is_known():
+def test_variances_of_a_gradient_that_is_known(monkeypatch):
     """Pairs and factors add normal numbers of known variance, in 50 parameters, so both parts are known."""
-    tools = runpy.run_path(str(TOOL))
     between, within, width = 0.5, 2.0, 50
     g = torch.Generator().manual_seed(0)
 
@@ -40,15 +36,29 @@ def test_variances_of_a_gradient_that_is_known():
         return pair + (within**0.5) * torch.randn(K, width, generator=g).mean(0)
 
     batches = [((between**0.5) * torch.randn(width, generator=g), None) for _ in range(400)]
-    tools['two_parts'].__globals__['gradient'] = gradient
-    parts = tools['two_parts'](None, batches)
+    monkeypatch.setattr(gradient_variance, 'gradient', gradient)
+    parts = gradient_variance.two_parts(None, batches)
     assert parts == pytest.approx((between * width, within * width), rel=0.06)
     squares = {}
     for K in (1, 4):
         samples = torch.stack([gradient(None, K, *batch) for batch in batches])
-        squares[K] = tools['deviations'](samples)
+        squares[K] = gradient_variance.deviations(samples)
         assert squares[K].mean().item() == pytest.approx(samples.double().var(0).sum().item(), rel=1e-5)
         assert squares[K].mean().item() == pytest.approx((between + within / K) * width, rel=0.06)
-    share, error = tools['ratio'](squares[4], squares[1])
+    share, error = gradient_variance.ratio(squares[4], squares[1])
     assert share == pytest.approx(1 / 2.5, abs=4 * error)
     assert 0 < error < 0.02
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (dict(repeats=1), 'repeats and batch_size must be at least 2'),
+        (dict(batch_size=1), 'repeats and batch_size must be at least 2'),
+        (dict(factors=(0, 2)), 'factors and epochs must be at least 1'),
+        (dict(epochs=(0,)), 'factors and epochs must be at least 1'),
+    ],
+)
+def test_what_has_no_variance_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        gradient_variance.Settings('config.py', **change)

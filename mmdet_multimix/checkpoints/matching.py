@@ -1,0 +1,110 @@
+"""Finds a module's parameters in a checkpoint, under whatever prefix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from ..utils.names import shorten
+
+# Step counters of batch norm: old torchvision files lack them, and no output depends on them.
+_NOT_NEEDED = 'num_batches_tracked'
+
+
+@dataclass
+class MatchedState:
+    """Which entries of a checkpoint belong to a module.
+
+    Attributes:
+        prefix: What stood before the module's own names in the checkpoint.
+        state: Entries whose name and shape match, under the module's names.
+        missing: The module's names that the checkpoint lacks.
+        misshapen: ``name: checkpoint shape, wanted shape`` where they differ.
+        unexpected: Checkpoint names under the prefix that the module lacks.
+        foreign: The part of ``unexpected`` that lies inside blocks of the module: layers that it does not
+            have. Only another architecture explains them (a ResNet-101 file matches every name of a
+            ResNet-50). A classifier is unexpected, but not foreign.
+        wanted: Number of entries that the module needs.
+    """
+
+    prefix: str
+    state: dict[str, Tensor] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    misshapen: list[str] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+    wanted: int = 0
+
+    @property
+    def coverage(self) -> float:
+        """The share of the module's entries that the checkpoint fills, step counters not counted."""
+        found = sum(not key.endswith(_NOT_NEEDED) for key in self.state)
+        return found / self.wanted if self.wanted else 1.0
+
+    def differences(self) -> str:
+        """What does not match, a line for each kind, with the first names."""
+        kinds = {
+            'missing': self.missing,
+            'misshapen': self.misshapen,
+            'unexpected': self.foreign or self.unexpected,
+        }
+        return '\n'.join(
+            f'  {len(names)} {kind}: {shorten(names, separator="; ")}'
+            for kind, names in kinds.items()
+            if names
+        )
+
+
+def find_prefixes(keys: list[str], wanted: list[str]) -> list[str]:
+    """The prefixes under which most of the wanted names stand, best first, ties kept."""
+    names = set(keys)
+    candidates = {key[: -len(want)] for want in wanted for key in keys if ('.' + key).endswith('.' + want)}
+    hits = {prefix: sum(prefix + want in names for want in wanted) for prefix in candidates}
+    best = max(hits.values(), default=0)
+    return sorted(prefix for prefix, count in hits.items() if count == best)
+
+
+def match_state_dict(
+    source: dict[str, Tensor], target: dict[str, Tensor], prefix: str | None = None
+) -> MatchedState:
+    """Find the entries of ``target`` in ``source``.
+
+    Args:
+        source: Parameters of a checkpoint, with any prefix (``backbone.``, ``module.backbone.``, none).
+        target: The module's own state dict.
+        prefix: The prefix to use. None, and one that no entry has, mean the one under which most names match:
+            a config's ``'backbone.'`` is not in a file that holds nothing but the backbone.
+
+    Raises:
+        ValueError: Two prefixes match equally well (a teacher beside a student), so one must be named.
+    """
+    wanted = [key for key in target if not key.endswith(_NOT_NEEDED)]
+    if prefix is None:
+        found = find_prefixes(list(source), wanted)
+        if len(found) > 1:
+            raise ValueError(f'the checkpoint holds several such modules, name one with prefix=: {found}')
+        prefix = found[0] if found else ''
+    else:
+        prefix += '.' if prefix and not prefix.endswith('.') else ''
+        if not any(key.startswith(prefix) for key in source):
+            return match_state_dict(source, target)
+
+    result = MatchedState(prefix, wanted=len(wanted))
+    for key, value in target.items():
+        stored = source.get(prefix + key)
+        if stored is None:
+            if not key.endswith(_NOT_NEEDED):
+                result.missing.append(key)
+        elif stored.shape != value.shape:
+            result.misshapen.append(f'{key}: {tuple(stored.shape)}, wanted {tuple(value.shape)}')
+        else:
+            result.state[key] = stored
+    blocks = {key.split('.')[0] for key in target}
+    for key in source:
+        name = key[len(prefix) :]
+        if key.startswith(prefix) and name not in target:
+            result.unexpected.append(name)
+            if name.split('.')[0] in blocks and not name.endswith(_NOT_NEEDED):
+                result.foreign.append(name)
+    return result

@@ -1,0 +1,111 @@
+"""Reads checkpoint files safely, whatever wrote them."""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ..compat import allow_checkpoint_globals
+from ..utils.names import shorten
+
+_CONTAINERS = ('state_dict', 'model')
+
+
+def read_checkpoint(path: str | Path) -> dict:
+    """Load a checkpoint file onto the CPU, weights only.
+
+    Args:
+        path: A local file: a training checkpoint of mmengine, an exported backbone, or a state dict.
+
+    Returns:
+        What the file holds.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is an address, no checkpoint, or holds objects that only an unsafe load would
+            read.
+    """
+    if '://' in str(path):
+        raise ValueError(f'checkpoint {path!r} is an address; download it and give the local file')
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'checkpoint {str(path)!r} does not exist')
+    # Not only once at import: mmengine's fork takes classes off torch's list again after each load.
+    allow_checkpoint_globals()
+    try:
+        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f'checkpoint {str(path)!r} is damaged or holds more than weights, and is not loaded unsafely. '
+            f'Save its state_dict alone with torch.save. ({str(error).splitlines()[0]})'
+        ) from error
+    except (RuntimeError, EOFError, OSError) as error:
+        raise ValueError(f'checkpoint {str(path)!r} cannot be read as a torch file: {error}') from error
+    if not isinstance(checkpoint, dict):
+        raise ValueError(f'checkpoint {str(path)!r} holds a {type(checkpoint).__name__}, not a state dict')
+    return checkpoint
+
+
+def load_whole(model: nn.Module, path: str | Path) -> None:
+    """Load a checkpoint into its model, and refuse that of another model.
+
+    mmengine would only warn about missing parameters, and go on with random ones in their place.
+
+    Args:
+        model: The model, without a wrapper.
+        path: As for :func:`read_checkpoint`.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is no checkpoint, or lacks parameters of the model; with their names.
+    """
+    checkpoint = read_checkpoint(path)
+    state = next((checkpoint[name] for name in _CONTAINERS if name in checkpoint), checkpoint)
+    try:
+        lacking = set(model.load_state_dict(state, strict=False).missing_keys)
+    except RuntimeError as error:
+        raise ValueError(f'checkpoint {str(path)!r} is of another model: {error}') from error
+    missing = [name for name, _ in model.named_parameters() if name in lacking]
+    if missing:
+        raise ValueError(f'checkpoint {str(path)!r} is of another model: it lacks {shorten(missing)}')
+
+
+def latest_checkpoint(work_dir: str | Path) -> str | None:
+    """Find the checkpoint at which a run resumes.
+
+    The file ``last_checkpoint`` names it. Where a kill or a move has left the name of a file that is not
+    there, it is the newest training checkpoint that can be read.
+
+    Args:
+        work_dir: Work dir of a run of mmengine.
+
+    Returns:
+        Its path, or None where there is none yet.
+    """
+    marker = Path(work_dir, 'last_checkpoint')
+    if not marker.is_file():
+        return None
+    named = marker.read_text().strip()
+    if named and Path(named).is_file():
+        return named
+    kept = [path for name in ('epoch', 'iter') for path in Path(work_dir).glob(f'{name}_*.pth')]
+    for path in sorted(kept, key=lambda path: path.stat().st_mtime, reverse=True):
+        with contextlib.suppress(ValueError):
+            if 'optimizer' in read_checkpoint(path):
+                return str(path)
+    return None
+
+
+def state_dict_of(checkpoint: dict) -> dict[str, Tensor]:
+    """The flat parameters in a checkpoint.
+
+    These are the weights that the run evaluated: under mmengine's EMA hook the averaged ones.
+    """
+    for name in _CONTAINERS:
+        if isinstance(checkpoint.get(name), dict):
+            checkpoint = checkpoint[name]
+            break
+    return {key: value for key, value in checkpoint.items() if isinstance(value, Tensor)}

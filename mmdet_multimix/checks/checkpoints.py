@@ -1,0 +1,47 @@
+"""Whether the checkpoint files that a config names are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from mmdet.registry import MODELS
+from mmengine.config import Config
+
+from .walk import is_there, nodes
+
+_BACKBONE = (
+    'pretrain one with tools/train.py and a config of configs/pretrain, then export it: '
+    'python tools/publish_backbone.py WORK_DIR/CHECKPOINT.pth {path}'
+)
+# Backbones of mmdet whose init_weights never asks, or overwrites, the initialiser in init_cfg.
+_OWN_LOADERS = {'SwinTransformer', 'PyramidVisionTransformer', 'HourglassNet', 'DetectoRS_ResNet'}
+
+
+def check_load_from(cfg: Config) -> Iterator[str]:
+    """Look for the checkpoint that the whole model is loaded from."""
+    if cfg.get('load_from') and not is_there(cfg.load_from):
+        yield f'load_from: checkpoint {cfg.load_from} does not exist'
+
+
+def check_initial_weights(cfg: Config) -> Iterator[str]:
+    """Look for the checkpoint of every ``init_cfg`` in the model, and for backbones that would ignore it."""
+    for key, node in nodes(cfg.get('model') or {}, 'model'):
+        init_cfg = node.get('init_cfg')
+        for init in init_cfg if isinstance(init_cfg, (list, tuple)) else [init_cfg]:
+            if not isinstance(init, dict) or init.get('type') not in ('MultiMixPretrained', 'Pretrained'):
+                continue
+            path = init.get('checkpoint')
+            if not path:
+                yield f'{key}.init_cfg: {init["type"]} needs checkpoint=...'
+            elif not is_there(path):
+                yield f'{key}.init_cfg.checkpoint: {path} does not exist; {_BACKBONE.format(path=path)}'
+            if init['type'] == 'MultiMixPretrained' and _loads_by_itself(node.get('type')):
+                yield (
+                    f'{key}.init_cfg: {node["type"]} reads init_cfg with a loader of its own; move it to the '
+                    'detector: model=dict(init_cfg=dict(type="MultiMixPretrained", ...))'
+                )
+
+
+def _loads_by_itself(kind: Any) -> bool:
+    return bool(_OWN_LOADERS & {parent.__name__ for parent in getattr(MODELS.get(kind), '__mro__', ())})

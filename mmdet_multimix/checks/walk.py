@@ -1,0 +1,160 @@
+"""What a config names: data sets, metrics, modules, files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmdet.registry import DATASETS
+from mmengine.config import Config
+
+_REMEDIES = {
+    'CocoDataset': (
+        'COCO: unpack train2017.zip, val2017.zip and annotations_trainval2017.zip from cocodataset.org into '
+        'data/coco (train2017/, val2017/, annotations/), or link data/coco to your copy'
+    ),
+    'VOCDataset': (
+        'Pascal VOC: unpack the VOC2007 trainval and test and the VOC2012 trainval archives from '
+        'host.robots.ox.ac.uk/pascal/VOC into data/ (data/VOCdevkit/VOC2007, .../VOC2012), or link '
+        'data/VOCdevkit to your copy'
+    ),
+}
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set of a config, without its wrappers.
+
+    Attributes:
+        key: Where it stands in the config.
+        cfg: Its own config.
+        learnt: Whether the config trains on this set alone.
+    """
+
+    key: str
+    cfg: dict[str, Any]
+    learnt: bool = False
+
+    @property
+    def type_name(self) -> str:
+        """The name of its type, which a config may give as the class itself."""
+        kind = self.cfg.get('type')
+        return kind if isinstance(kind, str) else getattr(kind, '__name__', str(kind))
+
+    @property
+    def type(self) -> type | None:
+        """Its class, None where the name is not registered."""
+        kind = self.cfg.get('type')
+        return kind if isinstance(kind, type) else DATASETS.get(self.type_name)
+
+    @property
+    def root(self) -> Path:
+        """The folder that its other paths are relative to."""
+        return Path(self.cfg.get('data_root') or '')
+
+    @property
+    def remote(self) -> bool:
+        """Whether it is read from another machine, where nothing can be looked for."""
+        return '://' in str(self.cfg.get('data_root'))
+
+    @property
+    def annotations(self) -> Path | None:
+        """The file of its annotations, None of a set that has none."""
+        return self.root / self.cfg['ann_file'] if self.cfg.get('ann_file') else None
+
+    @property
+    def prefixes(self) -> dict[str, str]:
+        """Its folders of images below the root."""
+        return self.cfg.get('data_prefix') or {}
+
+    @property
+    def chosen_classes(self) -> tuple[str, ...]:
+        """The class names in its config; mmengine takes a file of names, or the name of one class, too."""
+        classes = (self.cfg.get('metainfo') or {}).get('classes')
+        if isinstance(classes, str):
+            return tuple(Path(classes).read_text().splitlines()) if Path(classes).is_file() else (classes,)
+        return tuple(classes or ())
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names in its config, or those that its type has by itself."""
+        return self.chosen_classes or tuple(getattr(self.type, 'METAINFO', {}).get('classes') or ())
+
+    @property
+    def remedy(self) -> str:
+        """What to do where it is missing or damaged."""
+        return _REMEDIES.get(self.type_name, 'set data_root, ann_file and data_prefix to where it is')
+
+    @property
+    def content(self) -> str:
+        """The same text for two sets of the same files and classes."""
+        return str({**self.cfg, 'pipeline': (), 'transforms': ()})
+
+
+def dataset_leaves(dataset: dict[str, Any], key: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Find the data sets inside the wrappers (Repeat, Concat, ClassBalanced, MultiImageMix).
+
+    Args:
+        dataset: Config of a data set, wrapped or not.
+        key: Where it stands in the config.
+
+    Yields:
+        The key and the config of each.
+    """
+    if 'dataset' in dataset:
+        yield from dataset_leaves(dataset['dataset'], f'{key}.dataset')
+    elif 'datasets' in dataset:
+        for index, inner in enumerate(dataset['datasets']):
+            yield from dataset_leaves(inner, f'{key}.datasets[{index}]')
+    else:
+        yield key, dataset
+
+
+def data_sets(cfg: Config, loaders: Sequence[str]) -> list[DataSet]:
+    """List the data sets of some dataloaders.
+
+    Args:
+        cfg: The config.
+        loaders: Such as ``'train_dataloader'``. One that the config lacks has no sets.
+    """
+    found = []
+    for loader in filter(cfg.get, loaders):
+        leaves = list(dataset_leaves(cfg[loader]['dataset'], f'{loader}.dataset'))
+        learnt = loader == 'train_dataloader' and len(leaves) == 1
+        found += [DataSet(key, dataset, learnt) for key, dataset in leaves]
+    return found
+
+
+def evaluators(cfg: Config, key: str) -> list[dict[str, Any]]:
+    """List the metrics of an evaluator, of which there may be one or several.
+
+    Args:
+        cfg: The config.
+        key: ``'val_evaluator'`` or ``'test_evaluator'``.
+    """
+    found = cfg.get(key) or []
+    found = found if isinstance(found, (list, tuple)) else [found]
+    return [entry for entry in found if isinstance(entry, dict)]
+
+
+def nodes(node: Any, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Find all dicts inside a part of a config, with their keys.
+
+    Args:
+        node: The part.
+        key: Where it stands in the config.
+    """
+    if isinstance(node, dict):
+        yield key, node
+        for name, inner in node.items():
+            yield from nodes(inner, f'{key}.{name}')
+    elif isinstance(node, (list, tuple)):
+        for index, inner in enumerate(node):
+            yield from nodes(inner, f'{key}[{index}]')
+
+
+def is_there(path: str | Path) -> bool:
+    """Whether a file exists, as far as this can be known: an address is not looked up."""
+    return '://' in str(path) or Path(path).is_file()

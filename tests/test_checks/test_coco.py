@@ -1,0 +1,39 @@
+import json
+
+from checking import error_of, training_on
+from tiny_sets import coco_with
+
+from mmdet_multimix.checks.coco import categories
+
+
+def test_coco_classes_must_exist(tmp_path):
+    dataset = coco_with(tmp_path / 'coco')
+    dataset['metainfo'] = dict(classes=('cat', 'cow'))
+    text = error_of(training_on(dataset))
+    assert "'cow' are not among the categories" in text and "'cat', 'dog'" in text
+
+
+def test_coco_classes_in_another_order_would_be_misnamed(tmp_path):
+    dataset = coco_with(tmp_path / 'coco')
+    dataset['metainfo'] = dict(classes=('dog', 'cat'))
+    assert 'not in the order' in error_of(training_on(dataset))
+
+
+def test_the_default_classes_of_the_data_set_are_checked_too(tmp_path):
+    dataset = coco_with(tmp_path / 'coco')
+    del dataset['metainfo']
+    assert "'person'" in error_of(training_on(dataset))
+
+
+def test_files_that_are_no_coco_annotations(tmp_path):
+    dataset = coco_with(tmp_path / 'coco')
+    for content in ('', 'text', '{"categories": [1, 2]}', '{"images": []}'):
+        (tmp_path / 'coco/ann.json').write_text(content)
+        assert 'no COCO annotation file' in error_of(training_on(dataset))
+
+
+def test_categories_with_lists_inside(tmp_path):
+    path = tmp_path / 'keypoints.json'
+    entries = [{'id': 1, 'name': 'person', 'keypoints': ['nose', 'ear']}]
+    path.write_text(json.dumps({'categories': entries, 'images': []}))
+    assert categories(path) == ['person']
