@@ -193,7 +193,7 @@ class MultiMix(nn.Module):
         return multimix_cross_entropy(logits, targets, attention=attention, **options)
 
     def sampling(self, b: int) -> dict[str, Any]:
-        """What `sample_weights` is asked for, besides the number of examples b and where to draw."""
+        """What ``sample_weights`` is asked for, besides the number of examples b and where to draw."""
         m = min(self.m, b) if self.m is not None and b else None
         return dict(n=self.n, m=m, alpha=self.alpha, ess=self.ess, alpha_per=self.alpha_per)
 

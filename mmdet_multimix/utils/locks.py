@@ -21,14 +21,14 @@ def locked(
     """Holds the lock of a folder; the kernel gives it back when the last process that holds it ends.
 
     Args:
-        folder: What is locked. The lock is the file beside it with `.lock` appended, which stays.
+        folder: What is locked. The lock is the file beside it with ``.lock`` appended, which stays.
         wait: Whether to wait for another holder.
         on_wait: Called once before waiting.
 
     Yields:
-        The file descriptor of the lock, or None where another process holds it and `wait` is false. A command
-        started with the descriptor among its `pass_fds` holds the lock too, so that a killed driver's
-        training, which may outlive it, keeps everybody else out of its work dir.
+        The file descriptor of the lock, or None where another process holds it and ``wait`` is false. A
+        command started with the descriptor among its ``pass_fds`` holds the lock too, so that a killed
+        driver's training, which may outlive it, keeps everybody else out of its work dir.
     """
     with _locked_file(_beside(folder, '.lock'), wait, on_wait) as descriptor:
         yield descriptor

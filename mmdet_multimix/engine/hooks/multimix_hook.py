@@ -25,29 +25,29 @@ class MultiMixHook(MultiMixScheduleHook):
         custom_imports = dict(imports=['mmdet_multimix'], allow_failed_imports=False)
         custom_hooks = [dict(type='MultiMixHook', n=1000, loss_weight=0.1)]
 
-    A list in a config replaces that of its base: repeat the base's `custom_hooks`, if it has any.
+    A list in a config replaces that of its base: repeat the base's ``custom_hooks``, if it has any.
 
-    Before training starts it finds the detector's `bbox_head`, or that of its `roi_head`, every stage of a
-    cascade; never RPNs, mask or semantic heads. In each it adds `loss_multimix` to the head's losses, of
-    examples that `HeadMixer` finds and `ExampleChoice` chooses. Head and loss keep their classes, parameters
-    and buffers, checkpoints their keys, inference is untouched, the detector's own losses are the same to the
-    bit, and after training all is as it was.
+    Before training starts it finds the detector's ``bbox_head``, or that of its ``roi_head``, every stage of
+    a cascade; never RPNs, mask or semantic heads. In each it adds ``loss_multimix`` to the head's losses, of
+    examples that ``HeadMixer`` finds and ``ExampleChoice`` chooses. Head and loss keep their classes,
+    parameters and buffers, checkpoints their keys, inference is untouched, the detector's own losses are the
+    same to the bit, and after training all is as it was.
 
-    It mixes heads of mmdet that were trained with it (`tools/try_zoo.py` tries all of mmdet's configs), and
-    those derived from one that do not change how the loss is computed. Others are refused, unless `force`.
+    It mixes heads of mmdet that were trained with it (``tools/try_zoo.py`` tries all of mmdet's configs), and
+    those derived from one that do not change how the loss is computed. Others are refused, unless ``force``.
 
-    Settings are compared in `docs/roi_multimix.md`, for a Faster R-CNN: the defaults gain a point of mAP on
+    Settings are compared in ``docs/roi_multimix.md``, for a Faster R-CNN: the defaults gain a point of mAP on
     50 and 100 images of digits, less than seeds differ, and nothing on 25 and on BCCD, where all 292 images
     lose a point. Other families have not been measured.
 
     Args:
-        ramp: Epochs, or iterations, over which the weight rises from 0. As `stop`, for all MultiMix in the
+        ramp: Epochs, or iterations, over which the weight rises from 0. As ``stop``, for all MultiMix in the
             model, that of heads which mix by themselves too.
         stop: Epoch or iteration from which there is no mixing.
-        by_epoch: Whether `ramp` and `stop` count epochs.
-        interval: Iterations from one estimate of the scalars to the next; see `MultiMixScheduleHook`.
+        by_epoch: Whether ``ramp`` and ``stop`` count epochs.
+        interval: Iterations from one estimate of the scalars to the next; see ``MultiMixScheduleHook``.
         force: Whether to mix heads that nobody has tried, too, if their loss is one that can be mixed.
-        **multimix: The fields of `MixingSettings`, such as `n`, `among` and `loss_weight`.
+        **multimix: The fields of ``MixingSettings``, such as ``n``, ``among`` and ``loss_weight``.
 
     Raises:
         ValueError: There is nothing it can be added to: with the heads that there are and the reasons.

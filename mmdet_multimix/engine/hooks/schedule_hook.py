@@ -24,19 +24,19 @@ WANTED = 0.3  # one that does
 class MultiMixScheduleHook(Hook):
     """Ramps the weight of MultiMix up, holds it, and switches it off.
 
-    Acts on every `MultiMix` in the model: those of losses, heads and classification heads. The weight is
-    `loss_weight` of each, times a factor that is computed from the iteration alone: 0 at the start, rising
-    linearly to 1 at `ramp`, and 0 again from `stop` on. So it is right after a resume. While it is 0,
-    detectors do not mix, and `loss_multimix` is 0 under the same key.
+    Acts on every ``MultiMix`` in the model: those of losses, heads and classification heads. The weight is
+    ``loss_weight`` of each, times a factor that is computed from the iteration alone: 0 at the start, rising
+    linearly to 1 at ``ramp``, and 0 again from ``stop`` on. So it is right after a resume. While it is 0,
+    detectors do not mix, and ``loss_multimix`` is 0 under the same key.
 
-    Writes to the log, as `train/...`,
+    Writes to the log, as ``train/...``,
 
-    * `multimix_weight`, in every iteration;
-    * every `interval` iterations `multimix_signal`, how much the term tells examples apart: its gradient for
-      the logits without what moves all examples alike, projected on that of the unmixed loss of the same
-      examples, as a share of it, before `loss_weight`; see `docs/signal.md`;
-    * with it `multimix_examples`, the number of examples mixed, and the mean effective number, 1 / Σλ², of
-      `multimix_examples_per_tuple` and of `multimix_classes_per_tuple`, where λ are the weights of the
+    * ``multimix_weight``, in every iteration;
+    * every ``interval`` iterations ``multimix_signal``, how much the term tells examples apart: its gradient
+      for the logits without what moves all examples alike, projected on that of the unmixed loss of the same
+      examples, as a share of it, before ``loss_weight``; see ``docs/signal.md``;
+    * with it ``multimix_examples``, the number of examples mixed, and the mean effective number, 1 / Σλ², of
+      ``multimix_examples_per_tuple`` and of ``multimix_classes_per_tuple``, where λ are the weights of the
       examples, or the shares of the classes, background being one, in a mixed target, before attention.
       They are estimated from 64 tuples.
 
@@ -46,11 +46,11 @@ class MultiMixScheduleHook(Hook):
     Args:
         ramp: Length of the ramp, in epochs, fractions of them too, or iterations.
         stop: Epoch or iteration from which there is no mixing; None means never.
-        by_epoch: Whether `ramp` and `stop` count epochs. A run whose loop counts iterations needs False.
+        by_epoch: Whether ``ramp`` and ``stop`` count epochs. A run whose loop counts iterations needs False.
         interval: Iterations from one estimate to the next.
 
     Raises:
-        ValueError: Arguments out of range; `by_epoch` where the loop counts iterations; no MultiMix in the
+        ValueError: Arguments out of range; ``by_epoch`` where the loop counts iterations; no MultiMix in the
             model.
     """
 
@@ -157,7 +157,7 @@ def mixed_numbers(module: MultiMix) -> dict[str, Tensor | float]:
     """How many examples were mixed last, and the effective numbers in a tuple; zeros where there were none.
 
     Returns:
-        `examples`, `examples_per_tuple`, `classes_per_tuple`.
+        ``examples``, ``examples_per_tuple``, ``classes_per_tuple``.
     """
     labels = module.mixed_labels if isinstance(module, ExampleChoice) else module.kept_targets
     if labels is None or not len(labels):

@@ -27,9 +27,9 @@ from ...visualization.mixed_tuples import MixedTuple, draw_mixed_tuples
 
 @HOOKS.register_module()
 class MultiMixVisualizationHook(Hook):
-    """Draws a few of the tuples that MultiMix mixes, for TensorBoard and `vis_data` in the work directory.
+    """Draws a few of the tuples that MultiMix mixes, for TensorBoard and ``vis_data`` in the work directory.
 
-    In a config, beside whatever mixes (`MultiMixHook`, a head or a loss)::
+    In a config, beside whatever mixes (``MultiMixHook``, a head or a loss)::
 
         custom_hooks = [dict(type='MultiMixHook'), dict(type='MultiMixVisualizationHook', interval=500)]
 
@@ -37,7 +37,7 @@ class MultiMixVisualizationHook(Hook):
     An example is drawn as the part of the input image that it stands for: the box of a RoI, the neighbourhood
     of a position (4 strides wide) or the predicted box of a query in a one-stage head, the whole image in a
     classifier, or in a one-stage head whose scores are of half precision, which cannot carry positions. What
-    is not at hand is drawn grey: examples of other ranks, and those of `MultiMixLoss`, which is not told
+    is not at hand is drawn grey: examples of other ranks, and those of ``MultiMixLoss``, which is not told
     their boxes.
 
     The examples are those mixed in that iteration. The tuples are drawn for the picture, from the
@@ -140,7 +140,7 @@ def _mixing(model: nn.Module) -> dict[str, MultiMix]:
 
 
 def _mixed(module: MultiMix, given: dict[str, Any]) -> tuple[Tensor | None, Tensor | None]:
-    """The targets `(b,)` or `(b, c)` mixed last, and where the examples are from, `(b, 5)`."""
+    """The targets ``(b,)`` or ``(b, c)`` mixed last, and where the examples are from, ``(b, 5)``."""
     if isinstance(module, ExampleChoice):
         return module.mixed_targets, module.mixed_origins
     labels = given.get('gt_label')  # of a classifier, whose examples are its images
@@ -166,7 +166,7 @@ def _class_names(runner: Runner, module: MultiMix, targets: Tensor) -> list[str]
 
 
 def _crop(model: nn.Module, inputs: Any, origins: Tensor | None, index: int) -> np.ndarray | None:
-    """What an example stands for in its image, `(h, w, 3)`."""
+    """What an example stands for in its image, ``(h, w, 3)``."""
     if origins is None or inputs is None or origins[index, 0].isnan():
         return None
     image = inputs[int(origins[index, 0])]
@@ -194,11 +194,11 @@ def displayable(image: Tensor, data_preprocessor: nn.Module) -> np.ndarray:
     get RGB.
 
     Args:
-        image: `(3, h, w)`, as the model gets it.
+        image: ``(3, h, w)``, as the model gets it.
         data_preprocessor: What normalised it.
 
     Returns:
-        `(h, w, 3)`, bytes.
+        ``(h, w, 3)``, bytes.
     """
     image = image.detach().float().cpu()
     if getattr(data_preprocessor, '_enable_normalize', False):

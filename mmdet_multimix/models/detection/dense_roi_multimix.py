@@ -21,15 +21,15 @@ class DenseRoIMultiMix(ExampleChoice, DenseMultiMix):
 
     Section 3.3 of the paper with RoIs for images: every position of a RoI's map is classified by the linear
     classifier of its mean, positions are mixed across RoIs with weights that follow the attention over each
-    map. `ExampleChoice` decides which RoIs take part.
+    map. ``ExampleChoice`` decides which RoIs take part.
 
-    Deviations from the paper: as for `DetectionMultiMix`. The background has no place in a RoI that
-    attention could find; its RoIs are mixed like the others, unless `among='foreground'`.
+    Deviations from the paper: as for ``DetectionMultiMix``. The background has no place in a RoI that
+    attention could find; its RoIs are mixed like the others, unless ``among='foreground'``.
 
     Args:
-        form: The class weights, if there are any; see `softmax_form`.
-        **settings: The fields of `MixingSettings`. By default `n` is 200, at each position, and `attention`
-            is `'gap'`; see `DenseMultiMix` for its other kinds.
+        form: The class weights, if there are any; see ``softmax_form``.
+        **settings: The fields of ``MixingSettings``. By default ``n`` is 200, at each position, and
+            ``attention`` is ``'gap'``; see ``DenseMultiMix`` for its other kinds.
     """
 
     def __init__(self, *, form: MixedForm | None = None, **settings: Any) -> None:
@@ -49,17 +49,17 @@ class DenseRoIMultiMix(ExampleChoice, DenseMultiMix):
         """Computes the term.
 
         Args:
-            features: Maps of the RoIs, `(b, d, h, w)`.
-            labels: `(b,)`, the last class where background.
-            classifier: The linear layer from d to `num_classes + 1`.
-            label_weights: `(b,)`, zero where a RoI must not be used.
-            origins: `(b, 5)`, the index of each RoI's image, and its box; needed within images.
+            features: Maps of the RoIs, ``(b, d, h, w)``.
+            labels: ``(b,)``, the last class where background.
+            classifier: The linear layer from d to ``num_classes + 1``.
+            label_weights: ``(b,)``, zero where a RoI must not be used.
+            origins: ``(b, 5)``, the index of each RoI's image, and its box; needed within images.
 
         Returns:
-            `loss_multimix`, a scalar in float32; zero, with gradient zero, where no RoI takes part.
+            ``loss_multimix``, a scalar in float32; zero, with gradient zero, where no RoI takes part.
 
         Raises:
-            ValueError: Within images, but `origins` are not given.
+            ValueError: Within images, but ``origins`` are not given.
         """
         if not self.loss_weight:
             self.choose_nothing()
@@ -69,7 +69,7 @@ class DenseRoIMultiMix(ExampleChoice, DenseMultiMix):
             return super().losses(features[chosen], labels[chosen], classifier)
 
     def extra_repr(self) -> str:
-        """The hyper-parameters, for `print(model)`."""
+        """The hyper-parameters, for ``print(model)``."""
         own = f'among={self.among!r}, within_image={self.within_image}'
         return f'{super().extra_repr()}, {own}'
 

@@ -24,13 +24,13 @@ class DetectionMultiMix(ExampleChoice, MultiMix):
     """MultiMix of RoIs, anchors, points or queries, as a term beside a detector's own classification loss.
 
     The paper's examples are images; here they are whatever the detector classifies, over all images of the
-    mini-batch (unless `within_image`) and all levels of the pyramid at once. Their logits are mixed, which
-    equals mixing what comes before the last, linear, layer (see `mmdet_multimix.ops.mixed_cross_entropy`).
+    mini-batch (unless ``within_image``) and all levels of the pyramid at once. Their logits are mixed, which
+    equals mixing what comes before the last, linear, layer (see ``mmdet_multimix.ops.mixed_cross_entropy``).
 
-    `ExampleChoice` decides which examples are mixed. With `attention='score'` this is the dense form of
+    ``ExampleChoice`` decides which examples are mixed. With ``attention='score'`` this is the dense form of
     MultiMix for the feature maps of one-stage heads: the chosen examples are positions (or anchors) of all
     levels and images, each with the label that the assigner gave it, and each tuple's weights are multiplied
-    by the confidence that the label of an example holds there, and renormalised. `score_attention` defines
+    by the confidence that the label of an example holds there, and renormalised. ``score_attention`` defines
     it and says where it differs from the paper's, section 3.3.
 
     Deviations from the paper: the detector keeps its loss on the unmixed examples, to which this one is
@@ -38,8 +38,8 @@ class DetectionMultiMix(ExampleChoice, MultiMix):
     tuples, whatever the detector divides its own by.
 
     Args:
-        form: Which mixed loss, softmax cross-entropy by default; see `MixedForm`.
-        **settings: The fields of `MixingSettings`.
+        form: Which mixed loss, softmax cross-entropy by default; see ``MixedForm``.
+        **settings: The fields of ``MixingSettings``.
     """
 
     def __init__(self, *, form: MixedForm | None = None, **settings: Any) -> None:
@@ -61,18 +61,19 @@ class DetectionMultiMix(ExampleChoice, MultiMix):
         """Computes the term. Each argument is one tensor, or a list with one for each level or image.
 
         Args:
-            logits: `(b, c)`.
-            labels: `(b,)`, `form.background(c)` where background; or `(b, c)` soft, zeros where background.
-            label_weights: `(b,)`, zero where an example must not be used.
-            scores: `(b,)`, the quality of each example's box, for the quality focal loss.
-            origins: `(b, 5)` or `(b, 1)`, the index of each example's image, and its box; needed within
+            logits: ``(b, c)``.
+            labels: ``(b,)``, ``form.background(c)`` where background; or ``(b, c)`` soft, zeros where
+                background.
+            label_weights: ``(b,)``, zero where an example must not be used.
+            scores: ``(b,)``, the quality of each example's box, for the quality focal loss.
+            origins: ``(b, 5)`` or ``(b, 1)``, the index of each example's image, and its box; needed within
                 images.
 
         Returns:
-            `loss_multimix`, a scalar in float32; zero, with gradient zero, where no example takes part.
+            ``loss_multimix``, a scalar in float32; zero, with gradient zero, where no example takes part.
 
         Raises:
-            ValueError: Within images, but `origins` are not given.
+            ValueError: Within images, but ``origins`` are not given.
         """
         levels = [logits] if isinstance(logits, Tensor) else list(logits)
         if not self.loss_weight:
@@ -87,7 +88,7 @@ class DetectionMultiMix(ExampleChoice, MultiMix):
             return super().losses(_rows(levels, chosen), targets)
 
     def extra_repr(self) -> str:
-        """The hyper-parameters, for `print(model)`."""
+        """The hyper-parameters, for ``print(model)``."""
         own = f'among={self.among!r}, form={self.form.kind!r}, max_examples={self.max_examples}'
         more = f'within_image={self.within_image}, attention={self.attention!r}'
         return f'{super().extra_repr()}, {own}, {more}'
@@ -109,7 +110,7 @@ def _joined(parts: Tensor | Sequence[Tensor] | None) -> Tensor | None:
 
 
 def _rows(levels: list[Tensor], indices: Tensor) -> Tensor:
-    """`torch.cat(levels)[indices]`, without copying the logits of all positions to take a few."""
+    """``torch.cat(levels)[indices]``, without copying the logits of all positions to take a few."""
     if len(levels) == 1:
         return levels[0][indices]
     if not len(indices):

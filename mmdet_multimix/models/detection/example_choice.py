@@ -22,29 +22,29 @@ MAX_RATIO = 2  # of the numbers of examples of two classes that are called balan
 
 
 class ExampleChoice:
-    """Which of a detector's examples are mixed; a base, before `MultiMix`, of modules that mix them.
+    """Which of a detector's examples are mixed; a base, before ``MultiMix``, of modules that mix them.
 
     Of the examples with a positive label weight, those of
 
-    * `among='foreground'`: an object's label;
-    * `'balanced'`: an object's label, and as many of the background, drawn at random;
-    * `'class_balanced'`: an object's label, as many as there can be while no class of objects that occurs
+    * ``among='foreground'``: an object's label;
+    * ``'balanced'``: an object's label, and as many of the background, drawn at random;
+    * ``'class_balanced'``: an object's label, as many as there can be while no class of objects that occurs
       has more than twice as many as another: of each, at most twice the number of the rarest, drawn at
       random without replacement. The background counts as one more class: as many are drawn of it as the
       most frequent class keeps. (Cut down to the rarest class, of which there is often a single example,
       hardly any would be left.) Classes that do not occur do not count; without objects nothing is mixed.
-    * `'all'`: either. Where there are more than `max_examples`, every one with an object's label, and
+    * ``'all'``: either. Where there are more than ``max_examples``, every one with an object's label, and
       background drawn at random until there are as many.
 
-    Never more than `max_examples`: a random subset is mixed where there are; of classes that are balanced,
+    Never more than ``max_examples``: a random subset is mixed where there are; of classes that are balanced,
     as many of each. The background drawn is any of the head's, not its hard negatives. What is drawn, the
-    weights of the tuples included, comes from generators of our own; see `own_draws`.
+    weights of the tuples included, comes from generators of our own; see ``own_draws``.
 
-    With `within_image` no tuple spans two images: all of the above holds for each image by itself, with an
-    equal share of `max_examples`, and the n tuples are shared out among the images by their numbers of
+    With ``within_image`` no tuple spans two images: all of the above holds for each image by itself, with an
+    equal share of ``max_examples``, and the n tuples are shared out among the images by their numbers of
     chosen examples, so that there are n in all and the loss is still the mean over them.
 
-    With `gather` each rank chooses from its own examples, as many as it may, and what all ranks chose is
+    With ``gather`` each rank chooses from its own examples, as many as it may, and what all ranks chose is
     mixed together.
 
     Choosing waits for the device once or twice (for each image, if within one), right after the head, which
@@ -59,13 +59,14 @@ class ExampleChoice:
     generator: torch.Generator | None
     draws: OwnDraws
     mixed_labels: Tensor | None = None
-    """Labels `(b,)`, or soft targets `(b, c)`, of what was mixed last; for scalars."""
+    """Labels ``(b,)``, or soft targets ``(b, c)``, of what was mixed last; for scalars."""
     mixed_targets: Tensor | None = None
-    """What the loss took for them, `(b,)` or `(b, c)`; for pictures."""
+    """What the loss took for them, ``(b,)`` or ``(b, c)``; for pictures."""
     record: bool = False
-    """Whether to keep `mixed_origins`; for pictures."""
+    """Whether to keep ``mixed_origins``; for pictures."""
     mixed_origins: Tensor | None = None
-    """Where they are from, `(b, 5)`: image index and box in pixels, NaN where unknown or on another rank."""
+    """Where they are from, ``(b, 5)``: image index and box in pixels, NaN where unknown or on another
+    rank."""
     group_sizes: Sequence[int] = ()
     """How many of them in turn may meet in a tuple: b, or those of each image."""
 
@@ -80,7 +81,7 @@ class ExampleChoice:
 
     @contextmanager
     def drawing(self, device: torch.device) -> Iterator[None]:
-        """All that is drawn inside comes from generators made for this call, or from `generator`, if set."""
+        """All that is drawn inside comes from generators of this call, or from ``generator``, if set."""
         if self.generator is None:
             self._generators = self.draws.generators(device, shared=self.gather)
         elif self.gather:  # ranks share what was given, which must be at the same place on all
@@ -97,17 +98,17 @@ class ExampleChoice:
     ) -> Tensor:
         """The indices of the examples to mix, image by image if within one.
 
-        Sets `mixed_labels`, `mixed_origins` and `group_sizes`.
+        Sets ``mixed_labels``, ``mixed_origins`` and ``group_sizes``.
 
         Args:
-            labels: `(b,)` integers, or `(b, c)` soft.
-            label_weights: `(b,)`, zero where an example must not be used; None means 1.
+            labels: ``(b,)`` integers, or ``(b, c)`` soft.
+            label_weights: ``(b,)``, zero where an example must not be used; None means 1.
             background: The label of the background, or the first column that is none of an object's class.
-            origins: Where the examples are from: `(b, 1)` image indices, or `(b, 5)` with boxes in pixels.
-                Looked at only within images, which needs them, or to `record`.
+            origins: Where the examples are from: ``(b, 1)`` image indices, or ``(b, 5)`` with boxes in
+                pixels. Looked at only within images, which needs them, or to ``record``.
 
         Raises:
-            ValueError: Within images, but `origins` are not given.
+            ValueError: Within images, but ``origins`` are not given.
         """
         if self._generators == (None, None):  # called by itself, not by `losses`
             with self.drawing(labels.device):
@@ -164,7 +165,7 @@ class ExampleChoice:
             self.mixed_origins = origins.masked_fill(elsewhere, torch.nan)
 
     def groups(self, *tensors: Tensor | None) -> list[tuple[int, tuple[Tensor | None, ...]]]:
-        """What may meet in a tuple: each group's number of tuples and its part of the tensors `(b, ...)`.
+        """What may meet in a tuple: each group's number of tuples and its part of the tensors ``(b, ...)``.
 
         One group with all of them, be they none, or one for each image that gets a tuple.
         """
@@ -241,7 +242,7 @@ def mixed_weights(module: MultiMix, b: int, n: int, *, seed: int = 0) -> Tensor:
         seed: Seed of the draw.
 
     Returns:
-        `(n, b)`, zeros where examples are of another group than a tuple.
+        ``(n, b)``, zeros where examples are of another group than a tuple.
     """
     generator = torch.Generator().manual_seed(seed)
     sizes = list(getattr(module, 'group_sizes', ())) or [b]

@@ -1,8 +1,8 @@
 """Adds MultiMix to a head of mmdet that stays as it is, parameters, buffers and code.
 
-A head computes its losses in one method, and in it calls its `loss_cls` once or more: once for all
-positions, for each level of the pyramid, each image or each decoder layer. `HeadMixer` listens to these
-calls while that method runs, mixes what they were given, and adds `loss_multimix` to the losses that the
+A head computes its losses in one method, and in it calls its ``loss_cls`` once or more: once for all
+positions, for each level of the pyramid, each image or each decoder layer. ``HeadMixer`` listens to these
+calls while that method runs, mixes what they were given, and adds ``loss_multimix`` to the losses that the
 method returns. The hook and the heads of this package all go this way.
 
 Shape letters: b examples, c logits of an example.
@@ -28,9 +28,9 @@ from .origins import Origins, untagged
 
 
 class HeadMixer:
-    """MultiMix in one head, until `remove`.
+    """MultiMix in one head, until ``remove``.
 
-    Once for each time that the head computes its losses, `ExampleChoice` chooses from
+    Once for each time that the head computes its losses, ``ExampleChoice`` chooses from
 
     * of RoI heads, the sampled RoIs of all images (each stage of a cascade by itself);
     * of one-stage heads, the anchors or points of all levels and images. SSD's are all that have a label,
@@ -38,17 +38,17 @@ class HeadMixer:
     * of DETR and its kin, the queries of the last decoder layer with the labels that the matching gave them,
       neither those of other layers and the encoder nor those for denoising.
 
-    The mixer lives in the head's `__dict__` and forward hooks and copies with it; the state dict does not
+    The mixer lives in the head's ``__dict__`` and forward hooks and copies with it; the state dict does not
     know it.
 
     Args:
         name: The head's name, for messages.
         head: A bounding box head.
-        multimix: What mixes its examples. It becomes `head.multimix`.
+        multimix: What mixes its examples. It becomes ``head.multimix``.
     """
 
     heard = False
-    """Whether the head has called its `loss_cls`, or had no RoI to call it for."""
+    """Whether the head has called its ``loss_cls``, or had no RoI to call it for."""
 
     def __init__(self, name: str, head: nn.Module, multimix: DetectionMultiMix | DenseRoIMultiMix) -> None:
         self.name = name
@@ -89,7 +89,7 @@ class HeadMixer:
         )
 
     def _losses(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """The head's losses, and `loss_multimix`."""
+        """The head's losses, and ``loss_multimix``."""
         if self._calls is not None or kwargs.get('reduction_override') == 'none':
             return self._compute(*args, **kwargs)  # hard-example mining wants the loss of every RoI
         self._calls = []
@@ -152,13 +152,13 @@ class HeadMixer:
         return self._term(given, fields)
 
     def _term(self, given: dict[str, Any], fields: dict[str, list[Tensor] | None]) -> dict[str, Tensor]:
-        """The mixed loss of what the calls were given: lists of the fields of `LossCall`."""
+        """The mixed loss of what the calls were given: lists of the fields of ``LossCall``."""
         return self.head.multimix.losses(
             fields['logits'], fields['labels'], fields['weights'], fields['scores'], fields['origins']
         )
 
     def _nothing(self, losses: dict, given: dict[str, Any]) -> dict[str, Tensor]:
-        """The loss where the head did not call its `loss_cls`, as some do not without RoIs or objects."""
+        """The loss where the head did not call its ``loss_cls``, as some do not without RoIs or objects."""
         first = given[self._names[0]]
         if self.method != 'loss_by_feat':  # logits of no RoIs; where ranks gather, the others wait for them
             self.heard = self.heard or not len(first)
@@ -175,7 +175,7 @@ class HeadMixer:
         return {'loss_multimix': anything.float().sum() * 0}
 
     def _listen(self, loss_cls: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict] | None:
-        """Takes note of a call of `loss_cls`, and the tag from its logits."""
+        """Takes note of a call of ``loss_cls``, and the tag from its logits."""
         if self._calls is None:
             return None
         given = {**dict(zip(self._parameters, args, strict=False)), **kwargs}
@@ -204,7 +204,7 @@ class HeadMixer:
 
 
 def _of_rois(given: dict[str, Any]) -> Tensor | None:
-    """Image indices and boxes of the RoIs of a head, `(b, 5)`."""
+    """Image indices and boxes of the RoIs of a head, ``(b, 5)``."""
     if 'rois' in given:
         return given['rois']
     rows = []

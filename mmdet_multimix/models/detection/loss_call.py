@@ -12,14 +12,15 @@ from torch import Tensor
 
 @dataclass
 class LossCall:
-    """What a `loss_cls` was given, flat.
+    """What a ``loss_cls`` was given, flat.
 
     Args:
-        logits: `(b, c)`.
-        labels: `(b,)` integers or `(b, c)` soft.
-        weights: `(b,)`; None means 1.
-        scores: `(b,)`, the qualities of the quality focal loss.
-        origins: `(b, 5)` or `(b, 1)`, where the rows are from, if that is known; see `ExampleChoice.choose`.
+        logits: ``(b, c)``.
+        labels: ``(b,)`` integers or ``(b, c)`` soft.
+        weights: ``(b,)``; None means 1.
+        scores: ``(b,)``, the qualities of the quality focal loss.
+        origins: ``(b, 5)`` or ``(b, 1)``, where the rows are from, if that is known; see
+            ``ExampleChoice.choose``.
     """
 
     logits: Tensor

@@ -123,7 +123,7 @@ def linear_softmax_form(head: nn.Module) -> MixedForm:
     """The mixed loss of a box head with a softmax, whose logits are a linear function of the embedding.
 
     Raises:
-        ValueError: They are not, or `loss_cls` cannot be mixed; with the reason.
+        ValueError: They are not, or ``loss_cls`` cannot be mixed; with the reason.
     """
     name = type(head).__name__
     if type(head.fc_cls) is not nn.Linear or head.fc_cls.out_features != head.num_classes + 1:
@@ -171,8 +171,8 @@ def loss_methods(kind: type) -> frozenset[str]:
 def bbox_heads(model: nn.Module) -> dict[str, nn.Module]:
     """The heads of a detector that give boxes their final class, by name.
 
-    Those are its `bbox_head`, that of its `roi_head`, or the members where it is a list, wherever they are
-    but in a teacher, which does not learn. RPNs, mask and semantic heads go by other names.
+    Those are its ``bbox_head``, that of its ``roi_head``, or the members where it is a list, wherever they
+    are but in a teacher, which does not learn. RPNs, mask and semantic heads go by other names.
     """
     found = {}
     for name, module in model.named_modules():
@@ -184,7 +184,7 @@ def bbox_heads(model: nn.Module) -> dict[str, nn.Module]:
 
 
 def form_in(model: nn.Module, name: str, *, force: bool = False) -> MixedForm:
-    """The mixed loss of the head with that name in a detector; see `form_of_head`."""
+    """The mixed loss of the head with that name in a detector; see ``form_of_head``."""
     owner = model.get_submodule(name.rpartition('.')[0])
     if isinstance(owner, RPN):  # which calls its head a bbox_head, whatever the head is derived from
         raise UnmixableError(_RPN)
@@ -192,7 +192,7 @@ def form_in(model: nn.Module, name: str, *, force: bool = False) -> MixedForm:
 
 
 def classification_losses(model: nn.Module) -> dict[str, str]:
-    """Everything in a model that has a `loss_cls`, with the names of both classes, for messages."""
+    """Everything in a model that has a ``loss_cls``, with the names of both classes, for messages."""
     return {
         name or 'model': f'{type(module).__name__} with {type(module.loss_cls).__name__}'
         for name, module in model.named_modules()

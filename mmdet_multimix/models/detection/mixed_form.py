@@ -33,19 +33,19 @@ class UnmixableError(ValueError):
 class MixedForm:
     """How logits and targets become a mixed loss: the counterpart of a detector's own loss.
 
-    * `'softmax'`: cross-entropy, the paper's loss. The last class is the background.
-    * `'sigmoid'`: binary cross-entropy. The background is the label after the classes, its target zeros.
-    * `'focal'`, `'quality'`: the focal losses of `mixed_focal_loss`. Their modulation is not linear in the
-      logits; logits are mixed all the same, which equals mixing embeddings, as the loss comes after that.
+    * ``'softmax'``: cross-entropy, the paper's loss. The last class is the background.
+    * ``'sigmoid'``: binary cross-entropy. The background is the label after the classes, its target zeros.
+    * ``'focal'``, ``'quality'``: the focal losses of ``mixed_focal_loss``. Their modulation is not linear in
+      the logits; logits are mixed all the same, which equals mixing embeddings, as the loss comes after that.
 
     Only the first is the paper's; the others are its counterparts.
 
     Args:
         kind: One of the above.
         gamma: Exponent of the focal losses.
-        alpha: Weight of the positive term of `'focal'`.
-        class_weight: `'softmax'` only: the weight of each class, background last. It multiplies the targets,
-            which is what it does to the cross-entropy of a single example.
+        alpha: Weight of the positive term of ``'focal'``.
+        class_weight: ``'softmax'`` only: the weight of each class, background last. It multiplies the
+            targets, which is what it does to the cross-entropy of a single example.
     """
 
     kind: str = 'softmax'
@@ -66,12 +66,12 @@ class MixedForm:
         """What the mixed loss takes.
 
         Args:
-            labels: `(b,)` integers or `(b, num_logits)` soft.
-            scores: `(b,)`, the quality that stands for 1 in the row of a label; None means 1.
+            labels: ``(b,)`` integers or ``(b, num_logits)`` soft.
+            scores: ``(b,)``, the quality that stands for 1 in the row of a label; None means 1.
             num_logits: Number of logits of an example.
 
         Returns:
-            `(b,)` integers, or `(b, num_logits)` soft where scores or class weights make them so.
+            ``(b,)`` integers, or ``(b, num_logits)`` soft where scores or class weights make them so.
         """
         if scores is None and self.class_weight is None:
             return labels
@@ -86,7 +86,7 @@ class MixedForm:
         return soft
 
     def attention(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The confidence that what `targets` says holds for each example, `(b,)`; see `score_attention`."""
+        """The confidence ``(b,)`` that the target of each example holds; see ``score_attention``."""
         return score_attention(logits, targets, link='softmax' if self.kind == 'softmax' else 'sigmoid')
 
     def loss(
@@ -95,10 +95,10 @@ class MixedForm:
         """The mixed loss of tuples drawn on the way.
 
         Args:
-            logits: `(b, num_logits)`.
-            targets: From `targets`.
-            options: `n`, `m`, `alpha`, `ess`, `alpha_per` and `generator` of `sample_weights`.
-            attention: `(b,)`, by which the weights of each tuple are multiplied, and renormalised.
+            logits: ``(b, num_logits)``.
+            targets: From ``targets``.
+            options: ``n``, ``m``, ``alpha``, ``ess``, ``alpha_per`` and ``generator`` of ``sample_weights``.
+            attention: ``(b,)``, by which the weights of each tuple are multiplied, and renormalised.
 
         Returns:
             A scalar in float32 at least, the mean over tuples; zero, attached to the logits, if b is 0.
@@ -116,7 +116,7 @@ class MixedForm:
         return mixed_focal_loss(logits, targets, weights, kind=self.kind, gamma=self.gamma, alpha=self.alpha)
 
     def unmixed(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The same loss of each example by itself, the mean over the examples; arguments as for `loss`."""
+        """The same loss of each example by itself, the mean over the examples; arguments as for ``loss``."""
         weights = torch.eye(len(logits), dtype=torch.promote_types(logits.dtype, torch.float32))
         weights = weights.to(logits.device)
         if self.kind == 'softmax':
@@ -152,9 +152,9 @@ def form_of(loss_cls: nn.Module) -> MixedForm:
 
 
 def softmax_form(loss_cls: nn.Module, owner: str) -> MixedForm:
-    """The mixed counterpart of a `loss_cls` that is some softmax loss over `num_classes + 1` logits.
+    """The mixed counterpart of a ``loss_cls`` that is some softmax loss over ``num_classes + 1`` logits.
 
-    That is mmdet's `CrossEntropyLoss` with its class weights; another loss, whose class says nothing of its
+    That is mmdet's ``CrossEntropyLoss`` with its class weights; another loss, whose class says nothing of its
     formula, stands beside the paper's, plain cross-entropy.
 
     Args:
@@ -162,7 +162,7 @@ def softmax_form(loss_cls: nn.Module, owner: str) -> MixedForm:
         owner: Who asks, for messages.
 
     Raises:
-        UnmixableError: A `CrossEntropyLoss` with options that have no mixed counterpart; with the reason.
+        UnmixableError: A ``CrossEntropyLoss`` with options that have no mixed counterpart; with the reason.
     """
     if type(loss_cls) is not CrossEntropyLoss:
         return MixedForm()

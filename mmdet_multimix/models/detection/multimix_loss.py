@@ -14,25 +14,25 @@ from .mixed_form import softmax_form
 
 @MODELS.register_module()
 class MultiMixLoss(nn.Module):
-    """A `loss_cls` for any `BBoxHead`: its own loss, and MultiMix of the same RoIs beside it.
+    """A ``loss_cls`` for any ``BBoxHead``: its own loss, and MultiMix of the same RoIs beside it.
 
     In a config::
 
         roi_head=dict(bbox_head=dict(loss_cls=dict(type='MultiMixLoss', n=1000)))
 
-    Assumes that the logits come from a linear layer, as `fc_cls` does by default. The inference of the
+    Assumes that the logits come from a linear layer, as ``fc_cls`` does by default. The inference of the
     detector and its checkpoint do not change.
 
     Args:
         loss_cls: The loss on the unmixed RoIs, softmax cross-entropy by default. Its class weights are those
             of the mixed loss, too.
-        **multimix: The fields of `MixingSettings`. Not `within_image`: mmdet tells a loss the logits and
-            labels of RoIs, not their images. Nor `gather`: it calls no loss where there is no RoI, and the
+        **multimix: The fields of ``MixingSettings``. Not ``within_image``: mmdet tells a loss the logits and
+            labels of RoIs, not their images. Nor ``gather``: it calls no loss where there is no RoI, and the
             other ranks would wait for ever.
 
     Raises:
-        ValueError: `loss_cls` is no softmax cross-entropy over `num_classes + 1` logits, or has an
-            `ignore_index`; `within_image` or `gather`.
+        ValueError: ``loss_cls`` is no softmax cross-entropy over ``num_classes + 1`` logits, or has an
+            ``ignore_index``; ``within_image`` or ``gather``.
     """
 
     def __init__(self, loss_cls: dict | None = None, **multimix: Any) -> None:
@@ -69,16 +69,16 @@ class MultiMixLoss(nn.Module):
         """Computes both terms.
 
         Args:
-            cls_score: Logits of the RoIs, `(b, num_classes + 1)`, background last.
-            label: `(b,)` integers.
-            weight: `(b,)`, zero where a RoI must not be used.
-            avg_factor: Passed to `loss_cls`.
-            reduction_override: Passed to `loss_cls`. With `'none'` hard-example mining asks for the loss of
-                every RoI: only that of `loss_cls` is returned, a mixed loss belongs to no single RoI.
-            **kwargs: Passed to `loss_cls`.
+            cls_score: Logits of the RoIs, ``(b, num_classes + 1)``, background last.
+            label: ``(b,)`` integers.
+            weight: ``(b,)``, zero where a RoI must not be used.
+            avg_factor: Passed to ``loss_cls``.
+            reduction_override: Passed to ``loss_cls``. With ``'none'`` hard-example mining asks for the loss
+                of every RoI: only that of ``loss_cls`` is returned, a mixed loss belongs to no single RoI.
+            **kwargs: Passed to ``loss_cls``.
 
         Returns:
-            `loss_cls` and `loss_multimix`, which `BBoxHead` merges into its own losses.
+            ``loss_cls`` and ``loss_multimix``, which ``BBoxHead`` merges into its own losses.
         """
         clean = self.loss_cls(
             cls_score, label, weight, avg_factor=avg_factor, reduction_override=reduction_override, **kwargs

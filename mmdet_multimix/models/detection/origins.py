@@ -1,7 +1,7 @@
 """From which image, and which place in it, each row comes that a one-stage head gives its loss.
 
-Mixing needs the logits and labels of a head, and the call of its `loss_cls` has both. The call does not say
-of which image a row is. `within_image=True` has to know that, since no tuple may span two images; a picture
+Mixing needs the logits and labels of a head, and the call of its ``loss_cls`` has both. The call does not say
+of which image a row is. ``within_image=True`` has to know that, since no tuple may span two images; a picture
 of what was mixed has to know the place as well, to draw a crop. Only then is this module used.
 
 **Why it is not told from shapes.** Each head flattens its scores in its own way. RetinaNet hands over one
@@ -11,23 +11,23 @@ them would repeat a piece of mmdet's code, and would go on without an error, mix
 day when mmdet or somebody's subclass orders its rows differently.
 
 **What is done instead.** Every score gets a tag, the number of its place in the mini-batch, before the head
-computes its losses. The tag has to take part in every `permute`, `reshape`, `cat` and indexing that the
+computes its losses. The tag has to take part in every ``permute``, ``reshape``, ``cat`` and indexing that the
 head does to the scores, whichever these are. Forward-mode differentiation of torch is just that: a tensor
 with a *tangent* beside it, that each operation carries along. A reshape of the scores reshapes the tangent
 alike, because a reshape is linear: what it does to numbers it does to their derivatives. So the tag is
-given as the tangent of the scores, and read from the logits when they arrive at `loss_cls`.
+given as the tangent of the scores, and read from the logits when they arrive at ``loss_cls``.
 
 **Why it is safe.** The tag is no derivative of anything and nothing but this module looks at it. Scores,
 losses and their ordinary gradients are the same with and without, to the bit. The tag is taken off before
 the head's own loss is computed. Where a head computes with its scores (a sum of two branches, a sigmoid)
 before it hands them over, the tangent would no longer be a place; such heads are not mixed at all (see
-`mixable_heads`). Where the logits are no scores of the head at all, they carry no tag, and
-`within_image=True` is an error that says so. A tag is exact up to the largest whole number of its type: in
+``mixable_heads``). Where the logits are no scores of the head at all, they carry no tag, and
+``within_image=True`` is an error that says so. A tag is exact up to the largest whole number of its type: in
 float16 and bfloat16 only the number of the image fits, and a picture then shows whole images.
 
-**What shows it.** `tests/test_models/test_detection/test_origins.py` checks image and place of every
+**What shows it.** ``tests/test_models/test_detection/test_origins.py`` checks image and place of every
 example for each family of heads against the objects of the images, and the walk through mmdet's configs
-(`tools/try_zoo.py`) checks for every head that it mixes that each example's label is one of its image's.
+(``tools/try_zoo.py``) checks for every head that it mixes that each example's label is one of its image's.
 
 Shape letters: b examples, c logits of an example.
 """
@@ -46,13 +46,15 @@ NEIGHBOURHOOD = 4  # side of what is shown of a position, in strides, as wide as
 class Origins:
     """Follows the scores of a head through all its reshaping; see above.
 
-    Use inside `torch.autograd.forward_ad.dual_level()`, and give the head `tagged`.
+    Use inside ``torch.autograd.forward_ad.dual_level()``, and give the head ``tagged``.
 
     Args:
-        scores: Of all levels, `(images, k, h, w)` each; or, of DETR's kin, `(layers, images, queries, c)`.
+        scores: Of all levels, ``(images, k, h, w)`` each; or, of DETR's kin, ``(layers, images, queries,
+            c)``.
         boxes: Whether to find places as well, or images only.
         shape: Height and width of the images in the mini-batch, in pixels; for places.
-        queries: `(images, queries, 4)`, their boxes as centre and size in fractions of the image; for places.
+        queries: ``(images, queries, 4)``, their boxes as centre and size in fractions of the image; for
+            places.
 
     Raises:
         ValueError: Scores of other shapes.
@@ -104,10 +106,10 @@ class Origins:
         """The image index, and the box in pixels if boxes are wanted, of each row.
 
         Args:
-            tag: Of the logits, `(..., c)`.
+            tag: Of the logits, ``(..., c)``.
 
         Returns:
-            `(b, 1)` or `(b, 5)`; NaN where a box is not known.
+            ``(b, 1)`` or ``(b, 5)``; NaN where a box is not known.
         """
         tags = tag.reshape(-1, tag.shape[-1])[:, 0].double().round().long()
         images = (tags // self._places).float().unsqueeze(1)
@@ -124,7 +126,7 @@ def untagged(logits: Tensor) -> tuple[Tensor, Tensor | None]:
 
 
 def _cells(h: int, w: int, shape: tuple[int, int], device: torch.device) -> Tensor:
-    """The neighbourhoods of a map's positions as boxes in pixels, `(h * w, 4)`."""
+    """The neighbourhoods of a map's positions as boxes in pixels, ``(h * w, 4)``."""
     dy, dx = shape[0] / h, shape[1] / w
     y = ((torch.arange(h, device=device) + 0.5) * dy).repeat_interleave(w)
     x = ((torch.arange(w, device=device) + 0.5) * dx).repeat(h)

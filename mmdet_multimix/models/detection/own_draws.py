@@ -7,8 +7,8 @@ its own.
 
 What seeds it is known on every rank and after every resume:
 
-* the seed of the run and the iteration, which mmengine's `RuntimeInfoHook` (a default hook of every Runner)
-  keeps in the current `MessageHub`, where heads and losses without a hook of ours can read them;
+* the seed of the run and the iteration, which mmengine's ``RuntimeInfoHook`` (a default hook of every Runner)
+  keeps in the current ``MessageHub``, where heads and losses without a hook of ours can read them;
 * the rank;
 * the number of the module, where there are several, such as the stages of a cascade. The hooks of this
   package number them; without any hook, stages draw alike;

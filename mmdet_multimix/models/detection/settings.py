@@ -14,30 +14,31 @@ AMONG = ('all', 'foreground', 'balanced', 'class_balanced')
 class MixingSettings:
     """How a detector mixes its examples. A config gives these by name, to the hook, a head or the loss.
 
-    The defaults are those that did best where settings were compared, see `docs/roi_multimix.md`.
+    The defaults are those that did best where settings were compared, see ``docs/roi_multimix.md``.
 
     Args:
         n: Tuples per step, in dense forms at each position.
-        among: Which examples are mixed: `'foreground'`, `'balanced'`, `'class_balanced'` or `'all'`; see
-            `ExampleChoice`.
+        among: Which examples are mixed: ``'foreground'``, ``'balanced'``, ``'class_balanced'`` or ``'all'``;
+            see ``ExampleChoice``.
         loss_weight: Weight of the term. At 0 nothing is computed.
         m: Examples per tuple, all by default.
         alpha: Dirichlet parameter, or the range that it is drawn from. None means the paper's range,
-            (0.5, 2), unless `ess` is given.
+            (0.5, 2), unless ``ess`` is given.
         ess: Instead of alpha, how many examples effectively share a tuple, or the range that it is drawn
-            from; see `sample_weights`. It means the same whatever the number of examples, which in a
+            from; see ``sample_weights``. It means the same whatever the number of examples, which in a
             detector differs from step to step. Where there are no more examples, or within an image no
             more in it, the tuple is uniform.
-        alpha_per: Whether it is drawn per `'tuple'` or per `'example'`.
+        alpha_per: Whether it is drawn per ``'tuple'`` or per ``'example'``.
         max_examples: The most examples that are mixed at once, None for no bound. Two images have 1024 RoIs;
             a one-stage head has up to a million positions.
         within_image: Whether all examples of a tuple come from one image.
-        gather: Whether the examples of all ranks are mixed together; not with `within_image`.
-        attention: `'uniform'` is none, `'score'` is Dense MultiMix in one-stage heads; see
-            `DetectionMultiMix`. The forms on RoI maps take those of `DenseMultiMix`.
+        gather: Whether the examples of all ranks are mixed together; not with ``within_image``.
+        attention: ``'uniform'`` is none, ``'score'`` is Dense MultiMix in one-stage heads; see
+            ``DetectionMultiMix``. The forms on RoI maps take those of ``DenseMultiMix``.
 
     Raises:
-        ValueError: An unknown `among`, a bad `max_examples`, or `within_image` together with `gather`.
+        ValueError: An unknown ``among``, a bad ``max_examples``, or ``within_image`` together with
+            ``gather``.
     """
 
     n: int = 1000
@@ -63,6 +64,6 @@ class MixingSettings:
             check_count('max_examples', self.max_examples)
 
     def of_multimix(self) -> dict[str, Any]:
-        """The part of them that `MultiMix` takes, which checks it, too."""
+        """The part of them that ``MultiMix`` takes, which checks it, too."""
         names = ('n', 'm', 'alpha', 'ess', 'alpha_per', 'loss_weight', 'gather')
         return {name: getattr(self, name) for name in names}

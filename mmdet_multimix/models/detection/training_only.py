@@ -11,7 +11,7 @@ class TrainingOnlyLinear(nn.Linear):
     """A linear layer whose parameters are no entries of the state dict, yet are saved and resumed with it.
 
     Optimizers, data-parallel wrappers and averages of the model see an ordinary layer. In a state dict its
-    parameters lie in the metadata that torch keeps there for every module (`state_dict._metadata`, where
+    parameters lie in the metadata that torch keeps there for every module (``state_dict._metadata``, where
     batch norm has its version): checkpoints carry them, a resumed run gets them back, and a model without
     this layer loads the same file strictly. So it needs neither a hook nor a converted checkpoint.
 

@@ -26,25 +26,25 @@ class MapMixer(HeadMixer):
 
 @MODELS.register_module()
 class DenseMultiMixBBoxHead(BBoxHead):
-    """`BBoxHead` on averaged RoI maps that also classifies mixtures of their positions while it trains.
+    """``BBoxHead`` on averaged RoI maps that also classifies mixtures of their positions while it trains.
 
     In a config whose RoI maps come from a shared layer, as those of the C4 detectors do::
 
         roi_head=dict(bbox_head=dict(type='DenseMultiMixBBoxHead', multimix=dict(n=200)))
 
-    Adds `loss_multimix` beside `loss_cls`, with the class weights of that. Such a head averages a RoI's
+    Adds ``loss_multimix`` beside ``loss_cls``, with the class weights of that. Such a head averages a RoI's
     map and classifies the mean by one linear layer, so the paper's dense form applies as written: that
-    layer classifies every position as well. Parameters and inference are those of `BBoxHead`, which loads
+    layer classifies every position as well. Parameters and inference are those of ``BBoxHead``, which loads
     the checkpoint strictly.
 
     Args:
-        *args: As for `BBoxHead`.
-        multimix: The arguments of `DenseRoIMultiMix`.
-        **kwargs: As for `BBoxHead`.
+        *args: As for ``BBoxHead``.
+        multimix: The arguments of ``DenseRoIMultiMix``.
+        **kwargs: As for ``BBoxHead``.
 
     Raises:
         ValueError: The head does not average its input, or its classifier is not linear or not a softmax over
-            `num_classes + 1` classes: then classifying positions is not what the paper does.
+            ``num_classes + 1`` classes: then classifying positions is not what the paper does.
     """
 
     def __init__(self, *args, multimix: dict | None = None, **kwargs) -> None:
@@ -61,7 +61,7 @@ class DenseMultiMixBBoxHead(BBoxHead):
         """Scores and box deltas of the RoIs.
 
         Args:
-            x: Maps of the RoIs, `(b, d, h, w)`.
+            x: Maps of the RoIs, ``(b, d, h, w)``.
         """
         cls_score, bbox_pred = super().forward(x)
         # mmdet's RoI head does not hand the maps to the loss.
@@ -69,10 +69,10 @@ class DenseMultiMixBBoxHead(BBoxHead):
         return cls_score, bbox_pred
 
     def maps_of(self, cls_score: Tensor) -> Tensor:
-        """The maps that `forward` gave these logits for, once.
+        """The maps that ``forward`` gave these logits for, once.
 
         Raises:
-            RuntimeError: The logits are not those of the last `forward` in training.
+            RuntimeError: The logits are not those of the last ``forward`` in training.
         """
         classified, self._classified = self._classified, None
         if classified is None or classified[0] is not cls_score:

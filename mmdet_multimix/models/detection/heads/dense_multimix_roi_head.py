@@ -13,12 +13,12 @@ from ..training_only import TrainingOnlyLinear
 
 
 class AuxiliaryDenseMultiMix(DenseRoIMultiMix):
-    """`DenseRoIMultiMix` with a classifier of its own, which therefore needs a loss of its own too.
+    """``DenseRoIMultiMix`` with a classifier of its own, which therefore needs a loss of its own too.
 
     Args:
         clean_weight: Weight of the plain cross-entropy of the averaged maps of the RoIs that are mixed. It
-            is off where `loss_weight` is 0, before and after a schedule's mixing.
-        **kwargs: As for `DenseRoIMultiMix`.
+            is off where ``loss_weight`` is 0, before and after a schedule's mixing.
+        **kwargs: As for ``DenseRoIMultiMix``.
 
     Raises:
         ValueError: A negative weight.
@@ -33,41 +33,41 @@ class AuxiliaryDenseMultiMix(DenseRoIMultiMix):
 
 @MODELS.register_module()
 class DenseMultiMixRoIHead(StandardRoIHead):
-    """`StandardRoIHead` that also classifies mixtures of the positions of its RoI maps while it trains.
+    """``StandardRoIHead`` that also classifies mixtures of the positions of its RoI maps while it trains.
 
     In a config of a Faster or Mask R-CNN with an FPN::
 
         roi_head=dict(type='DenseMultiMixRoIHead', dense_multimix=dict(n=200))
 
     The box head of such a detector flattens a RoI's 7 x 7 map, so it has no classifier that a position could
-    be given to. This head brings one: a linear layer from the channels of the map to `num_classes + 1`
+    be given to. This head brings one: a linear layer from the channels of the map to ``num_classes + 1``
     classes, present in training only. Section 3.3 of the paper is then applied with RoIs for images: each
     position of the map is classified, attention is l1-normalised over the map of each RoI, and at each
     position the RoIs of all images are mixed. Adds
 
-    * `loss_dense_multimix`, the mixed loss;
-    * `loss_dense_cls`, the plain cross-entropy of the averaged maps, unless `clean_weight` is 0.
+    * ``loss_dense_multimix``, the mixed loss;
+    * ``loss_dense_cls``, the plain cross-entropy of the averaged maps, unless ``clean_weight`` is 0.
 
-    Both are without the class weights of the detector's own `loss_cls`. They reach the RoI maps, the neck and
-    the backbone; the detector's own losses, its parameters and inference do not change. `bbox_head` may be
-    any, one that mixes by itself included, and so may a `MultiMixHook` beside it.
+    Both are without the class weights of the detector's own ``loss_cls``. They reach the RoI maps, the neck
+    and the backbone; the detector's own losses, its parameters and inference do not change. ``bbox_head``
+    may be any, one that mixes by itself included, and so may a ``MultiMixHook`` beside it.
 
     The new layer's parameters are saved in the metadata of the checkpoint's state dict: it is resumed, and a
-    stock detector loads the checkpoint strictly; see `TrainingOnlyLinear`.
+    stock detector loads the checkpoint strictly; see ``TrainingOnlyLinear``.
 
     Deviations from the paper: its classifier is the one that predicts, and has the mixed loss alone. This
     one never predicts and starts from zeros, so that mixed targets near the prior alone would teach it, and
     the maps through it, little: it also gets the clean loss of the same RoIs. The others are those of
-    `DenseRoIMultiMix`.
+    ``DenseRoIMultiMix``.
 
     Args:
-        *args: As for `StandardRoIHead`.
-        dense_multimix: The arguments of `AuxiliaryDenseMultiMix`: `clean_weight`, and the fields of
-            `MixingSettings`.
-        **kwargs: As for `StandardRoIHead`.
+        *args: As for ``StandardRoIHead``.
+        dense_multimix: The arguments of ``AuxiliaryDenseMultiMix``: ``clean_weight``, and the fields of
+            ``MixingSettings``.
+        **kwargs: As for ``StandardRoIHead``.
 
     Raises:
-        ValueError: There is no `bbox_head`, or it is that of a cascade.
+        ValueError: There is no ``bbox_head``, or it is that of a cascade.
     """
 
     def __init__(self, *args, dense_multimix: dict | None = None, **kwargs) -> None:
@@ -84,14 +84,14 @@ class DenseMultiMixRoIHead(StandardRoIHead):
             self.dense_cls = TrainingOnlyLinear(self.bbox_head.in_channels, self.bbox_head.num_classes + 1)
 
     def bbox_loss(self, x: tuple[Tensor, ...], sampling_results: list[SamplingResult]) -> dict:
-        """The results of `StandardRoIHead`, and the dense terms among its losses.
+        """The results of ``StandardRoIHead``, and the dense terms among its losses.
 
         Args:
-            x: Feature maps of all levels, `(images, channels, height, width)`.
+            x: Feature maps of all levels, ``(images, channels, height, width)``.
             sampling_results: The RoIs of each image and the objects they were assigned to.
 
         Returns:
-            `cls_score`, `bbox_pred`, `bbox_feats` and `loss_bbox`, a dict.
+            ``cls_score``, ``bbox_pred``, ``bbox_feats`` and ``loss_bbox``, a dict.
         """
         results = super().bbox_loss(x, sampling_results)
         # Once more, as the stock method keeps them to itself.

@@ -19,19 +19,19 @@ from ..mixable_heads import form_of_head, linear_softmax_form
 
 
 class MixesItself:
-    """Lets a head, named after it among the bases, mix its examples, as `MultiMixHook` would.
+    """Lets a head, named after it among the bases, mix its examples, as ``MultiMixHook`` would.
 
-    Adds `loss_multimix` beside `loss_cls`, with the class weights of that; see `HeadMixer`. Parameters and
-    inference are those of the head, which loads the checkpoint strictly.
+    Adds ``loss_multimix`` beside ``loss_cls``, with the class weights of that; see ``HeadMixer``. Parameters
+    and inference are those of the head, which loads the checkpoint strictly.
 
     Args:
         *args: As for the head.
-        multimix: The fields of `MixingSettings`.
+        multimix: The fields of ``MixingSettings``.
         **kwargs: As for the head.
 
     Raises:
-        ValueError: The classifier of a box head is not linear or not a softmax over `num_classes + 1`
-            classes: then mixing logits is not mixing embeddings. Or `loss_cls` has an `ignore_index`, or
+        ValueError: The classifier of a box head is not linear or not a softmax over ``num_classes + 1``
+            classes: then mixing logits is not mixing embeddings. Or ``loss_cls`` has an ``ignore_index``, or
             mixes already.
     """
 
@@ -43,24 +43,24 @@ class MixesItself:
 
 @MODELS.register_module()
 class MultiMixBBoxHead(MixesItself, BBoxHead):
-    """`BBoxHead`, the head of C4 detectors, with MultiMix; see `MixesItself`."""
+    """``BBoxHead``, the head of C4 detectors, with MultiMix; see ``MixesItself``."""
 
 
 @MODELS.register_module()
 class MultiMixConvFCBBoxHead(MixesItself, ConvFCBBoxHead):
-    """`ConvFCBBoxHead` with MultiMix; see `MixesItself`."""
+    """``ConvFCBBoxHead`` with MultiMix; see ``MixesItself``."""
 
 
 @MODELS.register_module()
 class MultiMixShared2FCBBoxHead(MixesItself, Shared2FCBBoxHead):
-    """`Shared2FCBBoxHead` with MultiMix; see `MixesItself`."""
+    """``Shared2FCBBoxHead`` with MultiMix; see ``MixesItself``."""
 
 
 @MODELS.register_module()
 class MultiMixShared4Conv1FCBBoxHead(MixesItself, Shared4Conv1FCBBoxHead):
-    """`Shared4Conv1FCBBoxHead` with MultiMix; see `MixesItself`."""
+    """``Shared4Conv1FCBBoxHead`` with MultiMix; see ``MixesItself``."""
 
 
 @MODELS.register_module()
 class MultiMixSSDHead(MixesItself, SSDHead):
-    """`SSDHead` with MultiMix; see `MixesItself`."""
+    """``SSDHead`` with MultiMix; see ``MixesItself``."""
