@@ -17,8 +17,6 @@ import torch
 from mmengine.runner import Runner
 from torch.utils.data import default_collate
 
-from mmdet_multimix.utils.progress import Progress
-
 from .benchmark.measure import interleaved, machine, peak_of, summary
 from .comparison import Comparison
 from .comparison_cells import choice
@@ -47,11 +45,10 @@ def write_cost(
         name: choice(comparison, method, results) or next(iter(method.candidates))
         for name, method in comparison.methods.items()
     }
-    with Progress(len(chosen) + 1) as progress:
-        try:
-            cost = measure_cost(comparison, chosen, progress, repetitions)
-        except RuntimeError as error:
-            sys.exit(str(error))
+    try:
+        cost = measure_cost(comparison, chosen, repetitions)
+    except RuntimeError as error:
+        sys.exit(str(error))
     write_json(root / COST_FILE, cost)
     for name, entry in cost['methods'].items():
         seconds = entry['seconds']['median']
@@ -59,9 +56,7 @@ def write_cost(
     print(f'wrote {root / COST_FILE}')
 
 
-def measure_cost(
-    comparison: Comparison, chosen: dict[str, str], progress: Progress, repetitions: int
-) -> dict[str, Any]:
+def measure_cost(comparison: Comparison, chosen: dict[str, str], repetitions: int) -> dict[str, Any]:
     """Time and peak memory of a step of every method, relative to the first.
 
     The times of all methods are taken in one process, in turn; a ratio is the median over the turns, as the
@@ -71,7 +66,6 @@ def measure_cost(
     Args:
         comparison: The experiment.
         chosen: The candidate of every method that is measured, by name.
-        progress: Where it is shown; a step for each method and one for all.
         repetitions: Of every method.
 
     Returns:
@@ -84,17 +78,15 @@ def measure_cost(
     methods: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, method in comparison.methods.items():
-            progress.start(f'memory of {name}')
             peak = _peak_memory(method.config, options[name], device)
-            progress.finish(f'{peak / 2**20:.1f} MiB')
+            print(f'memory of {name}: {peak / 2**20:.1f} MiB', flush=True)
             methods[name] = {'candidate': chosen[name], 'bytes': peak}
-        progress.start('time')
+        print('time of all methods, in turn ...', flush=True)
         steps = {
             name: training_step(method.config, options[name], Path(folder))
             for name, method in comparison.methods.items()
         }
         times = interleaved(steps, device, repetitions)
-        progress.finish('done')
     first = comparison.baseline.name
     for name, values in times.items():
         ratios = [a / b for a, b in zip(values, times[first], strict=True)]
