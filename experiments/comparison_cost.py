@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import logging
-import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -17,14 +12,12 @@ import torch
 from mmengine.runner import Runner
 from torch.utils.data import default_collate
 
-from .benchmark.measure import interleaved, machine, peak_of, summary
+from .benchmark.measure import interleaved, machine, peak_memory, summary
 from .comparison import Comparison
 from .comparison_cells import choice
+from .comparison_report import COST_FILE
 from .overrides import read_config
 from .plan import write_json
-
-_MODULE = 'experiments.comparison_cost'
-COST_FILE = 'cost.json'
 
 
 def write_cost(
@@ -60,8 +53,7 @@ def measure_cost(comparison: Comparison, chosen: dict[str, str], repetitions: in
     """Time and peak memory of a step of every method, relative to the first.
 
     The times of all methods are taken in one process, in turn; a ratio is the median over the turns, as the
-    speed of a machine drifts by more than what is measured. On the CPU the memory of each is measured in a
-    process of its own, so that none profits from what another left behind.
+    speed of a machine drifts by more than what is measured. Of memory see :func:`peak_memory`.
 
     Args:
         comparison: The experiment.
@@ -70,6 +62,9 @@ def measure_cost(comparison: Comparison, chosen: dict[str, str], repetitions: in
 
     Returns:
         What `cost.json` holds; times in seconds, memory in bytes, `time` and `memory` relative.
+
+    Raises:
+        RuntimeError: A training step failed; the message names its config.
     """
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     count = max(comparison.images_per_class)
@@ -78,7 +73,11 @@ def measure_cost(comparison: Comparison, chosen: dict[str, str], repetitions: in
     methods: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, method in comparison.methods.items():
-            peak = _peak_memory(method.config, options[name], device)
+            given = (method.config, options[name], Path(folder))
+            try:
+                peak = peak_memory(training_step, given, (*given, 2), device)
+            except Exception as error:
+                raise RuntimeError(f'{method.config}: a training step failed: {error}') from error
             print(f'memory of {name}: {peak / 2**20:.1f} MiB', flush=True)
             methods[name] = {'candidate': chosen[name], 'bytes': peak}
         print('time of all methods, in turn ...', flush=True)
@@ -89,9 +88,8 @@ def measure_cost(comparison: Comparison, chosen: dict[str, str], repetitions: in
         times = interleaved(steps, device, repetitions)
     first = comparison.baseline.name
     for name, values in times.items():
-        ratios = [a / b for a, b in zip(values, times[first], strict=True)]
-        methods[name] |= {'seconds': summary(values), 'ratios': summary(ratios)}
-        methods[name] |= {'time': statistics.median(ratios)}
+        ratios = summary(values / times[first])
+        methods[name] |= {'seconds': summary(values), 'ratios': ratios, 'time': ratios['median']}
         methods[name]['memory'] = methods[name]['bytes'] / max(methods[first]['bytes'], 1)
     batch = read_config(comparison.baseline.config, {}).train_dataloader.batch_size
     batch = comparison.options.get('train_dataloader.batch_size', batch)
@@ -134,35 +132,3 @@ def training_step(
     number = images or loop.dataloader.batch_size
     batch = default_collate([dataset[index % len(dataset)] for index in range(number)])
     return lambda: loop.run_iter(0, batch)
-
-
-def _peak_memory(config: Path, options: dict[str, Any], device: str) -> int:
-    """Bytes a step needs at its peak beyond the model and the batch."""
-    if device != 'cpu':
-        with tempfile.TemporaryDirectory() as folder:
-            step = training_step(config, options, Path(folder))
-            step()
-            torch.cuda.reset_peak_memory_stats()
-            before = torch.cuda.memory_allocated()
-            step()
-            return torch.cuda.max_memory_allocated() - before
-    code = f'import {_MODULE} as cost; cost.print_peak({json.dumps([str(config), options])!r})'
-    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f'{config}: a training step failed:\n{done.stderr[-2000:]}')
-    return int(done.stdout.split()[-1])
-
-
-def print_peak(order: str) -> None:
-    """Print the peak memory of the first whole step of this process.
-
-    Args:
-        order: Config and overrides, as JSON.
-    """
-    config, options = json.loads(order)
-    logging.disable(logging.CRITICAL)
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
-        training_step(Path(config), options, Path(folder) / 'small', images=2)()  # load the libraries
-        step = training_step(Path(config), options, Path(folder))
-        peak = peak_of(step)
-    print(peak)

@@ -156,7 +156,7 @@ def digest(*parts: Any) -> str:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all; the library's helper would import the whole library."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f'{path.name}.{os.getpid()}.part')
     partial.write_text(json.dumps(value, indent=1) + '\n')

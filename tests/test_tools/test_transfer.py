@@ -1,6 +1,5 @@
 """Transfer experiments through the real command, processes, files and signals."""
 
-import contextlib
 import json
 import os
 import re
@@ -9,12 +8,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 import torch
-from cli import ROOT, environment, tool
+from cli import ROOT, drive, environment, kill_all, pids_of, tool, wait_for
 from mmdet.registry import MODELS
 from mmengine.config import Config
 from tiny_sets import write_voc
@@ -72,18 +69,6 @@ def alone(experiment):
     return path
 
 
-def drive(experiment, work_dir, log, *flags, gpus=''):
-    command = [sys.executable, str(ROOT / 'tools/transfer.py'), str(experiment), '--work-dir', str(work_dir)]
-    return subprocess.Popen(
-        [*command, *flags],
-        cwd=ROOT,
-        env={**environment(), 'MULTIMIX_GPUS': gpus},
-        stdout=log.open('w'),
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-
-
 def result_of(work_dir, cell):
     (path,) = (work_dir / cell).glob('result-*.json')
     return json.loads(path.read_text())
@@ -97,7 +82,9 @@ def table_of(work_dir):
 def done(experiment, tmp_path_factory):
     """The experiment run on a machine of two GPUs, as it is told: its work dir, and what it said."""
     folder = tmp_path_factory.mktemp('done')
-    assert drive(experiment, folder / 'work', folder / 'log', gpus='0,1').wait(timeout=400) == 1
+    assert (
+        drive('transfer.py', experiment, folder / 'work', folder / 'log', gpus='0,1').wait(timeout=400) == 1
+    )
     return folder / 'work', (folder / 'log').read_text()
 
 
@@ -141,38 +128,15 @@ def test_a_cell_measures_what_the_command_line_does(done):
     assert tested == {key: found[key] for key in tested} and len(tested) == 6
 
 
-def pids_of(work_dir, *words):
-    """The processes that work in a folder and have all words in their command line."""
-    found = []
-    for entry in Path('/proc').glob('[0-9]*'):
-        with contextlib.suppress(OSError):
-            command = (entry / 'cmdline').read_bytes().replace(b'\0', b' ').decode()
-            if str(work_dir) in command and all(word in command for word in words):
-                found.append(int(entry.name))
-    return found
-
-
-def kill_all(work_dir, but=()):
-    while pids := set(pids_of(work_dir)) - set(but):
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-
-
-def wait_for(condition, driver):
-    deadline = time.monotonic() + 300
-    while not condition():
-        assert driver.poll() is None and time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 @pytest.mark.parametrize(
     'stage, number', [(PRETRAINING, signal.SIGKILL), (SSD, signal.SIGKILL), (SSD, signal.SIGTERM)]
 )
 def test_what_was_killed_ends_in_the_same_table(stage, number, alone, done, tmp_path):
     """SIGKILL of every process, as when the machine goes down; SIGTERM of the command alone, which ends the rest."""
     work_dir, killed = tmp_path / 'work', tmp_path / 'work' / stage
-    driver = drive(alone, work_dir, tmp_path / 'killed.log')
+    if stage == SSD:
+        shutil.copytree(done[0] / 'pretrain', work_dir / 'pretrain')
+    driver = drive('transfer.py', alone, work_dir, tmp_path / 'killed.log')
     wait_for((killed / 'last_checkpoint').exists, driver)
     if number == signal.SIGKILL:
         kill_all(work_dir)
@@ -183,7 +147,7 @@ def test_what_was_killed_ends_in_the_same_table(stage, number, alone, done, tmp_
     if number == signal.SIGTERM:
         assert 'interrupted; the same command goes on from here' in (tmp_path / 'killed.log').read_text()
     assert not list(killed.glob('result-*.json'))
-    again = drive(alone, work_dir, tmp_path / 'again.log')
+    again = drive('transfer.py', alone, work_dir, tmp_path / 'again.log')
     assert again.wait(timeout=400) == 0
     assert 'resumed epoch: ' in (work_dir / f'{stage}.log').read_text()
     assert table_of(done[0]).startswith(table_of(work_dir)) and '| cross-entropy | 1 | ' in table_of(work_dir)
@@ -195,14 +159,15 @@ def test_what_was_killed_ends_in_the_same_table(stage, number, alone, done, tmp_
 
 def test_a_cell_that_outlives_its_driver_is_waited_for(alone, done, tmp_path):
     work_dir = tmp_path / 'work'
-    driver = drive(alone, work_dir, tmp_path / 'killed.log')
+    shutil.copytree(done[0] / 'pretrain', work_dir / 'pretrain')
+    driver = drive('transfer.py', alone, work_dir, tmp_path / 'killed.log')
     wait_for((work_dir / SSD / 'last_checkpoint').exists, driver)
     cells = pids_of(work_dir, '-m experiments.cell', SSD)
     for pid in cells:
         os.kill(pid, signal.SIGSTOP)  # or it may have ended before the next driver comes
     kill_all(work_dir, but=cells)
     driver.wait()
-    again = drive(alone, work_dir, tmp_path / 'again.log')
+    again = drive('transfer.py', alone, work_dir, tmp_path / 'again.log')
     wait_for(lambda: 'waiting until it has ended' in (work_dir / f'{SSD}.log').read_text(), again)
     for pid in cells:
         os.kill(pid, signal.SIGCONT)
@@ -228,7 +193,10 @@ def test_a_changed_config_redoes_what_depends_on_it(done, alone, tmp_path):
     assert f'{SSD}: its config or options have changed' in printed
     assert not (work_dir / f'{SSD}.old1').exists()
     log = tmp_path / 'log'
-    assert drive(changed, work_dir, log, '--gpus-per-cell', '2', gpus='0,1').wait(timeout=400) == 0
+    assert (
+        drive('transfer.py', changed, work_dir, log, '--gpus-per-cell', '2', gpus='0,1').wait(timeout=400)
+        == 0
+    )
     assert 'classifier, cross-entropy' not in log.read_text().split('checkpoints:')[1].split('#')[0]
     assert (work_dir / PRETRAINING / 'backbone.pth').stat().st_mtime_ns == before
     assert (work_dir / f'{SSD}.old1/iter_30.pth').exists() and (work_dir / SSD / 'iter_6.pth').exists()
@@ -377,4 +345,4 @@ def test_the_papers_cells_train_resume_and_evaluate(path, coco, voc, backbone_r1
     else:
         metrics = ['pascal_voc/mAP', 'pascal_voc_area/mAP']
     for metric in metrics:
-        assert -1 <= last_scalar(tmp_path, metric) <= 1
+        assert 0 <= last_scalar(tmp_path, metric) <= 1
