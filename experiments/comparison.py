@@ -97,6 +97,24 @@ class Comparison:
         """How many training images there are in all."""
         return images_per_class * read_config(self.baseline.config, {}).model.head.num_classes
 
+    def about(self) -> str:
+        """What it compares, in words."""
+        attacked = f'; {self.attack_images} images are attacked' if self.attack_images else ''
+        lines = [
+            self.title,
+            f'{len(self.methods)} methods, {len(self.baseline.candidates)} candidates, {self.seeds} seeds',
+            f'measures: {", ".join(self.measures)}{attacked}',
+        ]
+        if self.tuning and self.trials():
+            start, stop = self.tuning.validation
+            seeds = ', '.join(map(str, self.tuning.seeds))
+            lines.append(
+                f'candidates are compared on images {start} to {stop - 1} of each class of the training set, '
+                f'seeds {seeds}'
+            )
+        lines += [f'{name}: {" | ".join(method.candidates)}' for name, method in self.methods.items()]
+        return '\n'.join(lines)
+
     def missing_configs(self) -> list[str]:
         """A line for each config that is named and not there."""
         named = [(f'methods[{name!r}]', method.config) for name, method in self.methods.items()]

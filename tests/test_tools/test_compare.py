@@ -64,7 +64,8 @@ def report_of(folder):
 
 def test_methods_are_tuned_trained_and_measured_past_one_that_fails(done):
     work_dir, printed = done
-    assert '3 methods with 2 candidates each, 2 seeds: 12 runs, 0 of them done; 24 epochs to do' in printed
+    assert '3 methods, 2 candidates, 2 seeds' in printed
+    assert 'tune: 6 cells of 2 configs (0 done), each 2 epochs, 4 iterations' in printed
     assert 'measures: accuracy, calibration, fgsm; 20 images are attacked' in printed
     assert 'cross-entropy, 10 images a class, seed 1: error' in printed
     report = json.loads((work_dir / 'results.json').read_text())
@@ -122,7 +123,7 @@ def test_a_killed_driver_ends_in_the_same_table(experiment, done, tmp_path):
     assert drive('compare.py', experiment, work_dir, log).wait(timeout=400) == 1
     assert (work_dir / 'table.md').read_text() == (done[0] / 'table.md').read_text()
     assert 'tune cross-entropy' not in log.read_text()  # what was done is not done again
-    assert '12 runs, 5 of them done' in log.read_text()
+    assert 'tune: 6 cells of 2 configs (5 done)' in log.read_text()
     assert read_scalars(run, 'loss') == read_scalars(done[0] / run.relative_to(work_dir), 'loss')
 
 
@@ -148,9 +149,11 @@ def compare(monkeypatch, capfd):
 
 def test_the_dry_run_says_what_there_is_to_do_and_what_is_wrong(compare, experiment, done, tmp_path):
     printed = compare(experiment, '--work-dir', done[0], '--dry-run')
-    assert '12 runs, 9 of them done; 6 epochs to do' in printed
+    assert '(5 done)' in printed and 'final: 6 cells of 2 configs (4 done)' in printed
+    assert '4 of 15 cells would run:' in printed
+    assert 'tune/broken/0_typo/seed100: failed when it was last tried' in printed
     printed = compare(experiment, '--work-dir', done[0], '--dry-run', '--methods', 'MultiMix')
-    assert '1 method with 2 candidates each, 2 seeds: 4 runs, 4 of them done' in printed
+    assert 'final: 2 cells of 1 config (2 done)' in printed and '0 of 5 cells would run' in printed
     bad = tmp_path / 'bad.py'
     text = experiment.read_text().replace('multimix.alpha', 'multimix.alpah')
     bad.write_text(text.replace('resnet_tiny_digits_ce', 'resnet_tiny_nothing'))
