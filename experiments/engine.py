@@ -70,7 +70,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument('--slurm', action='store_true', help='every cell is a job of Slurm')
     group.add_argument(
-        '--profile', metavar='DIR', help='of Snakemake, for another cluster (default of --slurm: %(default)s)'
+        '--profile',
+        metavar='DIR',
+        help='of Snakemake, for a cluster; --slurm has one in experiments/workflow',
     )
     group.add_argument(
         'snakemake',
@@ -184,11 +186,9 @@ def run(plan: Plan, engine: Engine, report: Report) -> dict[str, str]:
                 _watch(process, plan, waiting, display, report)
         finally:
             _end(process)
-    failures = plan.failures()
-    for name in waiting - set(failures):
-        touched = plan.log_file(name).exists() and plan.log_file(name).stat().st_mtime >= started
-        if touched:
-            failures[name] = f'ended without a result; its log ends with:\n{tail(plan.log_file(name))}'
+    logs = {name: plan.log_file(name) for name in waiting}
+    begun = {name: log for name, log in logs.items() if log.exists() and log.stat().st_mtime >= started}
+    failures = plan.failures({name: f'ended without a result:\n{tail(log)}' for name, log in begun.items()})
     if process.returncode and not failures:
         raise EngineError(f'Snakemake could not run the plan; {log_file} ends with:\n{tail(log_file)}')
     return failures
@@ -302,6 +302,6 @@ def _end(process: subprocess.Popen) -> None:
     for number in (signal.SIGINT, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
             process.wait(_PATIENCE)
             return
