@@ -23,7 +23,7 @@ class Display:
     """
 
     def __init__(self, plan: Plan, done: int) -> None:
-        self._plan, self._done = plan, done
+        self._plan = plan
         self._terminal = sys.stdout.isatty()
         columns = ('{task.description:<44}', rich.progress.BarColumn(), '{task.percentage:>3.0f}%')
         self._bars = rich.progress.Progress(
@@ -40,12 +40,11 @@ class Display:
     def __exit__(self, *exc_info: object) -> None:
         self._bars.stop()
 
-    def finish(self, cell: Cell, note: str) -> None:
-        """Says what came out of a cell, on a line that stays."""
-        self._done += 1
-        text = f'[{self._done}/{len(self._plan.cells)}] {cell.title}: {note}'
+    def finish(self, cell: Cell, note: str, done: int) -> None:
+        """Says what came out of a cell, the `done`-th one, on a line that stays."""
+        text = f'[{done}/{len(self._plan.cells)}] {cell.title}: {note}'
         self._bars.console.print(text, markup=False, highlight=False, soft_wrap=True)
-        self._bars.update(self._all, completed=self._done)
+        self._bars.update(self._all, completed=done)
 
     def update(self, waiting: set[str]) -> None:
         """Shows how far the cells are that run now, of those that have no result yet."""

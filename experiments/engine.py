@@ -74,12 +74,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='DIR',
         help='of Snakemake, for a cluster; --slurm has one in experiments/workflow',
     )
-    group.add_argument(
-        'snakemake',
-        nargs='*',
-        metavar='-- OPTION',
-        help='what follows -- is passed to Snakemake as it stands',
-    )
+    parser.epilog = 'What follows -- is passed to Snakemake as it stands.'
+
+
+def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """The command line, with what follows `--` as `snakemake`."""
+    arguments = sys.argv[1:]
+    split = arguments.index('--') if '--' in arguments else len(arguments)
+    args = parser.parse_args(arguments[:split])
+    args.snakemake = arguments[split + 1 :]
+    return args
 
 
 def engine_of(args: argparse.Namespace) -> Engine:
@@ -164,8 +168,8 @@ def run(plan: Plan, engine: Engine, report: Report) -> dict[str, str]:
     with locked(plan.folder / 'driver.lock', lambda: print(in_use, flush=True)) as lock, _ended_by_signals():
         plan = replace(plan, gpus=engine.gpus)
         threads = _threads(engine)
-        if threads is not None:
-            plan = replace(plan, cells={n: replace(c, cpus=threads) for n, c in plan.cells.items()})
+        cpus = {name: threads or cell.cpus * engine.processes for name, cell in plan.cells.items()}
+        plan = replace(plan, cells={n: replace(c, cpus=cpus[n]) for n, c in plan.cells.items()})
         plan.write(python=sys.executable, code=str(ROOT))
         waiting = set(plan.cells) - set(plan.results())
         for name in waiting:
@@ -250,6 +254,8 @@ def _command(snakemake: str, plan: Plan, engine: Engine, threads: int | None) ->
 
 def _environment(engine: Engine) -> dict[str, str]:
     found = {key: value for key, value in os.environ.items() if key != VARIABLE}
+    if engine.profile is not None:  # its folder has an executor of ours
+        found['PYTHONPATH'] = os.pathsep.join([str(SLURM), *filter(None, [found.get('PYTHONPATH')])])
     return {**found, VARIABLE: ','.join(engine.named)} if engine.named else found
 
 
@@ -267,11 +273,13 @@ def _watch(
             if plan.result_file(name).exists():
                 waiting.remove(name)
                 key, text = cell.shown or ('candidate', '{}')
-                display.finish(cell, text.format(plan.result(name)[key]))
+                note = text.format(plan.result(name)[key])
+                display.finish(cell, note, len(plan.cells) - len(waiting - failed))
                 news = True
             elif name not in failed and plan.failure_file(name).exists():
                 failed.add(name)
-                display.finish(cell, f'FAILED; see {plan.log_file(name)}')
+                note = f'FAILED; see {plan.log_file(name)}'
+                display.finish(cell, note, len(plan.cells) - len(waiting - failed))
                 news = True
         display.update(waiting - failed)
         if news and time.monotonic() > next_report:

@@ -6,6 +6,7 @@ library is imported here: a cell that has nothing to do must not spend seconds o
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -131,7 +132,11 @@ class Plan:
 
     def results(self) -> dict[str, dict[str, Any]]:
         """What came out, of the cells that are done."""
-        return {name: self.result(name) for name in self.cells if self.result_file(name).exists()}
+        found = {}
+        for name in self.cells:
+            with contextlib.suppress(FileNotFoundError):
+                found[name] = self.result(name)
+        return found
 
     def result(self, name: str) -> dict[str, Any]:
         """What came out of a cell that is done."""
