@@ -25,7 +25,7 @@ from typing import Any
 
 from mmdet_multimix.evaluation.settings import MEASURES, Settings
 
-from .experiment_file import beside, check_keys, check_names, read_experiment, slug
+from .experiment_file import beside, check_keys, check_names, many, read_experiment, slug
 from .overrides import read_config
 
 _KEYS = {'methods', 'images_per_class', 'seeds'}
@@ -102,7 +102,8 @@ class Comparison:
         attacked = f'; {self.attack_images} images are attacked' if self.attack_images else ''
         lines = [
             self.title,
-            f'{len(self.methods)} methods, {len(self.baseline.candidates)} candidates, {self.seeds} seeds',
+            f'{many(len(self.methods), "method")}, {many(len(self.baseline.candidates), "candidate")} each, '
+            f'{many(self.seeds, "seed")}',
             f'measures: {", ".join(self.measures)}{attacked}',
         ]
         if self.tuning and self.trials():

@@ -26,9 +26,9 @@ SLURM = WORKFLOW / 'slurm'
 _POLL = 0.5  # seconds between two looks at the cells
 _PATIENCE = 60  # seconds that Snakemake has to cancel its jobs
 _TAIL = 25  # lines of a log that are shown
-_REPORT_SHARE = 0.1  # of the time may go into reports while cells run
+_DRAWING_SHARE = 0.1  # of the time may go into plots while cells run
 
-Report = Callable[[dict[str, dict], dict[str, str]], str]
+Report = Callable[..., str]  # of results and failures by names of cells, and whether to `draw`
 
 
 class EngineError(RuntimeError):
@@ -126,7 +126,7 @@ def drive(plan: Plan, engine: Engine, report: Report, about: str) -> None:
     Args:
         plan: The cells.
         engine: Where and how they are run.
-        report: Writes table and plots of results and failures, by names of cells; returns the table.
+        report: Writes table and plots, which take longer, and returns the table.
         about: What is said under the table: where everything is.
 
     Raises:
@@ -155,7 +155,7 @@ def _say_what_failed(plan: Plan, failures: dict[str, str]) -> NoReturn:
 def run(plan: Plan, engine: Engine, report: Report) -> dict[str, str]:
     """Runs all cells that are not done; returns the messages of those that failed.
 
-    The report is written as cells get done.
+    The table is written after every cell, plots now and then; the last report is left to the caller.
 
     Raises:
         EngineError: Snakemake is not there, or cannot run the plan.
@@ -263,7 +263,7 @@ def _watch(
     process: subprocess.Popen, plan: Plan, waiting: set[str], display: Display, report: Report
 ) -> None:
     """Shows what happens until Snakemake has ended; takes the cells that get done out of `waiting`."""
-    next_report = 0.0
+    next_drawing = 0.0
     news = running = True
     failed: set[str] = set()
     while running:
@@ -282,10 +282,12 @@ def _watch(
                 display.finish(cell, note, len(plan.cells) - len(waiting - failed))
                 news = True
         display.update(waiting - failed)
-        if news and time.monotonic() > next_report:
+        if news:
             before = time.monotonic()
-            report(plan.results(), plan.failures())
-            next_report = time.monotonic() + (time.monotonic() - before) / _REPORT_SHARE
+            draw = before > next_drawing
+            report(plan.results(), plan.failures(), draw=draw)
+            if draw:
+                next_drawing = time.monotonic() + (time.monotonic() - before) / _DRAWING_SHARE
             news = False
         time.sleep(_POLL if running else 0)
 

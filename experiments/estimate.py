@@ -15,6 +15,7 @@ from mmengine.registry import init_default_scope
 from mmdet_multimix.checks.data_check import count_images
 from mmdet_multimix.checks.preflight import dataset_leaves
 
+from .experiment_file import many
 from .overrides import as_values, read_config
 from .plan import Cell, Plan
 
@@ -145,10 +146,6 @@ def _checkpoints(cfg: Config) -> int:
     if files < 0:
         files = math.ceil((cfg.train_cfg.get('max_iters') or cfg.train_cfg.max_epochs) / hook.interval)
     return (kept + states * learnt) * (files + bool(hook.get('save_best')))
-
-
-def many(count: int, word: str) -> str:
-    return f'{count} {word}' if count == 1 else f'{count} {word}s'
 
 
 def _bytes(size: float) -> str:

@@ -24,7 +24,7 @@ from mmdet_multimix.checks.metric_check import check_metrics
 
 from .cells import detect_cell, pretrain_cell
 from .digits import digits_options, prepare_digits
-from .experiment_file import beside, check_keys, read_experiment, slug
+from .experiment_file import beside, check_keys, many, read_experiment, slug
 from .launch import uneven_batches
 from .overrides import read_config
 from .plan import Plan
@@ -73,10 +73,8 @@ class Sweep:
     def about(self) -> str:
         """What it compares, in words."""
         images = ', '.join(map(str, self.images))
-        return (
-            f'{self.name}: {len(self.settings)} settings, {images} images, {self.seeds} seeds: '
-            f'{len(self.cells())} detectors'
-        )
+        counts = f'{many(len(self.settings), "setting")}, {images} images, {many(self.seeds, "seed")}'
+        return f'{self.name}: {counts}: {many(len(self.cells()), "detector")}'
 
     def plan(self, root: Path) -> Plan:
         """A cell for each pretraining, then one for each detector.

@@ -26,7 +26,7 @@ from mmdet_multimix.checks.metric_check import check_metrics
 
 from .cells import detect_cell, from_scratch, pretrain_cell
 from .digits import digits_options, prepare_digits
-from .experiment_file import beside, check_keys, check_names, read_experiment, slug
+from .experiment_file import beside, check_keys, check_names, many, read_experiment, slug
 from .launch import uneven_batches
 from .overrides import read_config
 from .plan import Plan
@@ -106,8 +106,11 @@ class TransferExperiment:
         """What it compares, in words."""
         cells = self.cells()
         backbones = len({cell.pretraining for cell in cells if cell.pretraining})
-        counts = f'{len(self.methods)} methods, {len(self.detectors)} detectors, {self.seeds} seeds'
-        return f'{self.title}\n{counts}: {len(cells)} detectors from {backbones} pretrained backbones'
+        counts = ((self.methods, 'method'), (self.detectors, 'detector'), (range(self.seeds), 'seed'))
+        return (
+            f'{self.title}\n{", ".join(many(len(found), word) for found, word in counts)}: '
+            f'{many(len(cells), "training")} from {many(backbones, "pretrained backbone")}'
+        )
 
     def missing_configs(self) -> list[str]:
         """A line for each config that is named and not there."""

@@ -62,10 +62,9 @@ def main():
         print(describe(plan, selected.about()), flush=True)
     refuse(args.experiment, list(dict.fromkeys([*missing, *problems_of(selected, engine.processes)])))
 
-    def report(results, failures):
-        return write_report(
-            root, comparison, {**everything.results(), **results}, {**everything.failures(), **failures}
-        )
+    def report(results, failures, **kwargs):
+        results, failures = everything.results() | results, everything.failures() | failures
+        return write_report(root, comparison, results, failures, **kwargs)
 
     if args.dry_run:
         print(why(plan))

@@ -9,6 +9,7 @@ on at its last checkpoint.
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # `experiments` is no part of the package
@@ -40,7 +41,7 @@ def main():
     drive(
         demo_plan(root, demo),
         engine,
-        lambda results, failures: write_report(root, demo, results, failures),
+        partial(write_report, root, demo),
         f'Report and pictures: {root}',
     )
 

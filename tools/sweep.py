@@ -6,6 +6,7 @@ Finished cells are kept, an interrupted one goes on at its last checkpoint.
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # `experiments` is no part of the package
@@ -42,7 +43,7 @@ def main():
     drive(
         plan,
         engine,
-        lambda results, failures: write_report(root, sweep, results, failures),
+        partial(write_report, root, sweep),
         f'Table, figures and plot: {root}',
     )
 

@@ -7,6 +7,7 @@ results.json, table.md and a plot for each detector.
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # `experiments` is no part of the package
@@ -45,7 +46,7 @@ def main():
     drive(
         plan,
         engine,
-        lambda results, failures: write_report(root, experiment, results, failures),
+        partial(write_report, root, experiment),
         f'Table, figures and plots: {root / experiment.name}',
     )
 

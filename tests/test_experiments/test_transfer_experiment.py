@@ -223,7 +223,7 @@ def test_the_plan_counts_iterations_and_bytes(tmp_path):
     assert pretraining.size == pytest.approx(2 * size, rel=1e-3)
     assert (detector.cells, detector.iterations) == (2, 600)
     text = describe(plan, experiment.about())
-    assert '1 methods, 1 detectors, 2 seeds: 2 detectors from 2 pretrained backbones' in text
+    assert '1 method, 1 detector, 2 seeds: 2 trainings from 2 pretrained backbones' in text
     assert 'pretrain: 2 cells of 1 config (1 done), each 50 epochs, 900 iterations; ' in text
     assert f'to do: {900 + 2 * 600:,} iterations' in text
 

@@ -65,7 +65,7 @@ def report_of(folder):
 
 def test_methods_are_tuned_trained_and_measured_past_one_that_fails(done):
     work_dir, printed = done
-    assert '3 methods, 2 candidates, 1 seeds' in printed
+    assert '3 methods, 2 candidates each, 1 seed\n' in printed
     assert 'tune: 6 cells of 2 configs (0 done), each 2 epochs, 4 iterations' in printed
     assert 'measures: accuracy, calibration, fgsm; 20 images are attacked' in printed
     assert 'cross-entropy, 10 images a class, seed 0: error' in printed
