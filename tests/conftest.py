@@ -16,8 +16,7 @@ def _seed():
 
 @pytest.fixture(scope='session')
 def coco(tmp_path_factory):
-    """A few images in COCO's own layout."""
-    from tiny_sets import write_coco
+    from tiny_sets import write_coco  # imports mmdet, which most tests do without
 
     root = tmp_path_factory.mktemp('coco')
     write_coco(root)
@@ -26,8 +25,7 @@ def coco(tmp_path_factory):
 
 @pytest.fixture(scope='session')
 def voc(tmp_path_factory):
-    """A few images in the layout of VOCdevkit."""
-    from tiny_sets import write_voc
+    from tiny_sets import write_voc  # imports mmdet, which most tests do without
 
     root = tmp_path_factory.mktemp('VOCdevkit')
     write_voc(root)

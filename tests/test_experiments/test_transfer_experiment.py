@@ -1,8 +1,6 @@
-"""Experiment files, what they will do, the check of their data, and the table of what came out."""
+"""Experiment files, what they will do, and the check of their data."""
 
 import json
-import re
-import statistics
 import textwrap
 from pathlib import Path
 
@@ -11,12 +9,11 @@ from cli import ROOT
 from mmdet.registry import MODELS
 from mmengine.config import Config
 
-from experiments import Job, Jobs, Launcher, Progress, Run
+from experiments.cells import from_scratch, initialised_from
+from experiments.estimate import describe, estimate
 from experiments.experiment_file import work_root
-from experiments.plan import describe, plan
-from experiments.stages import from_scratch, initialised_from
+from experiments.plan import write_json
 from experiments.transfer import load_experiment
-from experiments.transfer_report import write_report
 
 TRANSFER = ROOT / 'configs/transfer'
 EXPERIMENTS = sorted(path for path in TRANSFER.glob('*.py') if not path.stem.startswith('faster_rcnn'))
@@ -75,7 +72,7 @@ def test_shipped_experiments_are_whole(path):
 
 def test_published_figures_are_those_of_the_papers():
     voc, coco = (load_experiment(TRANSFER / f'paper_{name}.py').published for name in ('voc', 'coco'))
-    found = {(entry['method'], entry['detector']): entry['value'] for entry in (*voc, *coco[:0])}
+    found = {(entry['method'], entry['detector']): entry['value'] for entry in voc}
     assert found == {
         ('cross-entropy', 'SSD300'): 0.767,
         ('mixup', 'SSD300'): 0.766,
@@ -97,10 +94,10 @@ def test_cells_and_the_backbones_they_share(tmp_path):
         None,
     }
     assert len({cell.pretraining for cell in load_experiment(small(tmp_path)).cells()}) == 5
-    jobs = {job.name: job for job in experiment.jobs(tmp_path, Launcher())}
-    assert len(jobs) == 8
+    planned = experiment.plan(tmp_path).cells
+    assert len(planned) == 8
     for cell in cells:
-        assert jobs[cell.name].needs == ((cell.pretraining,) if cell.pretraining else ())
+        assert planned[cell.name].needs == ((cell.pretraining,) if cell.pretraining else ())
 
 
 def test_backbones_that_would_share_a_folder_are_refused(tmp_path):
@@ -132,8 +129,7 @@ def test_from_scratch_nothing_is_loaded_or_frozen(path):
 
 def test_other_numbers_of_digits_are_another_set(tmp_path):
     first, second = (
-        {job.name: job for job in load_experiment(small(tmp_path, digits=sizes)).jobs(tmp_path, Launcher())}
-        for sizes in ((8, 4), (9, 4))
+        load_experiment(small(tmp_path, digits=sizes)).plan(tmp_path).cells for sizes in ((8, 4), (9, 4))
     )
     changed = {name for name in first if first[name].key != second[name].key}
     assert changed == {name for name in first if not name.startswith('pretrain/')}
@@ -214,19 +210,21 @@ def test_an_experiment_that_is_not_there():
 
 def test_the_plan_counts_iterations_and_bytes(tmp_path):
     experiment = load_experiment(small(tmp_path, methods={'ce': str(PRETRAIN / 'resnet_tiny_digits_ce.py')}))
-    parts = plan(experiment, ['pretrain/resnet_tiny_digits_ce/seed0'])
-    pretraining, detector = parts
+    plan = experiment.plan(tmp_path)
+    write_json(plan.result_file('pretrain/resnet_tiny_digits_ce/seed0'), {})
+    pretraining, detector = estimate(plan).values()
     # 900 digits in batches of 50, 50 epochs; the last two and the best checkpoint with momentum.
-    assert (pretraining.runs, pretraining.done, pretraining.iterations) == (2, 1, 18 * 50)
+    assert (pretraining.cells, pretraining.done, pretraining.iterations) == (2, 1, 18 * 50)
     weights = 16 * 3 * 49 + 10 * 129  # stem and classifier; the blocks follow
     for width, before in ((16, 16), (32, 16), (64, 32), (128, 64)):
         weights += 9 * width * (before + 3 * width) + (width * before if width != before else 0)
     norms = 2 * (16 + sum(width * (4 if width == 16 else 5) for width in (16, 32, 64, 128)))
     size = 4 * (2 * (weights + norms) + norms) * 3  # weights, momentum; statistics; three files
-    assert pretraining.size == pytest.approx(size, rel=1e-3)
-    assert (detector.runs, detector.iterations) == (2, 600)
-    text = describe(experiment, parts, tmp_path)
-    assert '2 cells from 2 pretrained backbones; 1 of 4 runs are done' in text
+    assert pretraining.size == pytest.approx(2 * size, rel=1e-3)
+    assert (detector.cells, detector.iterations) == (2, 600)
+    text = describe(plan, experiment.about())
+    assert '1 method, 1 detector, 2 seeds: 2 trainings from 2 pretrained backbones' in text
+    assert 'pretrain: 2 cells of 1 config (1 done), each 50 epochs, 900 iterations; ' in text
     assert f'to do: {900 + 2 * 600:,} iterations' in text
 
 
@@ -240,118 +238,5 @@ def test_epochs_of_detectors_are_counted_without_reading_images(tmp_path):
         options={'train_dataloader.dataset.data_root': f'{tmp_path}/'},
     )
     experiment = load_experiment(small(tmp_path, methods={'scratch': None}, detectors={'C4': detector}))
-    assert plan(experiment, ())[0].iterations == 3 * 6  # of batch 16
-
-
-def test_launchers(monkeypatch):
-    tool = Path('train.py')
-    assert Launcher().command(tool, 'x')[1:] == ['train.py'] and Launcher().flags == []
-    torchrun = Launcher('pytorch', 4)
-    assert torchrun.command(tool, 'x')[1:] == [
-        '-m',
-        'torch.distributed.run',
-        '--standalone',
-        '--nproc_per_node=4',
-        'train.py',
-    ]
-    assert torchrun.flags == ['--launcher', 'pytorch']
-    monkeypatch.setenv('SRUN_ARGS', '--partition gpu')
-    slurm = Launcher('slurm', 16).command(tool, 'ssd')
-    assert slurm[0] == 'srun' and slurm[-1] == 'train.py'
-    assert {'--ntasks=16', '--ntasks-per-node=8', '--gres=gpu:8', '--partition', 'gpu', '--job-name=ssd'} <= {
-        *slurm
-    }
-    ports = {Launcher('slurm', 4)._environment()['MASTER_PORT'] for _ in range(5)}
-    assert len(ports) > 1 and all(20000 <= int(port) < 30000 for port in ports)
-    monkeypatch.setenv('MASTER_PORT', '12345')
-    assert Launcher('slurm', 4)._environment()['MASTER_PORT'] == '12345'
-    monkeypatch.delenv('MASTER_PORT')
-    assert 'MASTER_PORT' not in Launcher('pytorch', 4)._environment()
-    monkeypatch.setenv('GPUS_PER_NODE', '4')
-    assert '--ntasks-per-node=4' in Launcher('slurm', 16).command(tool, 'ssd')
-
-
-def test_gpus_share_the_batch():
-    cfg = Config.fromfile(DETECTION / 'ssd300_r50_voc0712.py')
-    assert Launcher('pytorch', 8).batch_options(cfg) == {'train_dataloader.batch_size': 4}
-    assert Launcher().batch_options(cfg) == {}
-    with pytest.raises(ValueError, match='batch_size is 32, which 3 GPUs cannot share evenly'):
-        Launcher('pytorch', 3).batch_options(cfg)
-    with pytest.raises(ValueError, match='launcher none starts one process'):
-        Launcher('none', 2)
-    with pytest.raises(ValueError, match="got 'mpi'"):
-        Launcher('mpi', 2)
-
-
-def test_two_processes_train_a_run(tmp_path):
-    options = {'train_cfg.max_epochs': 1}
-    run = Run(
-        PRETRAIN / 'resnet_tiny_digits_ce.py',
-        tmp_path / 'run',
-        options,
-        'two',
-        launcher=Launcher('pytorch', 2),
-    )
-    with Progress(1) as progress:
-        assert run.train(progress)
-    log = (tmp_path / 'run/train.log').read_text()
-    assert re.search(r'Epoch\(train\) +\[1\]\[18/18\]', log)  # 900 images: 25 a process, as many steps as 50
-
-
-METRICS = {
-    ('cross-entropy', 0): 0.40,
-    ('cross-entropy', 1): 0.50,
-    ('MultiMix', 0): 0.43,
-    ('MultiMix', 1): 0.51,
-    ('from scratch', 0): 0.20,
-}
-
-
-def test_the_report_keeps_ours_and_published_apart(tmp_path):
-    published = [dict(method='CutMix', detector='R-CNN', value=0.3516, source='somebody, 2019')]
-    experiment = load_experiment(small(tmp_path, published=published))
-    root = tmp_path / 'work'
-    listed = []
-    for cell in experiment.cells():
-        if cell.pretraining and cell.pretraining not in [job.name for job in listed]:
-            result = {'top1': 90.0 + cell.seed, 'top1_best': 95.0, 'seconds': 1.0}
-            listed.append(Job(cell.pretraining, '', lambda progress, result=result: result))
-        value = METRICS.get((cell.method, cell.seed))
-        if value is not None:
-            result = {'coco/bbox_mAP': value, 'coco/bbox_mAP_50': 2 * value, 'seconds': 3.0}
-            listed.append(Job(cell.name, '', lambda progress, result=result: result))
-    jobs = Jobs(listed, root)
-    with Progress(len(jobs)) as progress:
-        jobs.run(progress)
-    failed = experiment.cells()[-1].name
-    text = write_report(experiment, jobs, root, {failed: 'exit 1'})
-    folder = root / 'mine'
-    assert text == (folder / 'table.md').read_text()
-    rows = [line for line in text.splitlines() if line.startswith('| ') and not line.startswith('| pre')]
-    gains = [0.43 - 0.40, 0.51 - 0.50]
-    error = statistics.stdev(gains) / 2**0.5
-    assert rows == [
-        '| cross-entropy | 2 | 90.5 (95.0) | 0.450 ± 0.071 |  | 0.900 ± 0.141 |',
-        f'| MultiMix | 2 | 90.5 (95.0) | 0.470 ± 0.057 | +0.020 ± {error:.3f} | 0.940 ± 0.113 |',
-        '| from scratch | 1 |  | 0.200 | -0.200 | 0.400 |',
-        '| CutMix [P] (somebody, 2019) |  |  | 0.3516 |  |  |',
-    ]
-    report = json.loads((folder / 'results.json').read_text())
-    states = {(cell['method'], cell['seed']): cell['state'] for cell in report['cells']}
-    assert states[('MultiMix', 1)] == 'done' and states[('from scratch', 1)] == 'failed'
-    assert report['cells'][-1]['message'] == 'exit 1'
-    assert not any('CutMix' in row['method'] for row in report['detectors']['R-CNN'])
-    assert (folder / 'r_cnn.png').stat().st_size > 1000
-    assert 'Not alike' not in text
-
-
-def test_runs_of_different_numbers_of_processes_are_told_apart(tmp_path):
-    experiment = load_experiment(small(tmp_path, methods={'ce': str(PRETRAIN / 'resnet_tiny_digits_ce.py')}))
-    listed = []
-    for index, cell in enumerate(experiment.cells()):
-        result = {'coco/bbox_mAP': 0.5, 'seconds': 3.0, 'processes': [1 + 7 * index]}
-        listed.append(Job(cell.name, '', lambda progress, result=result: result))
-    jobs = Jobs(listed, tmp_path / 'work')
-    with Progress(len(jobs)) as progress:
-        jobs.run(progress)
-    assert 'Not alike: runs had 1, 8 processes' in write_report(experiment, jobs, tmp_path / 'work')
+    (part,) = estimate(experiment.plan(tmp_path)).values()
+    assert part.iterations == 3 * 6  # of batch 16

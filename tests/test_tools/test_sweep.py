@@ -1,8 +1,12 @@
 """A sweep through the real command line."""
 
 import json
+import re
 
+import pytest
 from cli import ROOT, tool
+
+from experiments.sweep import load_sweep
 
 EXPERIMENT = """
 data = 'digits'
@@ -16,7 +20,7 @@ pretraining_options = {{'train_cfg.max_epochs': 1}}
 options = {{'train_cfg.max_iters': 2, 'train_cfg.val_interval': 2}}
 settings = {{
     'plain': {{'model.roi_head.bbox_head.multimix.loss_weight': 0}},
-    'all, 0.3': {{'model.roi_head.bbox_head.multimix.among': 'all'}},
+    '../../all, 0.3': {{'model.roi_head.bbox_head.multimix.among': 'all'}},
     {more}
 }}
 """
@@ -30,40 +34,50 @@ def test_a_sweep_goes_past_a_failure_and_keeps_what_is_done(tmp_path):
     assert '[1/4] seed 0: classifier: top-1' in output
     assert 'among must be one of' in output and 'FAILED' in output
     rows = json.loads((out / 'results.json').read_text())['rows']
-    assert [row['setting'] for row in rows] == ['plain', 'all, 0.3']
+    assert [row['setting'] for row in rows] == ['plain', '../../all, 0.3']
     assert rows[1]['gains'] == [rows[1]['values'][0] - rows[0]['values'][0]]
-    assert '| all, 0.3 |' in (out / 'table.md').read_text()
+    assert '| ../../all, 0.3 |' in (out / 'table.md').read_text()
     assert (out / 'gains.png').read_bytes()[:4] == b'\x89PNG'
+    folders = sorted(path.parent.relative_to(out) for path in out.rglob('run.json'))
+    assert [str(path) for path in folders[:2]] == ['seed0/4_images/00_plain', 'seed0/4_images/01_all_0_3']
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ['experiment.py', 'out']
 
     path.write_text(EXPERIMENT.format(root=ROOT, more=''))
+    assert '0 of 3 cells would run:' in tool('sweep.py', path, '--work-dir', out, '--dry-run')
     output = tool('sweep.py', path, '--work-dir', out)
-    assert 'top-1' not in output and '| all, 0.3 |' in output  # nothing was done twice
+    assert 'top-1' not in output and '| ../../all, 0.3 |' in output  # nothing was done twice
 
 
 def test_bad_experiments_are_named(tmp_path):
     path = tmp_path / 'experiment.py'
-    assert f'experiment {path} does not exist' in tool('sweep.py', path, fails=True)
-    path.write_text("detector = 'nowhere.py'")
-    assert 'lacks images, images_key, metric, seeds, settings' in tool('sweep.py', path, fails=True)
-    path.write_text(EXPERIMENT.format(root=ROOT, more='') + 'sedes = 1\n')
-    assert 'has unknown sedes; known are data, detector,' in tool('sweep.py', path, fails=True)
-    odd = EXPERIMENT.format(root=ROOT, more='').replace('{4: None}', "{4: ('odd',)}")
-    path.write_text(odd)
-    assert "wants 'odd' for 4 images, which is not among its settings" in tool('sweep.py', path, fails=True)
     good = EXPERIMENT.format(root=ROOT, more='')
-    path.write_text(good.replace('seeds = 1', 'seeds = 0'))
-    assert 'seeds must be a number of at least 1, got 0' in tool('sweep.py', path, fails=True)
+    assert f'experiment {path} does not exist' in tool('sweep.py', path, fails=True)
+    for text, message in (
+        ("detector = 'nowhere.py'", 'lacks images, images_key, metric, seeds, settings'),
+        (good + 'sedes = 1\n', 'has unknown sedes; known are data, detector,'),
+        (
+            good.replace('{4: None}', "{4: ('odd',)}"),
+            "wants 'odd' for 4 images, which is not among its settings",
+        ),
+        (
+            good.replace('{4: None}', "{'4/..': None}"),
+            "images must have numbers of at least 1 as keys, got '4/..'",
+        ),
+        (good.replace('seeds = 1', 'seeds = 0'), 'seeds must be a number of at least 1, got 0'),
+        (good.replace("'digits'", "'numbers'"), "data can only be 'digits', got 'numbers'"),
+        (EXPERIMENT.format(root='/nowhere', more=''), 'faster_rcnn_digits.py, which does not exist'),
+    ):
+        path.write_text(text)
+        with pytest.raises(ValueError, match=re.escape(message)):
+            load_sweep(path)
     path.write_text(good.replace('coco/bbox_mAP', 'coco/bbox_map'))
-    printed = tool('sweep.py', path, fails=True)
-    assert (
-        "settings['plain']: metrics[''] is 'coco/bbox_map', but test_evaluator gives coco/bbox_mAP" in printed
-    )
-    path.write_text(
-        good.replace("data = 'digits'", '') + "options['train_dataloader.dataset.data_root'] = 'no'\n"
-    )
+    problems = load_sweep(path).problems(1)
+    expected = "settings['plain']: metrics[''] is 'coco/bbox_map', but test_evaluator gives coco/bbox_mAP"
+    assert problems[0].startswith(expected)
+    assert 'which 3 GPUs cannot share evenly' in load_sweep(path).problems(3)[-1]
+    missing = "options['train_dataloader.dataset.data_root'] = 'no'\n"
+    path.write_text(good.replace("data = 'digits'", '') + missing)
     printed = tool('sweep.py', path, fails=True)
     assert (
         'cannot start:' in printed and 'annotation file no/annotations/train.json does not exist' in printed
     )
-    path.write_text(EXPERIMENT.format(root='/nowhere', more=''))
-    assert 'faster_rcnn_digits.py, which does not exist' in tool('sweep.py', path, fails=True)
