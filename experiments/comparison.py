@@ -19,17 +19,14 @@ An experiment file is a config of its own, such as `configs/compare/digits.py`:
 
 from __future__ import annotations
 
-import copy
-import functools
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
-
 from mmdet_multimix.evaluation.settings import MEASURES, Settings
 
 from .experiment_file import beside, check_keys, check_names, read_experiment, slug
+from .overrides import read_config
 
 _KEYS = {'methods', 'images_per_class', 'seeds'}
 _OPTIONAL = {'title', 'tuning', 'measures', 'attack_images', 'ood', 'options'}
@@ -58,7 +55,7 @@ class Tuning:
 
 @dataclass(frozen=True)
 class Trial:
-    """A candidate, trained once: `name` is that of its job."""
+    """A candidate, trained once: `name` is that of its cell in the plan."""
 
     name: str
     method: Method
@@ -68,7 +65,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Cell:
-    """The chosen candidate of a method, trained once: `name` is that of its job."""
+    """The chosen candidate of a method, trained once: `name` is that of its cell in the plan."""
 
     name: str
     method: Method
@@ -98,7 +95,7 @@ class Comparison:
 
     def num_images(self, images_per_class: int) -> int:
         """How many training images there are in all."""
-        return images_per_class * _config(self.baseline.config).model.head.num_classes
+        return images_per_class * read_config(self.baseline.config, {}).model.head.num_classes
 
     def missing_configs(self) -> list[str]:
         """A line for each config that is named and not there."""
@@ -135,12 +132,15 @@ class Comparison:
             for method in self.methods.values()
         ]
 
+    def choice_name(self, method: Method) -> str:
+        """The name of the cell that chooses the candidate of a method."""
+        return f'tune/{slug(method.name)}/choice'
+
     def trial_options(self, trial: Trial) -> dict[str, Any]:
         """Overrides that train a candidate, and validate it, once, on the training set's other images."""
         chosen = trial.method.candidates[trial.candidate]
         options = self._options(self.tuning.images_per_class, trial.seed, chosen)
-        cfg = _config(trial.method.config)
-        cfg.merge_from_dict(options)
+        cfg = read_config(trial.method.config, options)
         train, validation = cfg.train_dataloader.dataset, cfg.val_dataloader.dataset
         same = {
             key: value
@@ -237,12 +237,3 @@ def _read_tuning(path: Path, entry: dict | None, sizes: dict[int, dict], seeds: 
     if shared or not entry['seeds']:
         raise ValueError(f'{where}.seeds must be others than those of the final runs, 0 to {seeds - 1}')
     return Tuning(count, (start, stop), tuple(entry['seeds']))
-
-
-def _config(path: Path) -> Config:
-    return copy.deepcopy(_read_config(path))
-
-
-@functools.cache
-def _read_config(path: Path) -> Config:
-    return Config.fromfile(path)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config
 from mmengine.runner import Runner
 from torch.utils.data import default_collate
 
@@ -22,9 +21,42 @@ from mmdet_multimix.utils.progress import Progress
 
 from .benchmark.measure import interleaved, machine, peak_of, summary
 from .comparison import Comparison
-from .run import RunFailedError
+from .comparison_cells import choice
+from .overrides import read_config
+from .plan import write_json
 
 _MODULE = 'experiments.comparison_cost'
+COST_FILE = 'cost.json'
+
+
+def write_cost(
+    comparison: Comparison, root: Path, results: dict[str, dict[str, Any]], repetitions: int
+) -> None:
+    """Measures the chosen candidates, the first ones where none is chosen yet, and writes `cost.json`.
+
+    Args:
+        comparison: The experiment.
+        root: The work dir.
+        results: Of the cells that are done, by name.
+        repetitions: Of every method.
+
+    Raises:
+        SystemExit: A training step failed.
+    """
+    chosen = {
+        name: choice(comparison, method, results) or next(iter(method.candidates))
+        for name, method in comparison.methods.items()
+    }
+    with Progress(len(chosen) + 1) as progress:
+        try:
+            cost = measure_cost(comparison, chosen, progress, repetitions)
+        except RuntimeError as error:
+            sys.exit(str(error))
+    write_json(root / COST_FILE, cost)
+    for name, entry in cost['methods'].items():
+        seconds = entry['seconds']['median']
+        print(f'{name} ({entry["candidate"]}): {seconds:.4f} s, {entry["time"]:.2f}x; {entry["memory"]:.2f}x')
+    print(f'wrote {root / COST_FILE}')
 
 
 def measure_cost(
@@ -69,7 +101,7 @@ def measure_cost(
         methods[name] |= {'seconds': summary(values), 'ratios': summary(ratios)}
         methods[name] |= {'time': statistics.median(ratios)}
         methods[name]['memory'] = methods[name]['bytes'] / max(methods[first]['bytes'], 1)
-    batch = Config.fromfile(comparison.baseline.config).train_dataloader.batch_size
+    batch = read_config(comparison.baseline.config, {}).train_dataloader.batch_size
     batch = comparison.options.get('train_dataloader.batch_size', batch)
     return {
         'baseline': first,
@@ -91,8 +123,7 @@ def training_step(
         work_dir: For what the Runner writes.
         images: The size of the batch; None takes that of the config.
     """
-    cfg = Config.fromfile(config)
-    cfg.merge_from_dict(options)
+    cfg = read_config(config, options)
     cfg.work_dir = str(work_dir)
     cfg.log_level = 'ERROR'
     cfg.visualizer.vis_backends = []
@@ -126,7 +157,7 @@ def _peak_memory(config: Path, options: dict[str, Any], device: str) -> int:
     code = f'import {_MODULE} as cost; cost.print_peak({json.dumps([str(config), options])!r})'
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     if done.returncode:
-        raise RunFailedError(f'{config}: a training step failed:\n{done.stderr[-2000:]}')
+        raise RuntimeError(f'{config}: a training step failed:\n{done.stderr[-2000:]}')
     return int(done.stdout.split()[-1])
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from mmdet_multimix.datasets.digits_detection import write_digits_detection
-from mmdet_multimix.utils.locks import locked
+
+from .locks import locked
 
 
 def prepare_digits(folder: Path, num_train: int, num_val: int) -> None:
@@ -18,7 +19,7 @@ def prepare_digits(folder: Path, num_train: int, num_val: int) -> None:
         num_train: Training images.
         num_val: Validation images.
     """
-    with locked(folder):
+    with locked(folder.with_name(folder.name + '.lock')):
         if not (folder / 'annotations/val.json').exists():
             partial = folder.with_name(folder.name + '.part')
             shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed

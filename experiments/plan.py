@@ -1,154 +1,163 @@
-"""What an experiment will do, before it does it: runs, iterations and bytes."""
+"""The plan of an experiment: its cells, in a file that the Snakefile and every cell read.
+
+A cell is one training with its publishing or testing, or one choice between trainings. Only the standard
+library is imported here: a cell that has nothing to do must not spend seconds on imports.
+"""
 
 from __future__ import annotations
 
-import math
+import hashlib
+import json
+import os
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from mmdet.registry import MODELS
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
 
-from mmdet_multimix.checks.data_check import count_images
-from mmdet_multimix.checks.preflight import dataset_leaves
+@dataclass(frozen=True)
+class Cell:
+    """One node of the graph.
 
-from .transfer import TransferExperiment
+    Attributes:
+        name: Its folder below the work dir, such as `digits/seed0/ssd/mixup`.
+        kind: What is done, which is also the name of its rule: `pretrain`, `detect`, `tune`, `choose` or
+            `final`.
+        title: What people call it.
+        config: Config file; empty for a choice.
+        config_hash: Hash of the config's text when the plan was made.
+        options: Overrides, as `--cfg-options` takes them.
+        needs: Names of the cells that come before it.
+        inputs: Files that the result depends on, such as annotations and the initial backbone.
+        settings: What else its kind asks for; see `work.py`.
+        shown: Key of the result and format of the line by which it is shown.
+        length: `('epoch', 50)` or `('step', 600)`, for the progress display.
+        cpus: CPU cores that it asks a scheduler for.
+        key: Hash of all that the result depends on, cells it needs included; the plan fills it in.
+    """
+
+    name: str
+    kind: str
+    title: str
+    config: str = ''
+    config_hash: str = ''
+    options: dict[str, str] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
+    shown: tuple[str, str] | None = None
+    length: tuple[str, int] | None = None
+    cpus: int = 1
+    key: str = ''
+
+    def __post_init__(self) -> None:
+        parts = self.name.split('/')
+        if not all(re.fullmatch(r'[A-Za-z0-9_.+-]+', part) for part in parts) or set(parts) & {'.', '..'}:
+            raise ValueError(
+                f'{self.name!r} cannot be a folder below the work dir: only letters, digits and . _ + - may be '
+                'in it; rename the method, setting or config that it comes from'
+            )
 
 
 @dataclass(frozen=True)
-class Part:
-    """Runs of one config that differ in seeds and initial weights alone.
+class Plan:
+    """All cells of an experiment and where they work.
 
     Attributes:
-        title: Method or detector.
-        config: Its config file.
-        runs: How many there are.
-        done: How many of them are done.
-        length: What the config says: `'300 epochs'`.
-        iterations: Of one run; None where the number of images is not known.
-        size: Bytes of the checkpoints that one run leaves.
+        root: The work dir.
+        folder: The experiment's own folder, which has the plan, the report and Snakemake's files.
+        cells: By name, each after those that it needs.
+        gpus: GPUs of a cell, 0 for none.
+        cwd: Where configs' relative paths, such as `data/coco`, start from.
     """
 
-    title: str
-    config: Path
-    runs: int
-    done: int
-    length: str
-    iterations: int | None
-    size: int
+    root: Path
+    folder: Path
+    cells: dict[str, Cell]
+    gpus: int = 0
+    cwd: Path = field(default_factory=Path.cwd)
+
+    @classmethod
+    def of(cls, root: Path, folder: Path, cells: Iterable[Cell]) -> Plan:
+        """A plan of cells, whose keys are filled in.
+
+        Raises:
+            ValueError: Two cells of one name, or one that needs a cell that does not come before it.
+        """
+        found: dict[str, Cell] = {}
+        for cell in cells:
+            if cell.name in found:
+                raise ValueError(f'two cells are named {cell.name!r}')
+            if unknown := [name for name in cell.needs if name not in found]:
+                raise ValueError(f'{cell.name!r} needs {unknown[0]!r}, which does not come before it')
+            parts = [cell.kind, cell.config_hash, cell.options, cell.inputs, cell.settings]
+            found[cell.name] = replace(cell, key=digest(parts, [found[name].key for name in cell.needs])[:16])
+        return cls(root, folder, found)
+
+    @property
+    def file(self) -> Path:
+        """Where it is written."""
+        return self.folder / 'plan.json'
+
+    def write(self, **more: Any) -> None:
+        """Write it, with what the Snakefile is told besides."""
+        cells = {name: asdict(cell) for name, cell in self.cells.items()}
+        places = {'root': str(self.root), 'folder': str(self.folder), 'cwd': str(self.cwd)}
+        write_json(self.file, {**places, 'gpus': self.gpus, **more, 'cells': cells})
+
+    @classmethod
+    def read(cls, path: str | Path) -> Plan:
+        """The plan in a file."""
+        state = json.loads(Path(path).read_text())
+        cells = {name: Cell(**entry) for name, entry in state['cells'].items()}
+        return cls(Path(state['root']), Path(state['folder']), cells, state['gpus'], Path(state['cwd']))
+
+    def result_file(self, name: str) -> Path:
+        """What a cell leaves. Its key is part of the name: the result of another config is not taken for it."""
+        return self.root / name / f'result-{self.cells[name].key}.json'
+
+    def log_file(self, name: str) -> Path:
+        """All that the processes of a cell print; beside its folder, which may be set aside."""
+        return self.root / f'{name}.log'
+
+    def lock_file(self, name: str) -> Path:
+        """Held by the process that works in a cell's folder."""
+        return self.root / f'{name}.lock'
+
+    def failure_file(self, name: str) -> Path:
+        """The message of a cell that failed."""
+        return self.root / name / f'failure-{self.cells[name].key}.json'
+
+    def results(self) -> dict[str, dict[str, Any]]:
+        """What came out, of the cells that are done."""
+        return {name: self.result(name) for name in self.cells if self.result_file(name).exists()}
+
+    def result(self, name: str) -> dict[str, Any]:
+        """What came out of a cell that is done."""
+        return json.loads(self.result_file(name).read_text())
+
+    def failures(self) -> dict[str, str]:
+        """Messages of the cells that failed when they were last tried, and of those that need one of them."""
+        found: dict[str, str] = {}
+        for name, cell in self.cells.items():
+            path = self.failure_file(name)
+            failed = [need for need in cell.needs if need in found]
+            if path.exists() and not self.result_file(name).exists():
+                found[name] = json.loads(path.read_text())['message']
+            elif failed:
+                found[name] = f'needs {failed[0]}, which failed'
+        return found
 
 
-def plan(experiment: TransferExperiment, done: Iterable[str]) -> list[Part]:
-    """The parts of an experiment whose configs are there, pretraining first.
-
-    Args:
-        experiment: The experiment.
-        done: Names of the jobs that are done.
-    """
-    done = set(done)
-    cells = experiment.cells()
-    parts = []
-    for method, config in experiment.methods.items():
-        names = {cell.pretraining for cell in cells if cell.method == method and cell.pretraining}
-        if config and config.is_file() and names:
-            parts.append(part_of(f'pretrain: {method}', config, {}, names, done, experiment.counts))
-    for detector in experiment.detectors.values():
-        names = {cell.name for cell in cells if cell.detector is detector}
-        if detector.config.is_file():
-            title = f'train and test: {detector.name}'
-            parts.append(part_of(title, detector.config, detector.options, names, done, experiment.counts))
-    return parts
+def digest(*parts: Any) -> str:
+    """A hash of what JSON can hold."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def describe(experiment: TransferExperiment, parts: list[Part], root: Path) -> str:
-    """The plan as text."""
-    cells = experiment.cells()
-    backbones = len({cell.pretraining for cell in cells if cell.pretraining})
-    finished = sum(part.done for part in parts)
-    lines = [
-        experiment.title,
-        f'{many(len(experiment.methods), "method")}, {many(len(experiment.detectors), "detector")}, '
-        f'{many(experiment.seeds, "seed")}: {many(len(cells), "cell")} from '
-        f'{many(backbones, "pretrained backbone")}; {finished} of {backbones + len(cells)} runs are done',
-        '',
-    ]
-    return '\n'.join([*lines, *work_lines(parts, root)])
-
-
-def work_lines(parts: list[Part], root: Path) -> list[str]:
-    """What each part and all of them take."""
-    lines = []
-    for part in parts:
-        each = 'iterations unknown' if part.iterations is None else f'{part.iterations:,} iterations'
-        if part.length and part.iterations is not None:
-            each = f'{part.length}, {each}'
-        each = each if part.iterations is not None else f'{part.length}, {each} without the data'
-        lines += [
-            f'{part.title}: {many(part.runs, "run")} ({part.done} done), each {each}, {_bytes(part.size)}',
-            f'    {part.config}',
-        ]
-    left = [part.iterations * (part.runs - part.done) for part in parts if part.iterations is not None]
-    size = sum(part.size * part.runs for part in parts)
-    unknown = ' and those that are unknown without the data' if len(left) < len(parts) else ''
-    return [*lines, '', f'to do: {sum(left):,} iterations{unknown}; checkpoints: {_bytes(size)} in {root}']
-
-
-def part_of(
-    title: str, config: Path, options: dict[str, Any], names: set[str], done: set[str], counts: dict[str, int]
-) -> Part:
-    cfg = Config.fromfile(config)
-    cfg.merge_from_dict(options)
-    length, iterations = _length(cfg, counts)
-    return Part(title, config, len(names), len(names & done), length, iterations, _checkpoints(cfg))
-
-
-def _length(cfg: Config, counts: dict[str, int]) -> tuple[str, int | None]:
-    if cfg.train_cfg.get('max_iters'):
-        return '', cfg.train_cfg.max_iters
-    epochs = cfg.train_cfg.max_epochs
-    loader = cfg.train_dataloader
-    images = [count_images(dataset, counts) for _, dataset in dataset_leaves(loader.dataset, '')]
-    if None in images:
-        return f'{epochs} epochs', None
-    # Images without objects, which detectors leave out, are counted: a little more than it will be.
-    rounded = math.floor if loader.get('drop_last') else math.ceil
-    return f'{epochs} epochs', epochs * rounded(sum(images) / loader.batch_size)
-
-
-def build_shapes(cfg: Config) -> torch.nn.Module:
-    """The model of a config, its parameters without memory or random numbers where it can be had so."""
-    init_default_scope(cfg.get('default_scope', 'mmdet'))
-    try:
-        with torch.device('meta'):
-            return MODELS.build(cfg.model)
-    except (RuntimeError, NotImplementedError):  # it computes something when it is built
-        return MODELS.build(cfg.model)
-
-
-def _checkpoints(cfg: Config) -> int:
-    """Bytes of all checkpoints that a run leaves: weights, statistics and the optimizer's state."""
-    model = build_shapes(cfg)
-    learnt = sum(value.nbytes for value in model.parameters())
-    kept = sum(value.nbytes for value in model.state_dict().values())
-    optimizer = cfg.optim_wrapper.optimizer
-    states = 2 if 'Adam' in optimizer.type else int(optimizer.get('momentum', 0) > 0)
-    hook = cfg.default_hooks.checkpoint
-    files = hook.get('max_keep_ckpts', -1)
-    if files < 0:
-        files = math.ceil((cfg.train_cfg.get('max_iters') or cfg.train_cfg.max_epochs) / hook.interval)
-    return (kept + states * learnt) * (files + bool(hook.get('save_best')))
-
-
-def many(count: int, word: str) -> str:
-    return f'{count} {word}' if count == 1 else f'{count} {word}s'
-
-
-def _bytes(size: float) -> str:
-    for scale, unit in ((1e12, 'TB'), (1e9, 'GB'), (1e6, 'MB')):
-        if size >= scale:
-            return f'{size / scale:.3g} {unit}'
-    return f'{size / 1e3:.3g} kB'
+def write_json(path: Path, value: Any) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f'{path.name}.{os.getpid()}.part')
+    partial.write_text(json.dumps(value, indent=1) + '\n')
+    partial.replace(path)

@@ -1,108 +1,171 @@
-"""What came out of a sweep: a table of means, spreads and gains over the first setting, seed by seed."""
+"""A sweep: a detector under many settings of MultiMix, with several numbers of training images and seeds.
+
+An experiment file is a config of its own, such as `configs/sweeps/roi_multimix_digits.py`:
+
+* `detector`: its config, relative to the file; `metric`: the key that sums it up.
+* `settings`: names and overrides; the first is what the others are compared with.
+* `images`: numbers of training images, and for each the names of the settings that are tried with it, None
+for
+  all; `images_key`: the key of the config that takes the number.
+* `seeds`: how often each is trained, with seeds 0, 1, ...
+* `pretraining`: config of a classifier whose backbone the detector starts from (optional), `options` and
+  `pretraining_options`: overrides for all detectors and for all classifiers (optional).
+* `data`: `'digits'` writes the digits set (optional).
+"""
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from matplotlib.figure import Figure
+from mmdet_multimix.checks.data_check import check_data
+from mmdet_multimix.checks.metric_check import check_metrics
 
-from mmdet_multimix.utils.locks import locked
-from mmdet_multimix.visualization.plots import COLORS, save_figure
+from .cells import detect_cell, pretrain_cell
+from .digits import digits_options, prepare_digits
+from .experiment_file import beside, check_keys, read_experiment, slug
+from .launch import batch_options
+from .overrides import read_config
+from .plan import Plan
 
-from .results import replace_text, summarise
+_REQUIRED = {'detector', 'metric', 'images', 'images_key', 'seeds', 'settings'}
+_OPTIONAL = {'data', 'options', 'pretraining', 'pretraining_options'}
+_VAL_IMAGES = 200
 
-Values = dict[tuple[str, int, int], float]
+
+@dataclass(frozen=True)
+class SweepCell:
+    """A detector, trained once: `name` is that of its cell in the plan."""
+
+    name: str
+    setting: str
+    images: int
+    seed: int
 
 
-def report(root: Path, metric: str, settings: list[str], images: list[int], values: Values) -> str:
-    """Writes `results.json`, `table.md` and `gains.png` into `root`; returns the table.
+@dataclass(frozen=True)
+class Sweep:
+    """What an experiment file says, checked; see this module."""
 
-    Args:
-        root: Folder of the experiment.
-        metric: Name of what was measured.
-        settings: Names; the first is what the others are compared with. Those without a value are left out.
-        images: Numbers of training images.
-        values: The metric by (setting, images, seed), as far as there is one.
+    name: str
+    detector: Path
+    metric: str
+    settings: dict[str, dict[str, Any]]
+    images: dict[int, tuple[str, ...]]
+    images_key: str
+    seeds: int
+    pretraining: Path | None
+    options: dict[str, Any]
+    pretraining_options: dict[str, Any]
+    digits: bool
+
+    def cells(self) -> list[SweepCell]:
+        """All detectors, in the order in which they are trained."""
+        return [
+            SweepCell(f'seed{seed}/{images}_images/{number:02d}_{slug(setting)}', setting, images, seed)
+            for images, chosen in self.images.items()
+            for seed in range(self.seeds)
+            for number, setting in enumerate(self.settings)
+            if setting in chosen
+        ]
+
+    def plan(self, root: Path) -> Plan:
+        """A cell for each pretraining, then one for each detector.
+
+        Args:
+            root: The work dir.
+        """
+        common, inputs = dict(self.options), ()
+        if self.digits:
+            options, inputs = digits_options(root / 'data')
+            common |= options
+        found = []
+        for seed in range(self.seeds if self.pretraining else 0):
+            options = {**self.pretraining_options, 'randomness.seed': seed}
+            found.append(
+                pretrain_cell(f'seed{seed}/pretrain', f'seed {seed}: classifier', self.pretraining, options)
+            )
+        for cell in self.cells():
+            seeded = {**common, 'randomness.seed': cell.seed, self.images_key: cell.images}
+            found.append(
+                detect_cell(
+                    root,
+                    cell.name,
+                    f'{cell.images} images, seed {cell.seed}: {cell.setting}',
+                    self.detector,
+                    {**seeded, **self.settings[cell.setting]},
+                    metric=self.metric,
+                    pretraining=f'seed{cell.seed}/pretrain' if self.pretraining else None,
+                    inputs=inputs,
+                    validated=True,
+                )
+            )
+        return Plan.of(root, root, found)
+
+    def prepare(self, root: Path) -> None:
+        """Writes the digits set where the experiment needs it and it is not there."""
+        if self.digits:
+            prepare_digits(root / 'data', max(self.images), _VAL_IMAGES)
+
+    def problems(self, processes: int) -> list[str]:
+        """All that keeps it from starting, one line each.
+
+        Args:
+            processes: How many share the batch of a training.
+        """
+        found, detectors = [], []
+        for setting, options in self.settings.items():
+            cfg = read_config(self.detector, {**self.options, **options})
+            found += [f'settings[{setting!r}]: {line}' for line in check_metrics(cfg, {'': self.metric})]
+            detectors.append(cfg)
+        configs = [read_config(self.pretraining, self.pretraining_options)] if self.pretraining else []
+        for cfg in (*configs, *detectors[:1]):
+            try:
+                batch_options(cfg, processes)
+            except ValueError as error:
+                found.append(f'{cfg.filename}: {error}')
+        # The data of digits are written when it starts.
+        return found + check_data(configs + ([] if self.digits else detectors), {})
+
+
+def load_sweep(path: str | Path) -> Sweep:
+    """Reads an experiment file.
+
+    Raises:
+        ValueError: It is not there, or a key is missing, unknown or does not fit the others.
     """
-    rows = [_row(setting, settings[0], count, values) for count in images for setting in settings]
-    rows = [row for row in rows if row['values']]
-    shown = {settings[0], *(row['setting'] for row in rows)}
-    settings = [name for name in settings if name in shown]
-    text = _markdown(metric, settings, sorted(images), rows)
-    with locked(root / 'report'):  # other drivers write it too
-        replace_text(root / 'results.json', json.dumps({'metric': metric, 'rows': rows}, indent=1) + '\n')
-        replace_text(root / 'table.md', text)
-        if any(row['gain'] is not None for row in rows):
-            _plot(root / 'gains.png', metric, settings, sorted(images), rows)
-    return text
-
-
-def _row(setting: str, first: str, images: int, values: Values) -> dict:
-    mine = {seed: value for (name, n, seed), value in values.items() if (name, n) == (setting, images)}
-    # Runs of one seed share backbone and order of images: their difference varies less than they do.
-    pairs = {
-        seed: mine[seed] - values[first, images, seed] for seed in mine if (first, images, seed) in values
-    }
-    found = summarise([mine[seed] for seed in sorted(mine)]) or {}
-    gains = summarise([pairs[seed] for seed in sorted(pairs)] if setting != first else []) or {}
-    return {
-        'setting': setting,
-        'images': images,
-        'seeds': sorted(mine),
-        'values': found.get('values', []),
-        'mean': found.get('mean'),
-        'std': found.get('std'),
-        'gains': gains.get('values', []),
-        'gain': gains.get('mean'),
-        'gain_error': gains.get('error'),
-    }
-
-
-def _markdown(metric: str, settings: list[str], images: list[int], rows: list[dict]) -> str:
-    by_place = {(row['setting'], row['images']): row for row in rows}
-    head = ' | '.join(f'{count} images | gain' for count in images)
-    lines = [
-        f'{metric}: mean ± standard deviation over seeds; gain over "{settings[0]}", seed by seed: mean ± '
-        'standard error.',
-        '',
-        f'| setting | {head} |',
-        '|---' * (1 + 2 * len(images)) + '|',
-    ]
-    for setting in settings:
-        cells = []
-        for count in images:
-            row = by_place.get((setting, count))
-            cells.append(_with_spread(row, 'mean', 'std') if row else '')
-            cells.append(_with_spread(row, 'gain', 'gain_error', '+') if row and row['gains'] else '')
-        lines.append(f'| {setting} | {" | ".join(cells)} |')
-    return '\n'.join(lines) + '\n'
-
-
-def _with_spread(row: dict, key: str, spread: str, sign: str = '') -> str:
-    text = f'{row[key]:{sign}.3f}'
-    return text if row[spread] is None else f'{text} ± {row[spread]:.3f}'
-
-
-def _plot(path: Path, metric: str, settings: list[str], images: list[int], rows: list[dict]) -> None:
-    """One panel for each number of images: the mean gain of every setting, its error, a dot per seed."""
-    figure = Figure(figsize=(3.2 + 2.9 * len(images), 1.2 + 0.36 * len(settings)), layout='constrained')
-    panels = figure.subplots(1, len(images), sharey=True, squeeze=False)[0]
-    names = settings[1:]
-    for axes, count in zip(panels, images, strict=True):
-        axes.axvline(0, color='black', linewidth=1)
-        for y, name in enumerate(names):
-            row = next((r for r in rows if (r['setting'], r['images']) == (name, count)), None)
-            if row is None or not row['gains']:
-                continue
-            color = COLORS[1 + y % (len(COLORS) - 1)]
-            axes.scatter(row['gains'], [y] * len(row['gains']), s=14, color=color, alpha=0.45)
-            axes.errorbar(row['gain'], y, xerr=row['gain_error'], fmt='o', color=color, capsize=4)
-        axes.set_title(f'{count} training images')
-        axes.locator_params(axis='x', nbins=5)
-        axes.grid(axis='x', alpha=0.3)
-        axes.spines[['top', 'right']].set_visible(False)
-    panels[0].set_yticks(range(len(names)), names)
-    panels[0].set_ylim(len(names) - 0.5, -0.5)
-    figure.supxlabel(f'gain in {metric} over "{settings[0]}" (dot: a seed; whisker: standard error)')
-    save_figure(figure, path)
+    path = Path(path)
+    cfg = read_experiment(path, 'configs/sweeps').to_dict()
+    check_keys(str(path), cfg, _REQUIRED, _OPTIONAL)
+    if not isinstance(cfg['seeds'], int) or cfg['seeds'] < 1:
+        raise ValueError(f'{path}: seeds must be a number of at least 1, got {cfg["seeds"]!r}')
+    for key in ('settings', 'images'):
+        if not isinstance(cfg[key], dict) or not cfg[key]:
+            raise ValueError(f'{path}: {key} must be a dict, and not empty, got {cfg[key]!r}')
+    for count, chosen in cfg['images'].items():
+        if not isinstance(count, int) or count < 1:
+            raise ValueError(f'{path}: images must have numbers of at least 1 as keys, got {count!r}')
+        if unknown := [name for name in chosen or () if name not in cfg['settings']]:
+            raise ValueError(
+                f'{path} wants {unknown[0]!r} for {count} images, which is not among its settings'
+            )
+    if cfg.get('data') not in (None, 'digits'):
+        raise ValueError(f"{path}: data can only be 'digits', got {cfg['data']!r}")
+    configs = {key: beside(path, cfg[key]) for key in ('detector', 'pretraining') if cfg.get(key)}
+    for key, config in configs.items():
+        if not config.is_file():
+            raise ValueError(f'{key} of {path} is {config}, which does not exist')
+    return Sweep(
+        path.stem,
+        configs['detector'],
+        cfg['metric'],
+        cfg['settings'],
+        {count: tuple(chosen or cfg['settings']) for count, chosen in cfg['images'].items()},
+        cfg['images_key'],
+        cfg['seeds'],
+        configs.get('pretraining'),
+        cfg.get('options', {}),
+        cfg.get('pretraining_options', {}),
+        cfg.get('data') == 'digits',
+    )

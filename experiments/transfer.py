@@ -21,11 +21,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mmdet_multimix.checks.data_check import check_data
+from mmdet_multimix.checks.metric_check import check_metrics
+
+from .cells import detect_cell, from_scratch, pretrain_cell
 from .digits import digits_options, prepare_digits
 from .experiment_file import beside, check_keys, check_names, read_experiment, slug
-from .jobs import Job
-from .launch import Launcher
-from .stages import detector_job, from_scratch, pretrain_job
+from .launch import batch_options
+from .overrides import read_config
+from .plan import Plan
 
 _KEYS = {'methods', 'detectors', 'seeds'}
 _OPTIONAL = {'title', 'pretraining_seeds', 'counts', 'digits', 'published'}
@@ -54,8 +58,8 @@ class Cell:
     """One detector, trained once: what is scheduled.
 
     Attributes:
-        name: Name of its job.
-        pretraining: Name of the job that makes its backbone, None from scratch.
+        name: Name of its cell in the plan.
+        pretraining: Name of the cell that makes its backbone, None from scratch.
     """
 
     name: str
@@ -113,34 +117,31 @@ class TransferExperiment:
         train, val = self.digits
         return root / self.name / f'data_{train}_{val}'
 
-    def jobs(self, root: Path, launcher: Launcher) -> list[Job]:
-        """A job for each backbone and each cell, a backbone before the first cell that needs it.
+    def plan(self, root: Path) -> Plan:
+        """A cell for each backbone and each detector, a backbone before the first cell that needs it.
 
         Experiments that share a work dir share the backbones.
 
         Args:
             root: The work dir.
-            launcher: How the processes of each are started.
         """
         common, inputs = {}, ()
         if self.digits:
             common, inputs = digits_options(self._digits_folder(root))
-        jobs: dict[str, Job] = {}
+        found = {}
         for cell in self.cells():
-            if cell.pretraining and cell.pretraining not in jobs:
+            if cell.pretraining and cell.pretraining not in found:
                 seed = cell.seed % self.pretraining_seeds
-                jobs[cell.pretraining] = pretrain_job(
-                    root,
+                found[cell.pretraining] = pretrain_cell(
                     cell.pretraining,
                     f'seed {seed}: classifier, {cell.method}',
                     self.methods[cell.method],
                     {'randomness.seed': seed},
-                    launcher,
                 )
             options = {**common, **cell.detector.options, 'randomness.seed': cell.seed}
             if cell.pretraining is None:
                 options |= from_scratch(cell.detector.config)
-            jobs[cell.name] = detector_job(
+            found[cell.name] = detect_cell(
                 root,
                 cell.name,
                 f'seed {cell.seed}: {cell.detector.name}, {cell.method}',
@@ -149,9 +150,8 @@ class TransferExperiment:
                 metric=cell.detector.metric,
                 pretraining=cell.pretraining,
                 inputs=inputs,
-                launcher=launcher,
             )
-        return list(jobs.values())
+        return Plan.of(root, root / self.name, found.values())
 
 
 def load_experiment(path: str | Path) -> TransferExperiment:
@@ -226,3 +226,28 @@ def load_experiment(path: str | Path) -> TransferExperiment:
         tuple(digits) if digits else None,
         tuple(cfg.get('published', ())),
     )
+
+
+def problems_of(experiment: TransferExperiment, processes: int) -> list[str]:
+    """All that keeps an experiment from starting, one line each.
+
+    Args:
+        experiment: The experiment.
+        processes: How many share the batch of a training.
+    """
+    found = experiment.missing_configs()
+    configs = [read_config(path, {}) for path in experiment.methods.values() if path and path.is_file()]
+    detectors = []
+    for detector in experiment.detectors.values():
+        if detector.config.is_file():
+            cfg = read_config(detector.config, detector.options)
+            detectors.append(cfg)
+            missing = check_metrics(cfg, detector.metrics)
+            found += [f'detectors[{detector.name!r}].{problem}' for problem in missing]
+    for cfg in configs + detectors:
+        try:
+            batch_options(cfg, processes)
+        except ValueError as error:
+            found.append(f'{cfg.filename}: {error}')
+    # The data of digits are written when it starts.
+    return found + check_data(configs + ([] if experiment.digits else detectors), experiment.counts)

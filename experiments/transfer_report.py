@@ -6,11 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mmdet_multimix.utils.locks import locked
 from mmdet_multimix.visualization.plots import plot_bars
 
 from .experiment_file import slug
-from .jobs import Jobs
 from .results import replace_text, run_state, summarise
 from .transfer import Cell, Detector, TransferExperiment
 
@@ -18,20 +16,18 @@ PUBLISHED = '[P]'
 
 
 def write_report(
-    experiment: TransferExperiment, jobs: Jobs, root: Path, failures: dict[str, str] | None = None
+    root: Path, experiment: TransferExperiment, results: dict[str, dict], failures: dict[str, str]
 ) -> str:
     """Writes `results.json`, `table.md` and `DETECTOR.png` into the experiment's folder; returns the table.
 
     Args:
-        experiment: The experiment.
-        jobs: Its jobs, which know the results.
         root: The work dir.
-        failures: Messages of the jobs that failed, by name.
+        experiment: The experiment.
+        results: Of the cells that are done, by name.
+        failures: Messages of the cells that failed, by name.
     """
     folder = root / experiment.name
-    failures = failures or {}
-    with locked(folder / 'report'):  # two drivers would write the same files
-        results = jobs.results()
+    if True:
         cells = experiment.cells()
         rows = {
             name: _rows(experiment, value, cells, results) for name, value in experiment.detectors.items()

@@ -1,32 +1,27 @@
 """Compares pretraining methods: tunes each on a validation split, trains it over seeds, measures it.
 
 Takes an experiment file such as configs/compare/digits.py. Says first what it will do, and checks configs
-and data. Finished runs are kept, an interrupted one goes on at its last checkpoint; started several times at
-once, on machines that share the work dir, the same command shares the work. Writes results.json, table.md
-and plots as runs get done.
+and data. Finished cells are kept, an interrupted one goes on at its last checkpoint. Writes results.json,
+table.md and plots as cells get done.
 
 With --cost it measures time and memory of a training step instead, for which the machine should be idle; the
 table then has them too.
 """
 
 import argparse
-import json
 import sys
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # `experiments` is no part of the package
 
-from experiments import Jobs, Launcher, Progress, RunFailedError
 from experiments.comparison import load_comparison
-from experiments.comparison_cost import measure_cost
-from experiments.comparison_jobs import choice, comparison_jobs
-from experiments.comparison_plan import describe_comparison, plan_comparison, problems_of
-from experiments.comparison_report import COST_FILE, write_report
-from experiments.forked import quick_launcher
-from experiments.results import replace_text
-
-DRAW_EVERY = 120  # seconds: drawing takes longer than the shortest runs
+from experiments.comparison_cells import comparison_plan
+from experiments.comparison_cost import write_cost
+from experiments.comparison_estimate import describe_comparison, estimate_comparison, problems_of
+from experiments.comparison_report import write_report
+from experiments.engine import add_arguments, drive, engine_of, refuse
+from experiments.estimate import why
+from experiments.experiment_file import work_root
 
 
 def parse_args():
@@ -41,6 +36,7 @@ def parse_args():
     parser.add_argument(
         '--repetitions', type=int, default=21, help='of --cost, for each method (default: 21)'
     )
+    add_arguments(parser)
     args = parser.parse_args()
     if args.repetitions < 1:
         parser.error(f'--repetitions must be at least 1, got {args.repetitions}')
@@ -49,75 +45,39 @@ def parse_args():
     return parser, args
 
 
-def run(comparison, selected, root, launcher):
-    """All jobs of the selected methods; the report is one of all."""
-    everything = Jobs(comparison_jobs(comparison, root, launcher), root)
-    jobs = Jobs(comparison_jobs(selected, root, launcher), root)
-    drawn = time.monotonic()
-
-    def write():
-        nonlocal drawn
-        draw = time.monotonic() - drawn > DRAW_EVERY
-        write_report(comparison, everything, root, everything.failures(), draw=draw)
-        drawn = time.monotonic() if draw else drawn
-
-    with Progress(len(jobs)) as progress:
-        outcome = jobs.run(progress, write)
-    print(write_report(comparison, everything, root, outcome.failures))
-    print(f'Table, figures and plots: {root}')
-    if outcome.failures:
-        failed = '\n'.join(f'{name}: {message}' for name, message in outcome.failures.items())
-        sys.exit(
-            f'{len(outcome.failures)} of {len(jobs)} runs failed; the same command retries them:\n{failed}'
-        )
-
-
-def measure(comparison, root, launcher, repetitions):
-    """Cost of the chosen candidates, of the first one where none is chosen yet."""
-    jobs = Jobs(comparison_jobs(comparison, root, launcher), root)
-    results = jobs.results()
-    chosen = {
-        name: choice(comparison, method, results) or next(iter(method.candidates))
-        for name, method in comparison.methods.items()
-    }
-    with Progress(len(chosen) + 1) as progress:
-        cost = measure_cost(comparison, chosen, progress, repetitions)
-    replace_text(root / COST_FILE, json.dumps(cost, indent=1) + '\n')
-    for name, entry in cost['methods'].items():
-        seconds = entry['seconds']['median']
-        print(f'{name} ({entry["candidate"]}): {seconds:.4f} s, {entry["time"]:.2f}x; {entry["memory"]:.2f}x')
-    write_report(comparison, jobs, root)
-    print(f'wrote {root / COST_FILE}')
-
-
 def main():
     parser, args = parse_args()
     try:
+        engine = engine_of(args)
         comparison = load_comparison(args.experiment)
         selected = comparison.select(args.methods)
+        root = work_root(args.work_dir or Path('work_dirs/compare') / comparison.name)
+        missing = comparison.missing_configs()
+        # The report is one of all methods, also where only some are run.
+        everything = None if missing else comparison_plan(comparison, root)
+        plan = None if missing else comparison_plan(selected, root)
     except ValueError as error:
         parser.error(str(error))
-    root = Path(args.work_dir or Path('work_dirs/compare') / comparison.name)
-    launcher = Launcher() if args.cost else quick_launcher()
-    # The report is one of all methods, also where only some are run.
-    missing = comparison.missing_configs()
-    problems = list(dict.fromkeys([*missing, *problems_of(selected)]))
-    if not missing:
-        done = Jobs(comparison_jobs(selected, root, launcher), root).results()
-        print(describe_comparison(selected, plan_comparison(selected, done), root), flush=True)
-    if problems:
-        sys.exit('\n'.join(['', f'{args.experiment} cannot start:', *(f'  - {line}' for line in problems)]))
+    if plan:
+        parts = estimate_comparison(selected, plan.results())
+        print(describe_comparison(selected, parts, root), flush=True)
+    refuse(args.experiment, list(dict.fromkeys([*missing, *problems_of(selected, engine.processes)])))
+
+    def report(results, failures):
+        return write_report(
+            root, comparison, {**everything.results(), **results}, {**everything.failures(), **failures}
+        )
+
     if args.dry_run:
-        return
-    try:
-        if args.cost:
-            measure(comparison, root, launcher, args.repetitions)
-        else:
-            run(comparison, selected, root, launcher)
-    except RunFailedError as error:
-        sys.exit(str(error))
-    except KeyboardInterrupt:
-        sys.exit('interrupted; the same command goes on from here')
+        print(why(plan))
+    elif args.cost:
+        try:
+            write_cost(comparison, root, everything.results(), args.repetitions)
+        except KeyboardInterrupt:
+            sys.exit('interrupted')
+        report({}, {})
+    else:
+        drive(plan, engine, report, f'Table, figures and plots: {root}')
 
 
 if __name__ == '__main__':

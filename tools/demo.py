@@ -24,10 +24,11 @@ from torchvision.ops import nms
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # `experiments` is no part of the package
 
+from experiments.stages import initialised_from
+
 from experiments import Progress, Run, RunFailedError, last_scalar, read_scalars
 from experiments.digits import digits_options, prepare_digits
 from experiments.experiment_file import work_root
-from experiments.stages import initialised_from
 from mmdet_multimix.checkpoints import publish_backbone, read_checkpoint, state_dict_of
 from mmdet_multimix.utils.provenance import versions
 from mmdet_multimix.visualization import plot_bars, plot_curves, plot_detections, plot_embeddings

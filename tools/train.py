@@ -13,7 +13,6 @@ from mmdet_multimix.checkpoints import latest_checkpoint, load_whole
 from mmdet_multimix.checks import PreflightError, check_config
 from mmdet_multimix.engine import MissedValidationHook
 from mmdet_multimix.engine.launcher import LauncherError, has_accelerator, start_launcher, stop_launcher
-from mmdet_multimix.utils.locks import hold_while_working
 from mmdet_multimix.utils.unwrap import unwrapped
 
 
@@ -103,7 +102,6 @@ def build_runner(cfg, whole):
 
 def main():
     args = parse_args()
-    hold_while_working()
     try:
         cfg = load_config(args.config, args.cfg_options, args.work_dir)
         apply_flags(cfg, args)

@@ -5,12 +5,12 @@ import statistics
 
 import pytest
 from cli import ROOT
+from experiments.comparison_jobs import choice, choose, comparison_jobs
+from experiments.comparison_plan import describe_comparison, plan_comparison, problems_of
 from matplotlib.image import imread
 
 from experiments import Job, Jobs, Launcher, Progress
 from experiments.comparison import load_comparison
-from experiments.comparison_jobs import choice, choose, comparison_jobs
-from experiments.comparison_plan import describe_comparison, plan_comparison, problems_of
 from experiments.comparison_plots import plot_trade
 from experiments.comparison_report import leaders, write_report
 

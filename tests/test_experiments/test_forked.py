@@ -6,9 +6,9 @@ import sys
 import textwrap
 
 import pytest
+from experiments.forked import ForkLauncher
 
 from experiments import locked
-from experiments.forked import ForkLauncher
 
 SCRIPT = """
 import os, sys, time

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from cli import ROOT
+from experiments.stages import from_scratch, initialised_from
 from mmdet.registry import MODELS
 from mmengine.config import Config
 
 from experiments import Job, Jobs, Launcher, Progress, Run
 from experiments.experiment_file import work_root
 from experiments.plan import describe, plan
-from experiments.stages import from_scratch, initialised_from
 from experiments.transfer import load_experiment
 from experiments.transfer_report import write_report
 from mmdet_multimix.checks.data_check import check_data

@@ -7,21 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from mmdet.registry import DATASETS
-from mmengine.config import Config
 
 from mmdet_multimix.checks.data_check import check_data
 from mmdet_multimix.evaluation.ood_images import list_images
 
 from .comparison import Comparison, Method
-from .plan import Part, build_shapes, many, part_of, work_lines
+from .estimate import Part, build_shapes, many, part_of, work_lines
+from .launch import batch_options
+from .overrides import read_config
 
 
-def plan_comparison(comparison: Comparison, done: Iterable[str]) -> list[Part]:
+def estimate_comparison(comparison: Comparison, done: Iterable[str]) -> list[Part]:
     """A part for each stage, as long as the baseline's config says.
 
     Args:
         comparison: The experiment; the baseline's config must be there.
-        done: Names of the jobs that are done.
+        done: Names of the cells that are done.
     """
     done = set(done)
     config, trials = comparison.baseline.config, comparison.trials()
@@ -66,16 +67,24 @@ def describe_comparison(comparison: Comparison, parts: list[Part], root: Path) -
     return '\n'.join([*lines, '', *work_lines(parts, root)])
 
 
-def problems_of(comparison: Comparison) -> list[str]:
-    """All that keeps it from starting, one line each."""
+def problems_of(comparison: Comparison, processes: int) -> list[str]:
+    """All that keeps it from starting, one line each.
+
+    Args:
+        comparison: The experiment.
+        processes: How many share the batch of a training.
+    """
     found = comparison.missing_configs()
     configs = []
     for method in comparison.methods.values():
         if method.config.is_file():
-            cfg = Config.fromfile(method.config)
-            cfg.merge_from_dict(comparison.options)
-            configs.append(cfg)
+            configs.append(read_config(method.config, comparison.options))
             found += _unbuildable(comparison, method)
+    for cfg in configs:
+        try:
+            batch_options(cfg, processes)
+        except ValueError as error:
+            found.append(f'{cfg.filename}: {error}')
     found += check_data(configs, {})
     for name, folder in comparison.ood.items():
         try:
@@ -88,10 +97,8 @@ def problems_of(comparison: Comparison) -> list[str]:
 def _unbuildable(comparison: Comparison, method: Method) -> Iterator[str]:
     """A line for each candidate whose overrides the model refuses."""
     for name, overrides in method.candidates.items():
-        cfg = Config.fromfile(method.config)
         try:
-            cfg.merge_from_dict({**comparison.options, **overrides})
-            build_shapes(cfg)
+            build_shapes(read_config(method.config, {**comparison.options, **overrides}))
         except Exception as error:
             reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
             yield f'methods[{method.name!r}].candidates[{name!r}]: {reason}'
@@ -106,8 +113,7 @@ def _data_problems(comparison: Comparison) -> Iterator[str]:
         **({'tuning': comparison.trial_options(trials[0])} if trials else {}),
     }
     for key, overrides in options.items():
-        cfg = Config.fromfile(comparison.baseline.config)
-        cfg.merge_from_dict(overrides)
+        cfg = read_config(comparison.baseline.config, overrides)
         for loader in ('train_dataloader', 'test_dataloader'):
             yield from _refused(f'{key}: {loader}', cfg[loader].dataset)
 

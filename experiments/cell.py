@@ -1,0 +1,92 @@
+"""One cell of a plan, as a process of its own: `python -m experiments.cell PLAN NAME`.
+
+A finished cell is left as it is; an interrupted one goes on at its last checkpoint; one whose config, options
+or inputs have changed starts anew, and its old folder is kept beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from .choice import choose
+from .gpus import own_gpus
+from .locks import locked
+from .plan import Cell, Plan, digest, write_json
+
+
+def main() -> None:
+    """Does the work of a cell and writes its result, or why there is none."""
+    plan = Plan.read(sys.argv[1])
+    cell = plan.cells[sys.argv[2]]
+    os.chdir(plan.cwd)
+    # So that what a cell has started is ended with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    waiting = f'another process works in {plan.root / cell.name}: waiting until it has ended'
+    with locked(plan.lock_file(cell.name), lambda: print(waiting, flush=True)) as lock:
+        if plan.result_file(cell.name).exists():
+            return  # by the process that was waited for
+        try:
+            result = _work(plan, cell, lock)
+        except (Exception, SystemExit) as error:
+            write_json(plan.failure_file(cell.name), {'message': message_of(error)})
+            raise
+        for old in plan.result_file(cell.name).parent.glob('result-*.json'):
+            old.unlink()
+        plan.failure_file(cell.name).unlink(missing_ok=True)
+        write_json(plan.result_file(cell.name), result)
+
+
+def message_of(error: BaseException) -> str:
+    """What the report says of a failure."""
+    if isinstance(error, SystemExit):
+        return str(error)
+    return f'{type(error).__name__}: {error}'
+
+
+def _work(plan: Plan, cell: Cell, lock: int) -> dict[str, Any]:
+    needed = [json.loads(plan.result_file(name).read_text()) for name in cell.needs]
+    folder = plan.root / cell.name
+    if cell.kind == 'choose':
+        folder.mkdir(parents=True, exist_ok=True)
+        return {'candidate': choose(cell.settings['trials'], needed)}
+    options, settings = dict(cell.options), dict(cell.settings)
+    if 'candidates' in settings:
+        settings['candidate'] = needed[0]['candidate']
+        options = settings.pop('candidates')[settings['candidate']]
+    prepare_folder(folder, fingerprint(cell, options))
+    with own_gpus(plan.gpus) as slots:
+        from .work import Training, work  # seconds of imports, which a finished cell is spared
+
+        training = Training(cell, folder, options, max(plan.gpus, 1), (lock, *slots))
+        return work(training, settings)
+
+
+def fingerprint(cell: Cell, options: dict[str, str]) -> str:
+    """A hash of all that a training depends on, the content of its input files included."""
+    found = hashlib.sha256(digest(cell.config_hash, options).encode())
+    for path in cell.inputs:
+        found.update(Path(path).read_bytes())
+    return found.hexdigest()
+
+
+def prepare_folder(folder: Path, fingerprint: str) -> None:
+    """Makes a cell's folder; that of another training is renamed to the first free `NAME.oldN`."""
+    state = folder / 'run.json'
+    if state.exists() and json.loads(state.read_text())['fingerprint'] == fingerprint:
+        return
+    if any(folder.glob('*')):
+        free = (folder.with_name(f'{folder.name}.old{number}') for number in itertools.count(1))
+        aside = folder.rename(next(path for path in free if not path.exists()))
+        print(f'the training has changed: what was in {folder} is kept in {aside}', flush=True)
+    write_json(state, {'fingerprint': fingerprint})
+
+
+if __name__ == '__main__':
+    main()

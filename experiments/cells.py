@@ -1,0 +1,148 @@
+"""Builds the cells of a plan: a classifier whose backbone is published, a detector, or any other training."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from .overrides import as_texts, config_hash, read_config
+from .plan import Cell
+
+BACKBONE = 'backbone.pth'
+
+
+def pretrain_cell(name: str, title: str, config: Path, options: dict[str, Any]) -> Cell:
+    """Trains a classifier and exports its backbone.
+
+    Args:
+        name: Name of the cell, its folder below the work dir.
+        title: What people call it.
+        config: Config of the classifier.
+        options: Overrides.
+    """
+    return training_cell(name, 'pretrain', title, config, options, shown=('top1', 'top-1 {:.1f} %'))
+
+
+def detect_cell(
+    root: Path,
+    name: str,
+    title: str,
+    config: Path,
+    options: dict[str, Any],
+    *,
+    metric: str,
+    pretraining: str | None = None,
+    inputs: tuple[Path, ...] = (),
+    validated: bool = False,
+    predictions: bool = False,
+) -> Cell:
+    """Trains a detector and evaluates its last checkpoint.
+
+    Args:
+        root: The work dir.
+        name: Name of the cell.
+        title: What people call it.
+        config: Config of the detector.
+        options: Overrides.
+        metric: Key of the metric that sums it up, such as `coco/bbox_mAP`.
+        pretraining: Name of the :func:`pretrain_cell` whose backbone it starts from; None takes what the
+            config says.
+        inputs: Files that the result depends on, such as annotations; the backbone need not be named.
+        validated: Whether the training's last validation is that evaluation: of the same images, after the
+            last iteration.
+        predictions: Whether the test keeps all detections, as `predictions.bbox.json` in COCO's format.
+    """
+    needs: tuple[str, ...] = ()
+    if pretraining is not None:
+        backbone = root / pretraining / BACKBONE
+        options = {**options, **initialised_from(config, backbone)}
+        inputs = (*inputs, backbone)
+        needs = (pretraining,)
+    settings = {'metric': metric, 'validated': validated, 'predictions': predictions}
+    shown = (metric, f'{metric} {{:.3f}}')
+    return training_cell(
+        name, 'detect', title, config, options, needs=needs, inputs=inputs, settings=settings, shown=shown
+    )
+
+
+def training_cell(
+    name: str,
+    kind: str,
+    title: str,
+    config: Path,
+    options: dict[str, Any],
+    *,
+    needs: Sequence[str] = (),
+    inputs: Sequence[Path] = (),
+    settings: dict[str, Any] | None = None,
+    shown: tuple[str, str],
+) -> Cell:
+    """A cell that trains; see :class:`Cell`.
+
+    Raises:
+        ValueError: Overrides that the config does not take, or that the command line cannot carry.
+    """
+    try:
+        cfg = read_config(config, options)
+    except Exception as error:  # mmengine has no error of its own for it
+        raise ValueError(f'{title}: {config} does not take the overrides {options}: {error}') from error
+    loop = cfg.train_cfg
+    length = ('epoch', loop.max_epochs) if loop.get('max_epochs') else ('step', loop.max_iters)
+    return Cell(
+        name,
+        kind,
+        title,
+        str(config),
+        _hash(config),
+        as_texts(title, options),
+        tuple(needs),
+        tuple(map(str, inputs)),
+        settings or {},
+        shown,
+        length,
+        cpus=1 + cfg.train_dataloader.get('num_workers', 0),
+    )
+
+
+def initialised_from(config: Path, backbone: Path) -> dict[str, Any]:
+    """Overrides that start a detector's backbone from a file, and the shared layer that C4 detectors have."""
+    init_cfg = {'_delete_': True, 'type': 'MultiMixPretrained', 'checkpoint': str(backbone)}
+    return {
+        f'{module}.init_cfg.{key}': value
+        for module in _initialised(config)
+        for key, value in init_cfg.items()
+    }
+
+
+def from_scratch(config: Path) -> dict[str, Any]:
+    """Overrides that let a detector learn from random weights, none of which may then be frozen.
+
+    They start as mmdet has it, residual branches as zeros where that is its default, whatever the pretraining
+    does: with the short schedules of `configs/transfer/digits.py` the other start is worse.
+    """
+    model = read_config(config, {}).model
+    options: dict[str, Any] = {}
+    for module in _initialised(config):
+        part = functools.reduce(lambda entry, key: entry[key], module.split('.')[1:], model)
+        options[f'{module}.init_cfg'] = None
+        free = {'frozen_stages': -1, 'norm_eval': False}
+        options |= {f'{module}.{key}': value for key, value in free.items() if key in part}
+        if not part.get('norm_cfg', {}).get('requires_grad', True):
+            options[f'{module}.norm_cfg.requires_grad'] = True
+    return options
+
+
+@functools.cache
+def _hash(config: Path) -> str:
+    return config_hash(config)
+
+
+@functools.cache
+def _initialised(config: Path) -> tuple[str, ...]:
+    """The modules that a backbone's checkpoint fills."""
+    shared = 'shared_head' in Config.fromfile(config).model.get('roi_head', {})
+    return ('model.backbone', 'model.roi_head.shared_head') if shared else ('model.backbone',)

@@ -1,0 +1,307 @@
+"""Runs a plan on Snakemake, and shows, reports and ends it: what all front ends share."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NoReturn
+
+from .display import Display
+from .gpus import VARIABLE, visible_gpus
+from .locks import locked
+from .plan import Plan
+
+ROOT = Path(__file__).resolve().parents[1]
+WORKFLOW = Path(__file__).resolve().parent / 'workflow'
+SLURM = WORKFLOW / 'slurm'
+_POLL = 0.5  # seconds between two looks at the cells
+_PATIENCE = 60  # seconds that Snakemake has to cancel its jobs
+_TAIL = 25  # lines of a log that are shown
+_REPORT_SHARE = 0.1  # of the time may go into reports while cells run
+
+Report = Callable[[dict[str, dict], dict[str, str]], str]
+
+
+class EngineError(RuntimeError):
+    """Nothing can be run; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where and how cells are run.
+
+    Attributes:
+        jobs: Cells at once; None leaves it to the profile.
+        gpus: GPUs of a cell.
+        named: The GPUs of this machine that cells share, where there is no scheduler.
+        profile: Folder of a Snakemake profile, such as that for Slurm; None for this machine.
+        options: What else Snakemake is told.
+    """
+
+    jobs: int | None = 1
+    gpus: int = 0
+    named: tuple[str, ...] = ()
+    profile: Path | None = None
+    options: tuple[str, ...] = ()
+
+    @property
+    def processes(self) -> int:
+        """Of a training."""
+        return max(self.gpus, 1)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags by which a front end is told where and how cells are run."""
+    group = parser.add_argument_group('where cells run')
+    group.add_argument(
+        '--jobs', '-j', type=int, metavar='N', help='cells at once (default: as many as the GPUs allow, or 1)'
+    )
+    group.add_argument(
+        '--gpus-per-cell', type=int, metavar='K', help='which share its batch (default: 1, without GPUs 0)'
+    )
+    group.add_argument('--slurm', action='store_true', help='every cell is a job of Slurm')
+    group.add_argument(
+        '--profile', metavar='DIR', help='of Snakemake, for another cluster (default of --slurm: %(default)s)'
+    )
+    group.add_argument(
+        'snakemake',
+        nargs='*',
+        metavar='-- OPTION',
+        help='what follows -- is passed to Snakemake as it stands',
+    )
+
+
+def engine_of(args: argparse.Namespace) -> Engine:
+    """The engine that the flags ask for.
+
+    Raises:
+        ValueError: They do not fit one another or this machine.
+    """
+    for flag, value, least in (('--jobs', args.jobs, 1), ('--gpus-per-cell', args.gpus_per_cell, 0)):
+        if value is not None and value < least:
+            raise ValueError(f'{flag} must be at least {least}, got {value}')
+    profile = Path(args.profile).resolve() if args.profile else SLURM if args.slurm else None
+    options = tuple(args.snakemake)
+    if profile is not None:
+        if not profile.is_dir():
+            raise ValueError(f'the profile {profile} does not exist')
+        if args.slurm and not shutil.which('sbatch'):
+            raise ValueError('--slurm needs sbatch, which is not on the PATH')
+        gpus = 1 if args.gpus_per_cell is None else args.gpus_per_cell
+        return Engine(args.jobs, gpus, (), profile, options)
+    named = visible_gpus()
+    gpus = min(len(named), 1) if args.gpus_per_cell is None else args.gpus_per_cell
+    if gpus > len(named):
+        raise ValueError(
+            f'--gpus-per-cell is {gpus}, but there are {len(named)} GPUs; {VARIABLE}=0,1 names those to use'
+        )
+    jobs = args.jobs or (len(named) // gpus if gpus else 1)
+    return Engine(jobs, gpus, tuple(named), None, options)
+
+
+def refuse(experiment: str, problems: list[str]) -> None:
+    """Ends the front end where anything keeps the experiment from starting."""
+    if problems:
+        sys.exit('\n'.join(['', f'{experiment} cannot start:', *(f'  - {line}' for line in problems)]))
+
+
+def drive(plan: Plan, engine: Engine, report: Report, about: str) -> None:
+    """All of a front end that comes after the checks: runs the cells, reports, and says what failed.
+
+    Args:
+        plan: The cells.
+        engine: Where and how they are run.
+        report: Writes table and plots of results and failures, by names of cells; returns the table.
+        about: What is said under the table: where everything is.
+
+    Raises:
+        SystemExit: A cell failed, or the run was interrupted.
+    """
+    try:
+        failures = run(plan, engine, report)
+    except EngineError as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit('interrupted; the same command goes on from here')
+    print(report(plan.results(), failures))
+    print(about)
+    if failures:
+        _say_what_failed(plan, failures)
+
+
+def _say_what_failed(plan: Plan, failures: dict[str, str]) -> NoReturn:
+    lines = [f'{len(failures)} of {len(plan.cells)} cells failed; the same command retries them:']
+    for name, message in failures.items():
+        log = '' if message.startswith('needs ') else f'\n    log: {plan.log_file(name)}'
+        lines.append(f'{name}: {message}{log}')
+    sys.exit('\n'.join(lines))
+
+
+def run(plan: Plan, engine: Engine, report: Report) -> dict[str, str]:
+    """Runs all cells that are not done; returns the messages of those that failed.
+
+    The report is written as cells get done.
+
+    Raises:
+        EngineError: Snakemake is not there, or cannot run the plan.
+        KeyboardInterrupt: On Ctrl-C, and SIGTERM or SIGHUP, when all cells have been ended.
+    """
+    snakemake = find_snakemake()
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    log_file = plan.folder / 'snakemake.log'
+    in_use = f'waiting: another command works in {plan.folder}'
+    with locked(plan.folder / 'driver.lock', lambda: print(in_use, flush=True)) as lock, _ended_by_signals():
+        plan = replace(plan, gpus=engine.gpus)
+        threads = _threads(engine)
+        if threads is not None:
+            plan = replace(plan, cells={n: replace(c, cpus=threads) for n, c in plan.cells.items()})
+        plan.write(python=sys.executable, code=str(ROOT))
+        waiting = set(plan.cells) - set(plan.results())
+        for name in waiting:
+            plan.failure_file(name).unlink(missing_ok=True)
+        started = time.time()
+        with log_file.open('w') as log:
+            process = subprocess.Popen(
+                _command(snakemake, plan, engine, threads),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                env=_environment(engine),
+                start_new_session=True,  # Ctrl-C comes to the front end, which ends the rest in good order
+                pass_fds=(lock,),  # so that nobody else starts while it lives
+            )
+        try:
+            with Display(plan, len(plan.cells) - len(waiting)) as display:
+                _watch(process, plan, waiting, display, report)
+        finally:
+            _end(process)
+    failures = plan.failures()
+    for name in waiting - set(failures):
+        touched = plan.log_file(name).exists() and plan.log_file(name).stat().st_mtime >= started
+        if touched:
+            failures[name] = f'ended without a result; its log ends with:\n{tail(plan.log_file(name))}'
+    if process.returncode and not failures:
+        raise EngineError(f'Snakemake could not run the plan; {log_file} ends with:\n{tail(log_file)}')
+    return failures
+
+
+def find_snakemake() -> str:
+    """The command that runs plans.
+
+    Raises:
+        EngineError: There is none; says how to get it.
+    """
+    if named := os.environ.get('MULTIMIX_SNAKEMAKE'):
+        if found := shutil.which(named):
+            return found
+        raise EngineError(f'MULTIMIX_SNAKEMAKE is {named}, which cannot be run')
+    for folder in (Path(sys.executable).parent, ROOT / '.venv-experiments/bin'):
+        if found := shutil.which('snakemake', path=str(folder)):
+            return found
+    if found := shutil.which('snakemake'):
+        return found
+    raise EngineError(
+        'Snakemake runs the experiments and was not found: `make env` in a checkout, or pip install '
+        '"snakemake>=9,<10" in any environment with Python >= 3.11, and MULTIMIX_SNAKEMAKE=ITS_PATH'
+    )
+
+
+def tail(path: Path) -> str:
+    """The end of a log."""
+    return '\n'.join(path.read_text(errors='replace').splitlines()[-_TAIL:])
+
+
+def _threads(engine: Engine) -> int | None:
+    """CPU threads of a cell on this machine; a scheduler is asked for what the config needs."""
+    if engine.profile is not None:
+        return None
+    return int(os.environ.get('OMP_NUM_THREADS') or max((os.cpu_count() or 1) // engine.jobs, 1))
+
+
+def _command(snakemake: str, plan: Plan, engine: Engine, threads: int | None) -> list[str]:
+    command = [
+        *(snakemake, '--snakefile', str(WORKFLOW / 'Snakefile'), '--directory', str(plan.folder)),
+        *('--config', f'plan={plan.file}'),
+        '--keep-going',
+        # The front end's own lock guards the folder, and a kill leaves none behind.
+        '--nolock',
+        # Results are written whole, so that whatever is there is complete.
+        '--ignore-incomplete',
+        *('--rerun-triggers', 'mtime'),
+        *('--scheduler', 'greedy'),
+        '--nocolor',
+    ]
+    if engine.profile is not None:
+        command += ['--profile', str(engine.profile)]
+        command += ['--jobs', str(engine.jobs)] if engine.jobs else []
+    else:
+        command += ['--cores', str(threads * engine.jobs), '--resources', f'gpu={len(engine.named)}']
+    return [*command, *engine.options]
+
+
+def _environment(engine: Engine) -> dict[str, str]:
+    found = {key: value for key, value in os.environ.items() if key != VARIABLE}
+    return {**found, VARIABLE: ','.join(engine.named)} if engine.named else found
+
+
+def _watch(
+    process: subprocess.Popen, plan: Plan, waiting: set[str], display: Display, report: Report
+) -> None:
+    """Shows what happens until Snakemake has ended; takes the cells that get done out of `waiting`."""
+    next_report = 0.0
+    news = running = True
+    failed: set[str] = set()
+    while running:
+        running = process.poll() is None  # first: what ends now is looked at once more
+        for name in [name for name in plan.cells if name in waiting]:
+            cell = plan.cells[name]
+            if plan.result_file(name).exists():
+                waiting.remove(name)
+                key, text = cell.shown or ('candidate', '{}')
+                display.finish(cell, text.format(plan.result(name)[key]))
+                news = True
+            elif name not in failed and plan.failure_file(name).exists():
+                failed.add(name)
+                display.finish(cell, f'FAILED; see {plan.log_file(name)}')
+                news = True
+        display.update(waiting - failed)
+        if news and time.monotonic() > next_report:
+            before = time.monotonic()
+            report(plan.results(), plan.failures())
+            next_report = time.monotonic() + (time.monotonic() - before) / _REPORT_SHARE
+            news = False
+        time.sleep(_POLL if running else 0)
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Lets SIGTERM and a closed terminal end the cells as Ctrl-C does."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number in before:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(process: subprocess.Popen) -> None:
+    """Ends Snakemake and its cells, where they run on this machine; it cancels those of a cluster itself."""
+    if process.poll() is not None:
+        return
+    for number in (signal.SIGINT, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_PATIENCE)
+            return

@@ -1,0 +1,177 @@
+"""What the cells of each kind do: a training through the command line tools, and what it is measured by."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from mmdet_multimix.checkpoints import publish_backbone
+from mmdet_multimix.checks.metric_check import empty_result
+from mmdet_multimix.utils.provenance import git_commit, versions
+
+from .launch import batch_options, run_tool
+from .overrides import as_values, config_hash, read_config
+from .plan import Cell, write_json
+from .scalars import last_scalar, logged_seconds, read_scalars
+
+_ACCURACY = 'accuracy/top1'
+
+
+def work(training: Training, settings: dict[str, Any]) -> dict[str, Any]:
+    """Trains, and measures what was trained.
+
+    Args:
+        training: The training of a cell.
+        settings: What its kind asks for: of `detect`, `metric`, the key that sums the detector up,
+            `validated`, whether the last validation of the training is its test, and `predictions`, whether
+            they are kept; of `tune` and `final`, `arguments` of `tools/evaluate.py`; of `final`, `candidate`,
+            the chosen one.
+
+    Returns:
+        What was measured, and of every training `seconds`, `processes` and `made_with`: versions and commit.
+    """
+    training.train()
+    measure = {'pretrain': _published, 'detect': _tested, 'tune': _validated, 'final': _measured}
+    return {**measure[training.kind](training, settings), **training.record()}
+
+
+class Training:
+    """A config trained in a folder of its own.
+
+    Args:
+        cell: The cell.
+        folder: Its folder, which has `run.json`, what is known of the training.
+        options: Overrides, as `--cfg-options` takes them.
+        processes: How many share its batch; a training may go on with another number.
+        keep: Descriptors of the locks that its processes hold.
+    """
+
+    def __init__(
+        self, cell: Cell, folder: Path, options: dict[str, str], processes: int, keep: Sequence[int]
+    ) -> None:
+        self.kind, self.title, self.folder = cell.kind, cell.title, folder
+        self._config, self._hash = Path(cell.config), cell.config_hash
+        self._options, self._processes, self._keep = options, processes, keep
+        self._state_file = folder / 'run.json'
+        self._state = json.loads(self._state_file.read_text())
+
+    @property
+    def checkpoint(self) -> Path:
+        """The last checkpoint that was written."""
+        return Path((self.folder / 'last_checkpoint').read_text().strip())
+
+    def config(self) -> Config:
+        """The config with its overrides."""
+        return read_config(self._config, as_values(self._options))
+
+    def train(self) -> None:
+        """Trains, or goes on, unless that is done.
+
+        Raises:
+            ValueError: The config is another one than when the plan was made, or cannot share its batch.
+        """
+        if self._state.get('trained'):
+            return
+        if config_hash(self._config) != self._hash:
+            raise ValueError(f'{self._config} has changed since the experiment was started: start it again')
+        shares = {key: str(value) for key, value in batch_options(self.config(), self._processes).items()}
+        processes = sorted({*self._state.get('processes', ()), self._processes})
+        self._save(processes=processes)
+        start, before = time.monotonic(), self._state.get('seconds', 0.0)
+        try:
+            self._call('train.py', [self._config, '--resume', *self._placed], shares)
+            self._state['trained'] = True
+        finally:
+            # A killed start has counted nothing, but left its logs.
+            seconds = max(before + time.monotonic() - start, logged_seconds(self.folder))
+            self._save(seconds=seconds)
+
+    def test(self, options: dict[str, str]) -> dict[str, float]:
+        """The metrics of the last checkpoint on the test set, with further overrides."""
+        before = set(self.folder.glob('*/*.json'))
+        self._call('test.py', [self._config, self.checkpoint, *self._placed], options)
+        written = set(self.folder.glob('*/*.json')) - before
+        newest = max(written or before, key=lambda path: path.stat().st_mtime)
+        return json.loads(newest.read_text())
+
+    def evaluate(self, arguments: Sequence[str]) -> dict[str, dict]:
+        """The measures of a classifier, by `tools/evaluate.py`."""
+        out = self.folder / 'evaluation'
+        self._call('evaluate.py', [self._config, self.checkpoint, '--out', out, *arguments], alone=True)
+        return json.loads((out / 'report.json').read_text())['measures']
+
+    def record(self) -> dict[str, Any]:
+        """What every result says of its training."""
+        made_with = {**versions(), 'commit': git_commit()}
+        return {
+            'seconds': self._state['seconds'],
+            'processes': self._state['processes'],
+            'made_with': made_with,
+        }
+
+    @property
+    def _placed(self) -> list[str]:
+        return ['--work-dir', str(self.folder)]
+
+    def _call(
+        self, tool: str, arguments: list, options: dict[str, str] | None = None, alone: bool = False
+    ) -> None:
+        found = {**self._options, **(options or {})}
+        rest = ['--cfg-options', *(f'{key}={value}' for key, value in found.items())] if found else []
+        run_tool(tool, [*arguments, *rest], 1 if alone else self._processes, self._keep)
+
+    def _save(self, **state: Any) -> None:
+        self._state |= state
+        write_json(self._state_file, self._state)
+
+
+def _published(training: Training, settings: dict[str, Any]) -> dict[str, Any]:
+    publish_backbone(training.checkpoint, training.folder / 'backbone.pth', force=True)
+    values = [value for _, value in read_scalars(training.folder, _ACCURACY)]
+    return {'top1': last_scalar(training.folder, _ACCURACY), 'top1_best': max(values)}
+
+
+def _tested(training: Training, settings: dict[str, Any]) -> dict[str, Any]:
+    metric = settings['metric']
+    if settings.get('validated'):
+        metrics = {metric: last_scalar(training.folder, metric)}
+    else:
+        # Where COCO's metric is asked to, it writes what it measures; the demo draws it.
+        outfile = {'test_evaluator.outfile_prefix': str(training.folder / 'predictions')}
+        metrics = training.test(outfile if settings.get('predictions') else {})
+    if not any('/' in key for key in metrics):
+        metrics = {**empty_result(training.config()), **metrics}
+    if metric not in metrics:
+        raise ValueError(f'{training.title}: the evaluation gave no {metric!r}, but {", ".join(metrics)}')
+    return metrics
+
+
+def _validated(training: Training, settings: dict[str, Any]) -> dict[str, Any]:
+    accuracy = training.evaluate(settings['arguments'])['accuracy']
+    return {'error': 100 - accuracy['top1'], 'nll': accuracy['nll']}
+
+
+def _measured(training: Training, settings: dict[str, Any]) -> dict[str, Any]:
+    """What is compared, as flat numbers; errors in percent."""
+    measures = training.evaluate(settings['arguments'])
+    accuracies = [value for _, value in read_scalars(training.folder, _ACCURACY)]
+    found: dict[str, Any] = {
+        'candidate': settings['candidate'],
+        'error_best': 100 - max(accuracies) if accuracies else None,
+        'error': 100 - measures['accuracy']['top1'],
+        'nll': measures['accuracy']['nll'],
+    }
+    if 'calibration' in measures:
+        found |= {'ece': measures['calibration']['ece'], 'bins': measures['calibration']['bins']}
+    if 'ood' in measures:
+        found['auroc'] = {name: values['auroc'] for name, values in measures['ood'].items()}
+        found['ood'] = statistics.mean(found['auroc'].values())
+    if 'embedding' in measures:
+        found |= {key: measures['embedding'][key] for key in ('alignment', 'uniformity')}
+    return found | {name: 100 - measures[name]['top1'] for name in ('fgsm', 'pgd') if name in measures}
