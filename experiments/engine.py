@@ -72,12 +72,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         '--profile', metavar='DIR', help='of Snakemake, for another cluster (default of --slurm: %(default)s)'
     )
-    group.add_argument(
-        'snakemake',
-        nargs='*',
-        metavar='-- OPTION',
-        help='what follows -- is passed to Snakemake as it stands',
-    )
+    parser.epilog = 'What follows -- is passed to Snakemake as it stands.'
+
+
+def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """The command line, with what follows `--` as `snakemake`."""
+    arguments = sys.argv[1:]
+    split = arguments.index('--') if '--' in arguments else len(arguments)
+    args = parser.parse_args(arguments[:split])
+    args.snakemake = arguments[split + 1 :]
+    return args
 
 
 def engine_of(args: argparse.Namespace) -> Engine:
@@ -250,6 +254,8 @@ def _command(snakemake: str, plan: Plan, engine: Engine, threads: int | None) ->
 
 def _environment(engine: Engine) -> dict[str, str]:
     found = {key: value for key, value in os.environ.items() if key != VARIABLE}
+    if engine.profile is not None:  # its folder has an executor of ours
+        found['PYTHONPATH'] = os.pathsep.join([str(SLURM), *filter(None, [found.get('PYTHONPATH')])])
     return {**found, VARIABLE: ','.join(engine.named)} if engine.named else found
 
 

@@ -19,7 +19,7 @@ from experiments.comparison_cells import comparison_plan
 from experiments.comparison_cost import write_cost
 from experiments.comparison_estimate import describe_comparison, estimate_comparison, problems_of
 from experiments.comparison_report import write_report
-from experiments.engine import add_arguments, drive, engine_of, refuse
+from experiments.engine import add_arguments, drive, engine_of, parse, refuse
 from experiments.estimate import why
 from experiments.experiment_file import work_root
 
@@ -37,7 +37,7 @@ def parse_args():
         '--repetitions', type=int, default=21, help='of --cost, for each method (default: 21)'
     )
     add_arguments(parser)
-    args = parser.parse_args()
+    args = parse(parser)
     if args.repetitions < 1:
         parser.error(f'--repetitions must be at least 1, got {args.repetitions}')
     if args.cost and args.methods:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # `experiments` is no part of the package
 
-from experiments.engine import add_arguments, drive, engine_of, refuse
+from experiments.engine import add_arguments, drive, engine_of, parse, refuse
 from experiments.estimate import why
 from experiments.experiment_file import work_root
 from experiments.sweep import load_sweep
@@ -25,7 +25,7 @@ def main():
     parser.add_argument('--work-dir', help='where everything is kept (default: work_dirs/NAME)')
     parser.add_argument('--dry-run', action='store_true', help='only say what would run and why')
     add_arguments(parser)
-    args = parser.parse_args()
+    args = parse(parser)
     try:
         engine = engine_of(args)
         sweep = load_sweep(args.experiment)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # `experiments` is no part of the package
 
-from experiments.engine import add_arguments, drive, engine_of, refuse
+from experiments.engine import add_arguments, drive, engine_of, parse, refuse
 from experiments.estimate import describe, estimate, why
 from experiments.experiment_file import work_root
 from experiments.transfer import load_experiment, problems_of
@@ -26,7 +26,7 @@ def main():
     parser.add_argument('--work-dir', default='work_dirs/transfer', help='where everything is kept')
     parser.add_argument('--dry-run', action='store_true', help='only say what there is to do, and check data')
     add_arguments(parser)
-    args = parser.parse_args()
+    args = parse(parser)
     try:
         root = work_root(args.work_dir)
         engine = engine_of(args)
