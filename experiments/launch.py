@@ -56,13 +56,11 @@ def _run_side_by_side(arguments: list[str], count: int, keep: Sequence[int]) -> 
         for rank in range(count)
     ]
     try:
-        while any(process.poll() is None for process in started):
-            failed = [process.returncode for process in started if process.returncode]
-            if failed:  # the others would wait for it for ever
-                raise RuntimeError(f'one of {count} processes ended with exit code {failed[0]}')
+        codes: list[int | None] = [None]
+        while None in codes and not any(codes):  # where one has failed, the others would wait for it for ever
             time.sleep(_POLL)
-        failed = [process.returncode for process in started if process.returncode]
-        if failed:
+            codes = [process.poll() for process in started]
+        if failed := [code for code in codes if code]:
             raise RuntimeError(f'one of {count} processes ended with exit code {failed[0]}')
     finally:
         for process in started:

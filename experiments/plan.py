@@ -55,8 +55,8 @@ class Cell:
         parts = self.name.split('/')
         if not all(re.fullmatch(r'[A-Za-z0-9_.+-]+', part) for part in parts) or set(parts) & {'.', '..'}:
             raise ValueError(
-                f'{self.name!r} cannot be a folder below the work dir: only letters, digits and . _ + - may be '
-                'in it; rename the method, setting or config that it comes from'
+                f'{self.name!r} cannot be a folder below the work dir: use letters, digits and . _ + - '
+                'only: rename the method, setting or config that it comes from'
             )
 
 
@@ -114,7 +114,7 @@ class Plan:
         return cls(Path(state['root']), Path(state['folder']), cells, state['gpus'], Path(state['cwd']))
 
     def result_file(self, name: str) -> Path:
-        """What a cell leaves. Its key is part of the name: the result of another config is not taken for it."""
+        """What a cell leaves. The key in its name keeps it apart from the result of another config."""
         return self.root / name / f'result-{self.cells[name].key}.json'
 
     def log_file(self, name: str) -> Path:
@@ -156,7 +156,7 @@ def digest(*parts: Any) -> str:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all; the library's helper would import the whole library."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f'{path.name}.{os.getpid()}.part')
     partial.write_text(json.dumps(value, indent=1) + '\n')

@@ -1,106 +1,85 @@
-"""What came out of a sweep: a table of means, spreads and gains over the first setting, seed by seed."""
+"""The report of a sweep: means and spreads of all settings, and their gains over the first one."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
+import pandas as pd
 
-from mmdet_multimix.visualization.plots import COLORS, save_figure
-
-from .results import replace_text, summarise
-
-Values = dict[tuple[str, int, int], float]
+from .plots import plot_dots
+from .results import markdown_table, paired_gains, run_state, shown, summarise_by, unfinished, write_files
 
 
-def write_report(root: Path, experiment: Any, results: dict[str, dict], failures: dict[str, str]) -> str:
-    """Writes `results.json`, `table.md` and `gains.png` into `root`; returns the table."""
-    metric, settings, images = experiment.metric, list(experiment.settings), list(experiment.images)
-    values = {
-        (cell.setting, cell.images, cell.seed): results[cell.name][metric]
-        for cell in experiment.cells()
-        if cell.name in results
-    }
-    rows = [_row(setting, settings[0], count, values) for count in images for setting in settings]
-    rows = [row for row in rows if row['values']]
-    shown = {settings[0], *(row['setting'] for row in rows)}
-    settings = [name for name in settings if name in shown]
-    text = _markdown(metric, settings, sorted(images), rows)
-    if True:
-        replace_text(root / 'results.json', json.dumps({'metric': metric, 'rows': rows}, indent=1) + '\n')
-        replace_text(root / 'table.md', text)
-        if any(row['gain'] is not None for row in rows):
-            _plot(root / 'gains.png', metric, settings, sorted(images), rows)
+def write_report(
+    root: Path, experiment: Any, results: dict[str, dict], failures: dict[str, str], *, draw: bool = True
+) -> str:
+    """Writes `results.json`, `table.md` and `gains.png` into the work dir; see `results.py`.
+
+    Args:
+        root: The work dir.
+        experiment: The sweep: `metric`, its name; `settings`, whose first one is what the others are compared
+            with; `images`, the numbers of training images; `detector`, the config; and `cells()`, each with
+            `name`, `setting`, `images` and `seed`.
+        results: Results of the finished cells by name.
+        failures: Messages of the failed ones by name.
+        draw: Whether to draw the plot.
+
+    Returns:
+        The table. Settings without a finished cell are left out of it.
+    """
+    cells, rows = experiment.cells(), []
+    for images in experiment.images:
+        done = [cell for cell in cells if cell.images == images and cell.name in results]
+        runs = pd.DataFrame(
+            [(cell.setting, cell.seed, results[cell.name][experiment.metric]) for cell in done],
+            columns=['setting', 'seed', 'value'],
+        ).sort_values('seed')
+        runs['gain'] = paired_gains(runs, 'setting', 'value', next(iter(experiment.settings)))
+        for setting, found in summarise_by(runs, 'setting', experiment.settings).items():
+            value, gain = found['value'], found['gain'] or {'values': [], 'mean': None, 'error': None}
+            rows.append(
+                {'setting': setting, 'images': images, 'seeds': found['seeds']}
+                | {key: value[key] for key in ('values', 'mean', 'std')}
+                | {'gains': gain['values'], 'gain': gain['mean'], 'gain_error': gain['error']}
+            )
+    states = [
+        {'setting': cell.setting, 'images': cell.images, 'seed': cell.seed}
+        | run_state(cell.name, Path(experiment.detector), root, results, failures)
+        for cell in cells
+    ]
+    text = _markdown(experiment, rows) + unfinished([cell.name for cell in cells], results, failures)
+    write_files(root, {'metric': experiment.metric, 'rows': rows, 'cells': states}, text)
+    if draw and any(row['gains'] for row in rows):
+        _plot(root / 'gains.png', experiment, rows)
     return text
 
 
-def _row(setting: str, first: str, images: int, values: Values) -> dict:
-    mine = {seed: value for (name, n, seed), value in values.items() if (name, n) == (setting, images)}
-    # Runs of one seed share backbone and order of images: their difference varies less than they do.
-    pairs = {
-        seed: mine[seed] - values[first, images, seed] for seed in mine if (first, images, seed) in values
+def _markdown(experiment: Any, rows: list[dict[str, Any]]) -> str:
+    baseline, images = next(iter(experiment.settings)), sorted(experiment.images)
+    columns = ['setting', *(f'{key} {count}' for count in images for key in ('value', 'gain'))]
+    table = {name: {**dict.fromkeys(columns, ''), 'setting': name} for name in experiment.settings}
+    for row in rows:
+        gain = {'mean': row['gain'], 'error': row['gain_error']} if row['gains'] else None
+        table[row['setting']][f'value {row["images"]}'] = shown(row)
+        table[row['setting']][f'gain {row["images"]}'] = shown(gain, spread='error', sign='+')
+    found = {baseline, *(row['setting'] for row in rows)}
+    headers = ['setting', *(text for count in images for text in (f'{count} images', 'gain'))]
+    about = (
+        f'{experiment.metric}: mean ± standard deviation over seeds; gain over "{baseline}", seed by seed: '
+        'mean ± standard error.'
+    )
+    shown_rows = [line for name, line in table.items() if name in found]
+    return f'{about}\n\n{markdown_table(shown_rows, headers)}\n'
+
+
+def _plot(path: Path, experiment: Any, rows: list[dict[str, Any]]) -> None:
+    baseline, *settings = experiment.settings
+    panels: dict[str, dict[str, list[float]]] = {
+        f'{n} training images': {} for n in sorted(experiment.images)
     }
-    found = summarise([mine[seed] for seed in sorted(mine)]) or {}
-    gains = summarise([pairs[seed] for seed in sorted(pairs)] if setting != first else []) or {}
-    return {
-        'setting': setting,
-        'images': images,
-        'seeds': sorted(mine),
-        'values': found.get('values', []),
-        'mean': found.get('mean'),
-        'std': found.get('std'),
-        'gains': gains.get('values', []),
-        'gain': gains.get('mean'),
-        'gain_error': gains.get('error'),
-    }
-
-
-def _markdown(metric: str, settings: list[str], images: list[int], rows: list[dict]) -> str:
-    by_place = {(row['setting'], row['images']): row for row in rows}
-    head = ' | '.join(f'{count} images | gain' for count in images)
-    lines = [
-        f'{metric}: mean ± standard deviation over seeds; gain over "{settings[0]}", seed by seed: mean ± '
-        'standard error.',
-        '',
-        f'| setting | {head} |',
-        '|---' * (1 + 2 * len(images)) + '|',
-    ]
-    for setting in settings:
-        cells = []
-        for count in images:
-            row = by_place.get((setting, count))
-            cells.append(_with_spread(row, 'mean', 'std') if row else '')
-            cells.append(_with_spread(row, 'gain', 'gain_error', '+') if row and row['gains'] else '')
-        lines.append(f'| {setting} | {" | ".join(cells)} |')
-    return '\n'.join(lines) + '\n'
-
-
-def _with_spread(row: dict, key: str, spread: str, sign: str = '') -> str:
-    text = f'{row[key]:{sign}.3f}'
-    return text if row[spread] is None else f'{text} ± {row[spread]:.3f}'
-
-
-def _plot(path: Path, metric: str, settings: list[str], images: list[int], rows: list[dict]) -> None:
-    """One panel for each number of images: the mean gain of every setting, its error, a dot per seed."""
-    figure = Figure(figsize=(3.2 + 2.9 * len(images), 1.2 + 0.36 * len(settings)), layout='constrained')
-    panels = figure.subplots(1, len(images), sharey=True, squeeze=False)[0]
-    names = settings[1:]
-    for axes, count in zip(panels, images, strict=True):
-        axes.axvline(0, color='black', linewidth=1)
-        for y, name in enumerate(names):
-            row = next((r for r in rows if (r['setting'], r['images']) == (name, count)), None)
-            if row is None or not row['gains']:
-                continue
-            color = COLORS[1 + y % (len(COLORS) - 1)]
-            axes.scatter(row['gains'], [y] * len(row['gains']), s=14, color=color, alpha=0.45)
-            axes.errorbar(row['gain'], y, xerr=row['gain_error'], fmt='o', color=color, capsize=4)
-        axes.set_title(f'{count} training images')
-        axes.locator_params(axis='x', nbins=5)
-        axes.grid(axis='x', alpha=0.3)
-        axes.spines[['top', 'right']].set_visible(False)
-    panels[0].set_yticks(range(len(names)), names)
-    panels[0].set_ylim(len(names) - 0.5, -0.5)
-    figure.supxlabel(f'gain in {metric} over "{settings[0]}" (dot: a seed; whisker: standard error)')
-    save_figure(figure, path)
+    for row in rows:
+        if row['gains']:
+            panels[f'{row["images"]} training images'][row['setting']] = row['gains']
+    names = [name for name in settings if any(name in panel for panel in panels.values())]
+    plot_dots(path, names, {f'gain in {experiment.metric} over "{baseline}"': panels}, gains=True)

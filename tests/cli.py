@@ -1,8 +1,11 @@
 """Runs the command line tools as a user does, in processes of their own."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,3 +32,43 @@ def tool(name, *arguments, options=None, fails=False, timeout=300):
     output = result.stdout + result.stderr
     assert (result.returncode != 0) == fails, output[-6000:]
     return output
+
+
+def drive(name, experiment, work_dir, log, *flags, gpus=''):
+    """Starts a front end in the background; what it says goes into `log`."""
+    command = [sys.executable, str(ROOT / 'tools' / name), str(experiment), '--work-dir', str(work_dir)]
+    return subprocess.Popen(
+        [*command, *flags],
+        cwd=ROOT,
+        env={**environment(), 'MULTIMIX_GPUS': gpus},
+        stdout=log.open('w'),
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def pids_of(work_dir, *words):
+    """The processes that have a work dir and all words in their command line."""
+    found = []
+    for entry in Path('/proc').glob('[0-9]*'):
+        with contextlib.suppress(OSError):
+            command = (entry / 'cmdline').read_bytes().replace(b'\0', b' ').decode()
+            if str(work_dir) in command and all(word in command for word in words):
+                found.append(int(entry.name))
+    return found
+
+
+def kill_all(work_dir, but=()):
+    """Kills all processes of a work dir, as when the machine goes down."""
+    while pids := set(pids_of(work_dir)) - set(but):
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def wait_for(condition, driver, timeout=300):
+    """Waits until something has come, while a front end runs."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert driver.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)

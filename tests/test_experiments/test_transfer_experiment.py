@@ -1,24 +1,18 @@
-"""Experiment files, what they will do, the check of their data, and the table of what came out."""
+"""Experiment files, what they will do, and the check of their data."""
 
 import json
-import re
-import statistics
 import textwrap
 from pathlib import Path
 
 import pytest
 from cli import ROOT
-from experiments.stages import from_scratch, initialised_from
 from mmdet.registry import MODELS
 from mmengine.config import Config
 
-from experiments import Job, Jobs, Launcher, Progress, Run
+from experiments.cells import from_scratch, initialised_from
+from experiments.estimate import describe, estimate
 from experiments.experiment_file import work_root
-from experiments.plan import describe, plan
 from experiments.transfer import load_experiment
-from experiments.transfer_report import write_report
-from mmdet_multimix.checks.data_check import check_data
-from mmdet_multimix.checks.metric_check import check_metrics, empty_result
 
 TRANSFER = ROOT / 'configs/transfer'
 EXPERIMENTS = sorted(path for path in TRANSFER.glob('*.py') if not path.stem.startswith('faster_rcnn'))
@@ -77,7 +71,7 @@ def test_shipped_experiments_are_whole(path):
 
 def test_published_figures_are_those_of_the_papers():
     voc, coco = (load_experiment(TRANSFER / f'paper_{name}.py').published for name in ('voc', 'coco'))
-    found = {(entry['method'], entry['detector']): entry['value'] for entry in (*voc, *coco[:0])}
+    found = {(entry['method'], entry['detector']): entry['value'] for entry in voc}
     assert found == {
         ('cross-entropy', 'SSD300'): 0.767,
         ('mixup', 'SSD300'): 0.766,
@@ -99,10 +93,10 @@ def test_cells_and_the_backbones_they_share(tmp_path):
         None,
     }
     assert len({cell.pretraining for cell in load_experiment(small(tmp_path)).cells()}) == 5
-    jobs = {job.name: job for job in experiment.jobs(tmp_path, Launcher())}
-    assert len(jobs) == 8
+    planned = experiment.plan(tmp_path).cells
+    assert len(planned) == 8
     for cell in cells:
-        assert jobs[cell.name].needs == ((cell.pretraining,) if cell.pretraining else ())
+        assert planned[cell.name].needs == ((cell.pretraining,) if cell.pretraining else ())
 
 
 def test_backbones_that_would_share_a_folder_are_refused(tmp_path):
@@ -134,8 +128,7 @@ def test_from_scratch_nothing_is_loaded_or_frozen(path):
 
 def test_other_numbers_of_digits_are_another_set(tmp_path):
     first, second = (
-        {job.name: job for job in load_experiment(small(tmp_path, digits=sizes)).jobs(tmp_path, Launcher())}
-        for sizes in ((8, 4), (9, 4))
+        load_experiment(small(tmp_path, digits=sizes)).plan(tmp_path).cells for sizes in ((8, 4), (9, 4))
     )
     changed = {name for name in first if first[name].key != second[name].key}
     assert changed == {name for name in first if not name.startswith('pretrain/')}
@@ -209,26 +202,6 @@ def test_an_experiment_that_cannot_be_read(tmp_path):
         load_experiment(written(tmp_path, 'methods = {'))
 
 
-def test_metrics_that_a_test_will_not_give_are_named():
-    voc, coco = (Config.fromfile(DETECTION / f'faster_rcnn_r50_c4_{name}.py') for name in ('voc0712', 'coco'))
-    assert not list(check_metrics(voc, {'a': 'pascal_voc/mAP', 'b': 'pascal_voc_area/AP50'}))
-    assert not list(check_metrics(coco, {'a': 'coco/bbox_mAP', 'b': 'coco/bbox_mAP_l'}))
-    (problem,) = check_metrics(coco, {'mAP 50': 'coco/bbox_mAP50'})
-    assert problem.startswith(
-        "metrics['mAP 50'] is 'coco/bbox_mAP50', but test_evaluator gives coco/bbox_mAP, "
-    )
-    assert len(list(check_metrics(coco, {'a': 'pascal_voc/mAP', 'b': 'bbox_mAP'}))) == 2
-    coco.test_evaluator.classwise = True  # then there is one for each class as well
-    assert not list(check_metrics(coco, {'a': 'coco/cat_precision'}))
-
-
-def test_a_detector_that_finds_nothing_has_a_result_of_zero():
-    coco, voc = (Config.fromfile(DETECTION / f'faster_rcnn_r50_c4_{name}.py') for name in ('coco', 'voc0712'))
-    zeros = empty_result(coco)
-    assert zeros['coco/bbox_mAP'] == zeros['coco/bbox_mAP_s'] == 0.0 and len(zeros) == 6
-    assert empty_result(voc) == {}  # mmdet's VOCMetric gives its zeros itself
-
-
 def test_an_experiment_that_is_not_there():
     with pytest.raises(ValueError, match=r'nowhere.py does not exist; there are some in configs/transfer'):
         load_experiment('nowhere.py')
@@ -236,7 +209,7 @@ def test_an_experiment_that_is_not_there():
 
 def test_the_plan_counts_iterations_and_bytes(tmp_path):
     experiment = load_experiment(small(tmp_path, methods={'ce': str(PRETRAIN / 'resnet_tiny_digits_ce.py')}))
-    parts = plan(experiment, ['pretrain/resnet_tiny_digits_ce/seed0'])
+    parts = estimate(experiment, ['pretrain/resnet_tiny_digits_ce/seed0'])
     pretraining, detector = parts
     # 900 digits in batches of 50, 50 epochs; the last two and the best checkpoint with momentum.
     assert (pretraining.runs, pretraining.done, pretraining.iterations) == (2, 1, 18 * 50)
@@ -262,291 +235,4 @@ def test_epochs_of_detectors_are_counted_without_reading_images(tmp_path):
         options={'train_dataloader.dataset.data_root': f'{tmp_path}/'},
     )
     experiment = load_experiment(small(tmp_path, methods={'scratch': None}, detectors={'C4': detector}))
-    assert plan(experiment, ())[0].iterations == 3 * 6  # of batch 16
-
-
-def data_of(folder, kind):
-    """Configs over a copy's folder that are as few as a check needs."""
-    if kind == 'voc':
-        cfg = Config.fromfile(DETECTION / 'faster_rcnn_r50_c4_voc0712.py')
-        for index in range(2):
-            cfg.train_dataloader.dataset.datasets[index].data_root = f'{folder}/'
-    else:
-        cfg = Config.fromfile(DETECTION / 'faster_rcnn_r50_c4_coco.py')
-        cfg.train_dataloader.dataset.data_root = f'{folder}/'
-        for evaluator in (cfg.val_evaluator, cfg.test_evaluator):
-            evaluator.ann_file = f'{folder}/annotations/instances_val2017.json'
-    for loader in (cfg.val_dataloader, cfg.test_dataloader):
-        loader.dataset.data_root = f'{folder}/'
-    return [cfg, cfg]
-
-
-VOC_COUNTS = {
-    'VOC2007/ImageSets/Main/trainval.txt': 4,
-    'VOC2012/ImageSets/Main/trainval.txt': 4,
-    'VOC2007/ImageSets/Main/test.txt': 4,
-}
-
-
-def spoil_count(voc):
-    path = voc / 'VOC2012/ImageSets/Main/trainval.txt'
-    path.write_text('000000\n')
-    return f'{path} lists 1 images, but must have 4. Pascal VOC: unpack'
-
-
-def spoil_year(voc):
-    (voc / 'VOC2012').rename(voc / 'elsewhere')
-    return f'annotation file {voc}/VOC2012/ImageSets/Main/trainval.txt does not exist. Pascal VOC: unpack'
-
-
-def spoil_xml(voc):
-    path = voc / 'VOC2007/Annotations/000002.xml'
-    path.write_text(path.read_text()[:-20])
-    return re.compile(f'1 annotations of .* cannot be read: {path} |{path} is not readable XML')
-
-
-def spoil_box(voc):
-    path = voc / 'VOC2007/Annotations/000002.xml'
-    path.write_text(path.read_text().replace('<xmin>5</xmin>', ''))
-    return re.compile(f'1 annotations of .* cannot be read: {path} ')
-
-
-def spoil_name(voc):
-    path = voc / 'VOC2012/Annotations/000003.xml'
-    path.write_text(path.read_text().replace('cat', 'lion'))
-    return f"{path} has an object 'lion', which is none of the classes"
-
-
-def spoil_image(voc):
-    path = voc / 'VOC2012/JPEGImages/000001.jpg'
-    path.unlink()
-    listed = f'{voc}/VOC2012/ImageSets/Main/trainval.txt'
-    return f'1 images listed in {listed} are not there or empty: {path}. Pascal VOC'
-
-
-@pytest.mark.parametrize(
-    'spoil',
-    [spoil_count, spoil_year, spoil_xml, spoil_box, spoil_name, spoil_image],
-    ids=lambda f: f.__name__,
-)
-def test_what_is_wrong_with_voc_is_named_with_its_remedy(spoil, voc, tmp_path):
-    copy = copied(voc, tmp_path)
-    assert check_data(data_of(copy, 'voc'), VOC_COUNTS) == []
-    expected = spoil(copy)
-    problems = check_data(data_of(copy, 'voc'), VOC_COUNTS)
-    assert len(problems) >= 1 and len(problems) == len(set(problems))
-    if isinstance(expected, str):
-        assert problems[0].startswith(expected) and len(problems) == 1
-    else:
-        assert all(expected.search(problem) for problem in problems)
-
-
-def test_objects_of_classes_that_are_left_out_on_purpose_are_no_mistake(voc, tmp_path):
-    copy = copied(voc, tmp_path)
-    configs = data_of(copy, 'voc')
-    for dataset in configs[0].train_dataloader.dataset.datasets:
-        dataset.metainfo = dict(classes=('cat',))
-    for loader in (configs[0].val_dataloader, configs[0].test_dataloader):
-        loader.dataset.metainfo = dict(classes=('cat',))
-    assert check_data(configs, VOC_COUNTS) == []
-
-
-def test_what_is_wrong_with_a_classification_set_is_named(tmp_path):
-    cfg = Config.fromfile(PRETRAIN / 'resnet50_imagenet_ce.py')
-    for split in ('train', 'val'):
-        for name in ('cat', 'dog'):
-            (tmp_path / split / name).mkdir(parents=True)
-            (tmp_path / split / name / '0.JPEG').touch()
-    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
-        loader.dataset.data_root = str(tmp_path)
-    folder = f'{tmp_path}/train'
-    assert check_data([cfg], {folder: 2}) == []
-    assert check_data([cfg], {folder: 1281167}) == [
-        f'{folder} has 2 images, but must have 1,281,167: copy it whole'
-    ]
-    (tmp_path / 'val/dog/0.JPEG').unlink()
-    (problem,) = check_data([cfg], {folder: 2})
-    assert problem.startswith(f'ImageFolderDataset in {tmp_path}/val: ') and 'dog' in problem
-
-
-def spoil_json(coco):
-    path = coco / 'annotations/instances_train2017.json'
-    path.write_text(path.read_text()[:-1])
-    return f'{path} ends in the middle: it was not copied whole. COCO: unpack'
-
-
-def spoil_owner(coco):
-    path = coco / 'annotations/instances_val2017.json'
-    path.write_text(path.read_text().replace('"image_id": 2', '"image_id": 9'))
-    return f'4 annotations of {path} belong to no image or have no box: 9, 10, 11 and 1 more. COCO: unpack'
-
-
-def spoil_folder(coco):
-    (coco / 'train2017/000003.jpg').unlink()
-    return f'{coco}/train2017 has 3 images, but must have 4. COCO: unpack'
-
-
-def spoil_file(coco):
-    (coco / 'val2017/000002.jpg').write_bytes(b'')
-    listed, lost = f'{coco}/annotations/instances_val2017.json', f'{coco}/val2017/000002.jpg'
-    return f'1 images listed in {listed} are not there or empty: {lost}. COCO: unpack'
-
-
-def spoil_images(coco):
-    path = coco / 'annotations/instances_val2017.json'
-    content = json.loads(path.read_text())
-    content['images'].pop()
-    path.write_text(json.dumps(content))
-    return f'{path} lists 3 images, but must have 4. COCO: unpack'
-
-
-@pytest.mark.parametrize(
-    'spoil', [spoil_json, spoil_owner, spoil_folder, spoil_file, spoil_images], ids=lambda f: f.__name__
-)
-def test_what_is_wrong_with_coco_is_named_with_its_remedy(spoil, coco, tmp_path):
-    copy = copied(coco, tmp_path)
-    counts = {f'annotations/instances_{split}.json': 4 for split in ('train2017', 'val2017')}
-    assert check_data(data_of(copy, 'coco'), counts) == []
-    expected = spoil(copy)
-    assert [problem[: len(expected)] for problem in check_data(data_of(copy, 'coco'), counts)] == [expected]
-
-
-def test_images_of_large_sets_are_counted(coco, tmp_path, monkeypatch):
-    monkeypatch.setattr('mmdet_multimix.checks.data_check._READ_WHOLE', 0)
-    copy, counts = copied(coco, tmp_path), {'annotations/instances_train2017.json': 4}
-    assert check_data(data_of(copy, 'coco'), counts) == []
-    (copy / 'train2017/000003.jpg').unlink()
-    (problem,) = check_data(data_of(copy, 'coco'), counts)
-    assert problem.startswith(f'{copy}/train2017 has 3 images, but must have 4. COCO: unpack')
-
-
-def test_annotations_of_an_evaluator_that_are_not_there_are_named(coco, tmp_path):
-    copy = copied(coco, tmp_path)
-    (cfg, _) = data_of(copy, 'coco')
-    cfg.val_evaluator.ann_file = str(tmp_path / 'elsewhere.json')
-    cfg.test_evaluator = [cfg.test_evaluator, dict(type='CocoMetric', ann_file=str(tmp_path / 'other.json'))]
-    problems = check_data([cfg], {})
-    assert [problem.split('; ')[0] for problem in problems] == [
-        f'val_evaluator.ann_file: annotation file {tmp_path}/elsewhere.json does not exist',
-        f'test_evaluator.ann_file: annotation file {tmp_path}/other.json does not exist',
-    ]
-
-
-def copied(source, tmp_path):
-    import shutil
-
-    return Path(shutil.copytree(source, tmp_path / 'copy'))
-
-
-def test_launchers(monkeypatch):
-    tool = Path('train.py')
-    assert Launcher().command(tool, 'x')[1:] == ['train.py'] and Launcher().flags == []
-    torchrun = Launcher('pytorch', 4)
-    assert torchrun.command(tool, 'x')[1:] == [
-        '-m',
-        'torch.distributed.run',
-        '--standalone',
-        '--nproc_per_node=4',
-        'train.py',
-    ]
-    assert torchrun.flags == ['--launcher', 'pytorch']
-    monkeypatch.setenv('SRUN_ARGS', '--partition gpu')
-    slurm = Launcher('slurm', 16).command(tool, 'ssd')
-    assert slurm[0] == 'srun' and slurm[-1] == 'train.py'
-    assert {'--ntasks=16', '--ntasks-per-node=8', '--gres=gpu:8', '--partition', 'gpu', '--job-name=ssd'} <= {
-        *slurm
-    }
-    ports = {Launcher('slurm', 4)._environment()['MASTER_PORT'] for _ in range(5)}
-    assert len(ports) > 1 and all(20000 <= int(port) < 30000 for port in ports)
-    monkeypatch.setenv('MASTER_PORT', '12345')
-    assert Launcher('slurm', 4)._environment()['MASTER_PORT'] == '12345'
-    monkeypatch.delenv('MASTER_PORT')
-    assert 'MASTER_PORT' not in Launcher('pytorch', 4)._environment()
-    monkeypatch.setenv('GPUS_PER_NODE', '4')
-    assert '--ntasks-per-node=4' in Launcher('slurm', 16).command(tool, 'ssd')
-
-
-def test_gpus_share_the_batch():
-    cfg = Config.fromfile(DETECTION / 'ssd300_r50_voc0712.py')
-    assert Launcher('pytorch', 8).batch_options(cfg) == {'train_dataloader.batch_size': 4}
-    assert Launcher().batch_options(cfg) == {}
-    with pytest.raises(ValueError, match='batch_size is 32, which 3 GPUs cannot share evenly'):
-        Launcher('pytorch', 3).batch_options(cfg)
-    with pytest.raises(ValueError, match='launcher none starts one process'):
-        Launcher('none', 2)
-    with pytest.raises(ValueError, match="got 'mpi'"):
-        Launcher('mpi', 2)
-
-
-def test_two_processes_train_a_run(tmp_path):
-    options = {'train_cfg.max_epochs': 1}
-    run = Run(
-        PRETRAIN / 'resnet_tiny_digits_ce.py',
-        tmp_path / 'run',
-        options,
-        'two',
-        launcher=Launcher('pytorch', 2),
-    )
-    with Progress(1) as progress:
-        assert run.train(progress)
-    log = (tmp_path / 'run/train.log').read_text()
-    assert re.search(r'Epoch\(train\) +\[1\]\[18/18\]', log)  # 900 images: 25 a process, as many steps as 50
-
-
-METRICS = {
-    ('cross-entropy', 0): 0.40,
-    ('cross-entropy', 1): 0.50,
-    ('MultiMix', 0): 0.43,
-    ('MultiMix', 1): 0.51,
-    ('from scratch', 0): 0.20,
-}
-
-
-def test_the_report_keeps_ours_and_published_apart(tmp_path):
-    published = [dict(method='CutMix', detector='R-CNN', value=0.3516, source='somebody, 2019')]
-    experiment = load_experiment(small(tmp_path, published=published))
-    root = tmp_path / 'work'
-    listed = []
-    for cell in experiment.cells():
-        if cell.pretraining and cell.pretraining not in [job.name for job in listed]:
-            result = {'top1': 90.0 + cell.seed, 'top1_best': 95.0, 'seconds': 1.0}
-            listed.append(Job(cell.pretraining, '', lambda progress, result=result: result))
-        value = METRICS.get((cell.method, cell.seed))
-        if value is not None:
-            result = {'coco/bbox_mAP': value, 'coco/bbox_mAP_50': 2 * value, 'seconds': 3.0}
-            listed.append(Job(cell.name, '', lambda progress, result=result: result))
-    jobs = Jobs(listed, root)
-    with Progress(len(jobs)) as progress:
-        jobs.run(progress)
-    failed = experiment.cells()[-1].name
-    text = write_report(experiment, jobs, root, {failed: 'exit 1'})
-    folder = root / 'mine'
-    assert text == (folder / 'table.md').read_text()
-    rows = [line for line in text.splitlines() if line.startswith('| ') and not line.startswith('| pre')]
-    gains = [0.43 - 0.40, 0.51 - 0.50]
-    error = statistics.stdev(gains) / 2**0.5
-    assert rows == [
-        '| cross-entropy | 2 | 90.5 (95.0) | 0.450 ± 0.071 |  | 0.900 ± 0.141 |',
-        f'| MultiMix | 2 | 90.5 (95.0) | 0.470 ± 0.057 | +0.020 ± {error:.3f} | 0.940 ± 0.113 |',
-        '| from scratch | 1 |  | 0.200 | -0.200 | 0.400 |',
-        '| CutMix [P] (somebody, 2019) |  |  | 0.3516 |  |  |',
-    ]
-    report = json.loads((folder / 'results.json').read_text())
-    states = {(cell['method'], cell['seed']): cell['state'] for cell in report['cells']}
-    assert states[('MultiMix', 1)] == 'done' and states[('from scratch', 1)] == 'failed'
-    assert report['cells'][-1]['message'] == 'exit 1'
-    assert not any('CutMix' in row['method'] for row in report['detectors']['R-CNN'])
-    assert (folder / 'r_cnn.png').stat().st_size > 1000
-    assert 'Not alike' not in text
-
-
-def test_runs_of_different_numbers_of_processes_are_told_apart(tmp_path):
-    experiment = load_experiment(small(tmp_path, methods={'ce': str(PRETRAIN / 'resnet_tiny_digits_ce.py')}))
-    listed = []
-    for index, cell in enumerate(experiment.cells()):
-        result = {'coco/bbox_mAP': 0.5, 'seconds': 3.0, 'processes': [1 + 7 * index]}
-        listed.append(Job(cell.name, '', lambda progress, result=result: result))
-    jobs = Jobs(listed, tmp_path / 'work')
-    with Progress(len(jobs)) as progress:
-        jobs.run(progress)
-    assert 'Not alike: runs had 1, 8 processes' in write_report(experiment, jobs, tmp_path / 'work')
+    assert estimate(experiment, ())[0].iterations == 3 * 6  # of batch 16

@@ -1,20 +1,16 @@
 """Comparisons of pretraining methods through the real command, processes, files and signals."""
 
 import json
-import os
 import re
 import runpy
-import signal
-import subprocess
 import sys
-import time
 
 import pytest
 import torch
-from cli import ROOT, environment
+from cli import ROOT, drive, kill_all, wait_for
 from mmengine.config import Config
 
-from experiments import last_scalar, read_scalars
+from experiments.scalars import last_scalar, read_scalars
 
 EXPERIMENT = """
 methods = {{
@@ -53,24 +49,12 @@ def experiment(tmp_path_factory):
     return path
 
 
-def drive(experiment, work_dir, log):
-    command = [sys.executable, str(ROOT / 'tools/compare.py'), str(experiment), '--work-dir', str(work_dir)]
-    return subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=environment(),
-        stdout=log.open('w'),
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-
-
 @pytest.fixture(scope='module')
 def done(experiment, tmp_path_factory):
     """The experiment run once: its work dir, and what the driver said."""
     folder = tmp_path_factory.mktemp('done')
     log = folder / 'driver.log'
-    assert drive(experiment, folder / 'work', log).wait(timeout=400) == 1, log.read_text()
+    assert drive('compare.py', experiment, folder / 'work', log).wait(timeout=400) == 1, log.read_text()
     return folder / 'work', log.read_text()
 
 
@@ -105,7 +89,9 @@ def test_methods_are_tuned_trained_and_measured_past_one_that_fails(done):
     failed = [run for run in report['tuning'] + report['final'] if run['state'] == 'failed']
     assert {run['method'] for run in failed} == {'broken'}
     assert "unexpected keyword argument 'speed'" in failed[0]['message']
-    assert '3 of 12 runs failed; the same command retries them:' in printed
+    assert f'log: {work_dir}/tune/broken/0_typo/seed100.log' in printed
+    assert 'tune/broken/choice: needs tune/broken/0_typo/seed100, which failed' in printed
+    assert '4 of 15 cells failed; the same command retries them:' in printed
     for name in ('methods', 'error_against_ece', 'reliability_100'):
         assert (work_dir / f'{name}.png').exists()
 
@@ -127,15 +113,13 @@ def test_candidates_never_see_the_test_set(done):
 def test_a_killed_driver_ends_in_the_same_table(experiment, done, tmp_path):
     work_dir = tmp_path / 'work'
     run = work_dir / 'final/10_per_class/cross_entropy/seed0'
-    driver = drive(experiment, work_dir, tmp_path / 'killed.log')
-    deadline = time.monotonic() + 300
-    while not (run / 'last_checkpoint').exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    os.killpg(driver.pid, signal.SIGKILL)  # as when the machine goes down: the training too
+    driver = drive('compare.py', experiment, work_dir, tmp_path / 'killed.log')
+    wait_for((run / 'last_checkpoint').exists, driver)
+    kill_all(work_dir)  # as when the machine goes down: the training too
     driver.wait()
     assert not (run / 'evaluation').exists()
     log = tmp_path / 'again.log'
-    assert drive(experiment, work_dir, log).wait(timeout=400) == 1
+    assert drive('compare.py', experiment, work_dir, log).wait(timeout=400) == 1
     assert (work_dir / 'table.md').read_text() == (done[0] / 'table.md').read_text()
     assert 'tune cross-entropy' not in log.read_text()  # what was done is not done again
     assert '12 runs, 5 of them done' in log.read_text()

@@ -2,68 +2,53 @@
 
 import json
 
-import pytest
-from cli import ROOT
 from PIL import Image
 
-from mmdet_multimix.utils import Progress
+from experiments.demo import demo_plan
+from experiments.demo_report import ROWS, Demo, write_report
+from experiments.digits import prepare_digits
+from experiments.engine import Engine, run
+
+CLASSIFIER = {'train_cfg.max_epochs': 1}
+DETECTOR = {
+    'train_cfg.max_iters': 4,
+    'train_cfg.val_interval': 4,
+    'default_hooks.logger.interval': 2,
+    'default_hooks.checkpoint.interval': 4,
+    'default_hooks.checkpoint.save_best': None,
+    'train_dataloader.batch_size': 2,
+}
 
 
-@pytest.fixture
-def demo(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / 'tools')
+def test_the_demo_reports_draws_and_does_nothing_twice(tmp_path, monkeypatch):
     monkeypatch.setenv('OMP_NUM_THREADS', '1')
-    import demo as module
+    demo = Demo(train_images=8, val_images=5)
+    prepare_digits(tmp_path / 'data', demo.train_images, demo.val_images)
+    plan = demo_plan(tmp_path, demo, CLASSIFIER, DETECTOR)
+    written = []
 
-    monkeypatch.setattr(module, 'TRAIN_IMAGES', 8)
-    monkeypatch.setattr(module, 'VAL_IMAGES', module.SHOWN)
+    def report(results, failures):
+        written.append(write_report(tmp_path, demo, results, failures))
+        return written[-1]
 
-    class ShortDemo(module.Demo):
-        def pretrain_run(self, method, seed):
-            run = super().pretrain_run(method, seed)
-            run.options['train_cfg.max_epochs'] = 1
-            return run
-
-        def detect_run(self, *row):
-            run = super().detect_run(*row)
-            few = {'train_cfg.max_iters': 4, 'train_cfg.val_interval': 4, 'default_hooks.logger.interval': 2}
-            run.options |= {**few, 'default_hooks.checkpoint.interval': 4, 'train_dataloader.batch_size': 2}
-            run.options['default_hooks.checkpoint.save_best'] = None
-            return run
-
-    return ShortDemo(tmp_path, 1)
-
-
-def test_the_demo_reports_draws_and_does_nothing_twice(demo):
-    demo.run()
-    text = demo.report()
-    demo.draw()
-    report = json.loads((demo.root / 'report.json').read_text())
-    rows = report['rows']
-    assert [(row['pretraining'], row['roi_multimix']) for row in rows] == [
-        ('none', False),
-        ('ce', False),
-        ('multimix', False),
-        ('dense_multimix', True),
-    ]
-    for row in rows:
+    assert run(plan, Engine(), report) == {}
+    found = json.loads((tmp_path / 'report.json').read_text())
+    assert [(row['pretraining'], row['roi_multimix']) for row in found['rows']] == list(ROWS)
+    for row in found['rows']:
         assert (row['top1'] is None) == (row['pretraining'] == 'none')
         assert 0 <= row['bbox_mAP'] <= row['bbox_mAP_50'] <= 1
         assert row['seconds'] > 0
-    assert 'torch' in report['versions']
-    assert text == (demo.root / 'report.md').read_text() and text.count('\n| ') == 5
+    assert 'torch' in found['versions']
+    assert written[-1] == (tmp_path / 'report.md').read_text() and written[-1].count('\n| ') == 5
     for name in ('map', 'curves', 'detections', 'embeddings'):
-        assert min(Image.open(demo.root / f'{name}.png').size) > 200
+        assert min(Image.open(tmp_path / f'{name}.png').size) > 200
+    assert not list(tmp_path.rglob('*.pkl'))
 
-    checkpoints = {path: path.stat().st_mtime_ns for path in demo.root.rglob('*.pth')}
+    # One cell undone: it alone is repeated, and what was made from it.
+    checkpoints = {path: path.stat().st_mtime_ns for path in tmp_path.rglob('*.pth')}
     assert len(checkpoints) >= 10
-    demo.run()
-    assert {path: path.stat().st_mtime_ns for path in demo.root.rglob('*.pth')} == checkpoints
-
-    # One step undone: it alone is repeated, and what was made from it.
-    run = demo.pretrain_run('ce', 0)
-    (run.work_dir / 'run.json').unlink()
-    with Progress(1) as progress:
-        demo.pretrain('ce', 0, progress)
-        assert not demo.pretrain_run('multimix', 0).train(progress)
-    assert demo.backbone('ce', 0).exists()
+    (name,) = demo.classifiers('ce')
+    plan.result_file(name).unlink()
+    assert run(plan, Engine(), report) == {}
+    changed = {path for path, time in checkpoints.items() if path.stat().st_mtime_ns != time}
+    assert changed == {tmp_path / name / 'backbone.pth'}

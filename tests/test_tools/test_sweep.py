@@ -16,7 +16,7 @@ pretraining_options = {{'train_cfg.max_epochs': 1}}
 options = {{'train_cfg.max_iters': 2, 'train_cfg.val_interval': 2}}
 settings = {{
     'plain': {{'model.roi_head.bbox_head.multimix.loss_weight': 0}},
-    'all, 0.3': {{'model.roi_head.bbox_head.multimix.among': 'all'}},
+    '../../all, 0.3': {{'model.roi_head.bbox_head.multimix.among': 'all'}},
     {more}
 }}
 """
@@ -30,14 +30,18 @@ def test_a_sweep_goes_past_a_failure_and_keeps_what_is_done(tmp_path):
     assert '[1/4] seed 0: classifier: top-1' in output
     assert 'among must be one of' in output and 'FAILED' in output
     rows = json.loads((out / 'results.json').read_text())['rows']
-    assert [row['setting'] for row in rows] == ['plain', 'all, 0.3']
+    assert [row['setting'] for row in rows] == ['plain', '../../all, 0.3']
     assert rows[1]['gains'] == [rows[1]['values'][0] - rows[0]['values'][0]]
-    assert '| all, 0.3 |' in (out / 'table.md').read_text()
+    assert '| ../../all, 0.3 |' in (out / 'table.md').read_text()
     assert (out / 'gains.png').read_bytes()[:4] == b'\x89PNG'
+    folders = sorted(path.parent.relative_to(out) for path in out.rglob('run.json'))
+    assert [str(path) for path in folders[:2]] == ['seed0/4_images/00_plain', 'seed0/4_images/01_all_0_3']
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ['experiment.py', 'out']
 
     path.write_text(EXPERIMENT.format(root=ROOT, more=''))
+    assert '0 of 3 cells would run:' in tool('sweep.py', path, '--work-dir', out, '--dry-run')
     output = tool('sweep.py', path, '--work-dir', out)
-    assert 'top-1' not in output and '| all, 0.3 |' in output  # nothing was done twice
+    assert 'top-1' not in output and '| ../../all, 0.3 |' in output  # nothing was done twice
 
 
 def test_bad_experiments_are_named(tmp_path):

@@ -1,0 +1,96 @@
+"""Plans: what makes a cell be done again, and what is refused."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from experiments.estimate import why
+from experiments.plan import Cell, Plan, write_json
+
+
+def cells(**changes):
+    """A backbone, a detector that needs it, and one that does not."""
+    backbone = Cell('pretrain/a', 'pretrain', 'a', 'a.py', 'hash', {'seed': '0'})
+    return [
+        replace(backbone, **changes),
+        Cell('seed0/b', 'detect', 'b', 'b.py', 'hash', needs=('pretrain/a',), settings={'metric': 'mAP'}),
+        Cell('seed0/c', 'detect', 'c', 'c.py', 'hash', settings={'metric': 'mAP'}),
+    ]
+
+
+def plan_of(root, found):
+    return Plan.of(root, root, found)
+
+
+def keys(found):
+    return {name: cell.key for name, cell in plan_of(None, found).cells.items()}
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [{'config_hash': 'other'}, {'options': {'seed': '1'}}, {'inputs': ('x',)}, {'settings': {'metric': 'x'}}],
+)
+def test_what_changes_a_cell_changes_those_that_need_it_and_no_other(changes):
+    before, after = keys(cells()), keys(cells(**changes))
+    assert {name for name in before if before[name] != after[name]} == {'pretrain/a', 'seed0/b'}
+
+
+def test_names_and_cores_change_nothing():
+    assert keys(cells()) == keys(cells(title='other', cpus=7, length=('step', 3)))
+
+
+def test_a_plan_is_read_as_it_was_written(tmp_path):
+    plan = replace(plan_of(tmp_path, cells(length=('epoch', 2))), gpus=2)
+    plan.write(python='python', code='.')
+    again = Plan.read(plan.file)
+    assert json.loads(plan.file.read_text())['python'] == 'python'
+    # JSON has no tuples.
+    assert json.dumps([vars(c) for c in again.cells.values()]) == json.dumps(
+        [vars(c) for c in plan.cells.values()]
+    )
+    assert (again.root, again.gpus, again.cwd) == (plan.root, 2, plan.cwd)
+
+
+def test_results_of_another_config_and_failures_of_it_do_not_count(tmp_path):
+    plan, other = plan_of(tmp_path, cells()), plan_of(tmp_path, cells(config_hash='other'))
+    write_json(plan.result_file('pretrain/a'), {'top1': 9})
+    write_json(plan.failure_file('seed0/c'), {'message': 'exit 1'})
+    assert plan.results() == {'pretrain/a': {'top1': 9}} and other.results() == {}
+    assert plan.failures() == {'seed0/c': 'exit 1'}
+    write_json(other.failure_file('pretrain/a'), {'message': 'no memory'})
+    failures = {'pretrain/a': 'no memory', 'seed0/b': 'needs pretrain/a, which failed', 'seed0/c': 'exit 1'}
+    assert other.failures() == failures and plan.failures() == {'seed0/c': 'exit 1'}
+
+
+def test_the_dry_run_gives_reasons(tmp_path):
+    plan, other = plan_of(tmp_path, cells()), plan_of(tmp_path, cells(config_hash='other'))
+    assert '3 of 3 cells would run:' in why(plan) and 'seed0/b: not begun, after pretrain/a' in why(plan)
+    for name in ('seed0/b', 'pretrain/a'):
+        write_json(plan.result_file(name), {})
+    (tmp_path / 'seed0/c').mkdir()
+    (tmp_path / 'seed0/c/last_checkpoint').write_text('/somewhere/epoch_3.pth')
+    assert why(plan).splitlines()[-2:] == [
+        '  seed0/b: pretrain/a was made anew',
+        '  seed0/c: goes on at epoch_3.pth',
+    ]
+    write_json(plan.failure_file('seed0/c'), {'message': 'exit 1'})
+    assert 'seed0/c: failed when it was last tried' in why(plan)
+    assert 'pretrain/a: its config or options have changed' in why(other)
+    write_json(plan.result_file('seed0/b'), {})
+    write_json(plan.result_file('seed0/c'), {})
+    assert '0 of 3 cells would run:' in why(plan)
+
+
+@pytest.mark.parametrize('name', ['../x', 'a/../../x', '/x', 'a//x', 'a b', 'a/{x}', 'a/', '.'])
+def test_no_cell_leaves_the_work_dir(name):
+    with pytest.raises(ValueError, match='cannot be a folder below the work dir'):
+        Cell(name, 'detect', 'title')
+
+
+def test_cells_that_do_not_fit_together_are_refused():
+    a, b, _ = cells()
+    with pytest.raises(ValueError, match="two cells are named 'pretrain/a'"):
+        plan_of(None, [a, a])
+    with pytest.raises(ValueError, match="'seed0/b' needs 'pretrain/a', which does not come before it"):
+        plan_of(None, [b, a])
