@@ -54,7 +54,13 @@ class Executor(slurm.Executor):
         name = re.sub(r'[^A-Za-z0-9_.+/-]', '_', name)
         if name not in self._names:
             self._names.append(name)
-        if queued := _queued(name, folder):
+        try:
+            queued = _queued(name, folder)
+        except (OSError, subprocess.SubprocessError) as error:
+            message = f'cannot tell whether {name} is in the queue already: {error}'
+            self._report_job_error_threadsafe(SubmittedJobInfo(job), message)
+            return
+        if queued is not None:
             self.logger.info(f'{name} is in the queue already, as job {queued}: waiting for it.')
             log = self.slurm_logdir / f'rule_{job.name}' / f'{queued}.log'
             found = SubmittedJobInfo(job, external_jobid=queued, aux={'slurm_logfile': log})
