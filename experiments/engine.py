@@ -166,8 +166,8 @@ def run(plan: Plan, engine: Engine, report: Report) -> dict[str, str]:
     with locked(plan.folder / 'driver.lock', lambda: print(in_use, flush=True)) as lock, _ended_by_signals():
         plan = replace(plan, gpus=engine.gpus)
         threads = _threads(engine)
-        if threads is not None:
-            plan = replace(plan, cells={n: replace(c, cpus=threads) for n, c in plan.cells.items()})
+        cpus = {name: threads or cell.cpus * engine.processes for name, cell in plan.cells.items()}
+        plan = replace(plan, cells={n: replace(c, cpus=cpus[n]) for n, c in plan.cells.items()})
         plan.write(python=sys.executable, code=str(ROOT))
         waiting = set(plan.cells) - set(plan.results())
         for name in waiting:

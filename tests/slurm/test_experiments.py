@@ -117,9 +117,10 @@ def test_to_the_table_past_a_killed_driver_and_a_cancelled_job(experiment, tmp_p
     assert '| cross-entropy | 1 | ' in table and '| mixup | 1 | ' in table
 
 
-def test_ctrl_c_cancels_the_jobs(experiment, tmp_path):
-    driver = Driver(experiment, tmp_path / 'work', tmp_path / 'log', '--gpus-per-cell', '0', '--jobs', '1')
-    job = wait_until(lambda: next(iter(queue()), None), 'a job is in the queue')
+def test_ctrl_c_cancels_a_cell_of_two_gpus(experiment, tmp_path):
+    driver = Driver(experiment, tmp_path / 'work', tmp_path / 'log', '--gpus-per-cell', '2')
+    job = wait_until(lambda: next(iter(queue('--states=running')), None), 'a job runs')
+    assert devices_of(job) == '0-1'
     driver.process.send_signal(signal.SIGINT)
     assert driver.wait() != 0
     assert 'interrupted; the same command goes on from here' in driver.said()

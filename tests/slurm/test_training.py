@@ -18,7 +18,7 @@ def shell(command, *arguments, **variables):
         env={**environment(), **variables},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
     )
     assert result.returncode == 0, (result.stdout + result.stderr)[-6000:]
     return result.stdout + result.stderr
