@@ -81,7 +81,7 @@ def prepare_folder(folder: Path, fingerprint: str) -> None:
     state = folder / 'run.json'
     if state.exists() and json.loads(state.read_text())['fingerprint'] == fingerprint:
         return
-    if any(folder.glob('*')):
+    if any(not path.name.startswith('failure-') for path in folder.glob('*')):
         free = (folder.with_name(f'{folder.name}.old{number}') for number in itertools.count(1))
         aside = folder.rename(next(path for path in free if not path.exists()))
         print(f'the training has changed: what was in {folder} is kept in {aside}', flush=True)

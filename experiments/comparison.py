@@ -25,7 +25,7 @@ from typing import Any
 
 from mmdet_multimix.evaluation.settings import MEASURES, Settings
 
-from .experiment_file import beside, check_keys, check_names, read_experiment, slug
+from .experiment_file import beside, check_keys, check_names, many, read_experiment, slug
 from .overrides import read_config
 
 _KEYS = {'methods', 'images_per_class', 'seeds'}
@@ -96,6 +96,25 @@ class Comparison:
     def num_images(self, images_per_class: int) -> int:
         """How many training images there are in all."""
         return images_per_class * read_config(self.baseline.config, {}).model.head.num_classes
+
+    def about(self) -> str:
+        """What it compares, in words."""
+        attacked = f'; {self.attack_images} images are attacked' if self.attack_images else ''
+        lines = [
+            self.title,
+            f'{many(len(self.methods), "method")}, {many(len(self.baseline.candidates), "candidate")} each, '
+            f'{many(self.seeds, "seed")}',
+            f'measures: {", ".join(self.measures)}{attacked}',
+        ]
+        if self.tuning and self.trials():
+            start, stop = self.tuning.validation
+            seeds = ', '.join(map(str, self.tuning.seeds))
+            lines.append(
+                f'candidates are compared on images {start} to {stop - 1} of each class of the training set, '
+                f'seeds {seeds}'
+            )
+        lines += [f'{name}: {" | ".join(method.candidates)}' for name, method in self.methods.items()]
+        return '\n'.join(lines)
 
     def missing_configs(self) -> list[str]:
         """A line for each config that is named and not there."""

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from .comparison import Comparison
-from .comparison_jobs import choice
+from .comparison_cells import choice
 from .plots import plot_dots, plot_reliabilities, plot_trade
 from .results import markdown_table, run_state, shown, summarise_by, unfinished, write_files
 

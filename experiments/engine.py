@@ -26,9 +26,9 @@ SLURM = WORKFLOW / 'slurm'
 _POLL = 0.5  # seconds between two looks at the cells
 _PATIENCE = 60  # seconds that Snakemake has to cancel its jobs
 _TAIL = 25  # lines of a log that are shown
-_REPORT_SHARE = 0.1  # of the time may go into reports while cells run
+_DRAWING_SHARE = 0.1  # of the time may go into plots while cells run
 
-Report = Callable[[dict[str, dict], dict[str, str]], str]
+Report = Callable[..., str]  # of results and failures by names of cells, and whether to `draw`
 
 
 class EngineError(RuntimeError):
@@ -70,7 +70,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument('--slurm', action='store_true', help='every cell is a job of Slurm')
     group.add_argument(
-        '--profile', metavar='DIR', help='of Snakemake, for another cluster (default of --slurm: %(default)s)'
+        '--profile',
+        metavar='DIR',
+        help='of Snakemake, for a cluster; --slurm has one in experiments/workflow',
     )
     parser.epilog = 'What follows -- is passed to Snakemake as it stands.'
 
@@ -124,7 +126,7 @@ def drive(plan: Plan, engine: Engine, report: Report, about: str) -> None:
     Args:
         plan: The cells.
         engine: Where and how they are run.
-        report: Writes table and plots of results and failures, by names of cells; returns the table.
+        report: Writes table and plots, which take longer, and returns the table.
         about: What is said under the table: where everything is.
 
     Raises:
@@ -153,7 +155,7 @@ def _say_what_failed(plan: Plan, failures: dict[str, str]) -> NoReturn:
 def run(plan: Plan, engine: Engine, report: Report) -> dict[str, str]:
     """Runs all cells that are not done; returns the messages of those that failed.
 
-    The report is written as cells get done.
+    The table is written after every cell, plots now and then; the last report is left to the caller.
 
     Raises:
         EngineError: Snakemake is not there, or cannot run the plan.
@@ -188,11 +190,9 @@ def run(plan: Plan, engine: Engine, report: Report) -> dict[str, str]:
                 _watch(process, plan, waiting, display, report)
         finally:
             _end(process)
-    failures = plan.failures()
-    for name in waiting - set(failures):
-        touched = plan.log_file(name).exists() and plan.log_file(name).stat().st_mtime >= started
-        if touched:
-            failures[name] = f'ended without a result; its log ends with:\n{tail(plan.log_file(name))}'
+    logs = {name: plan.log_file(name) for name in waiting}
+    begun = {name: log for name, log in logs.items() if log.exists() and log.stat().st_mtime >= started}
+    failures = plan.failures({name: f'ended without a result:\n{tail(log)}' for name, log in begun.items()})
     if process.returncode and not failures:
         raise EngineError(f'Snakemake could not run the plan; {log_file} ends with:\n{tail(log_file)}')
     return failures
@@ -263,7 +263,7 @@ def _watch(
     process: subprocess.Popen, plan: Plan, waiting: set[str], display: Display, report: Report
 ) -> None:
     """Shows what happens until Snakemake has ended; takes the cells that get done out of `waiting`."""
-    next_report = 0.0
+    next_drawing = 0.0
     news = running = True
     failed: set[str] = set()
     while running:
@@ -273,17 +273,21 @@ def _watch(
             if plan.result_file(name).exists():
                 waiting.remove(name)
                 key, text = cell.shown or ('candidate', '{}')
-                display.finish(cell, text.format(plan.result(name)[key]))
+                note = text.format(plan.result(name)[key])
+                display.finish(cell, note, len(plan.cells) - len(waiting - failed))
                 news = True
             elif name not in failed and plan.failure_file(name).exists():
                 failed.add(name)
-                display.finish(cell, f'FAILED; see {plan.log_file(name)}')
+                note = f'FAILED; see {plan.log_file(name)}'
+                display.finish(cell, note, len(plan.cells) - len(waiting - failed))
                 news = True
         display.update(waiting - failed)
-        if news and time.monotonic() > next_report:
+        if news:
             before = time.monotonic()
-            report(plan.results(), plan.failures())
-            next_report = time.monotonic() + (time.monotonic() - before) / _REPORT_SHARE
+            draw = before > next_drawing
+            report(plan.results(), plan.failures(), draw=draw)
+            if draw:
+                next_drawing = time.monotonic() + (time.monotonic() - before) / _DRAWING_SHARE
             news = False
         time.sleep(_POLL if running else 0)
 
@@ -308,6 +312,6 @@ def _end(process: subprocess.Popen) -> None:
     for number in (signal.SIGINT, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
             process.wait(_PATIENCE)
             return

@@ -1,12 +1,11 @@
-"""What an experiment will do, before it does it: runs, iterations and bytes."""
+"""What a plan will do, before it does it: cells, iterations, bytes, and the reason for each."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from mmdet.registry import MODELS
@@ -16,86 +15,74 @@ from mmengine.registry import init_default_scope
 from mmdet_multimix.checks.data_check import count_images
 from mmdet_multimix.checks.preflight import dataset_leaves
 
-from .plan import Plan
-from .transfer import TransferExperiment
+from .experiment_file import many
+from .overrides import as_values, read_config
+from .plan import Cell, Plan
 
 
-@dataclass(frozen=True)
+@dataclass
 class Part:
-    """Runs of one config that differ in seeds and initial weights alone.
+    """Cells of one kind that train equally long.
 
     Attributes:
-        title: Method or detector.
-        config: Its config file.
-        runs: How many there are.
-        done: How many of them are done.
         length: What the config says: `'300 epochs'`.
-        iterations: Of one run; None where the number of images is not known.
-        size: Bytes of the checkpoints that one run leaves.
+        iterations: Of one cell; None where the number of images is not known.
+        cells: How many there are.
+        done: How many of them are done.
+        size: Bytes of the checkpoints that all of them leave.
+        configs: Which they train.
     """
 
-    title: str
-    config: Path
-    runs: int
-    done: int
     length: str
     iterations: int | None
+    cells: int
+    done: int
     size: int
+    configs: set[str]
 
 
-def estimate(experiment: TransferExperiment, done: Iterable[str]) -> list[Part]:
-    """The parts of an experiment whose configs are there, pretraining first.
+def estimate(plan: Plan, counts: Mapping[str, int] | None = None) -> dict[tuple, Part]:
+    """The parts of a plan, by kind and length.
 
     Args:
-        experiment: The experiment.
-        done: Names of the cells that are done.
+        plan: The plan.
+        counts: Numbers of images of sets that may not be there, by annotation file or folder.
     """
-    done = set(done)
-    cells = experiment.cells()
-    parts = []
-    for method, config in experiment.methods.items():
-        names = {cell.pretraining for cell in cells if cell.method == method and cell.pretraining}
-        if config and config.is_file() and names:
-            parts.append(part_of(f'pretrain: {method}', config, {}, names, done, experiment.counts))
-    for detector in experiment.detectors.values():
-        names = {cell.name for cell in cells if cell.detector is detector}
-        if detector.config.is_file():
-            title = f'train and test: {detector.name}'
-            parts.append(part_of(title, detector.config, detector.options, names, done, experiment.counts))
+    alike: dict[tuple, list[Cell]] = {}
+    for cell in plan.cells.values():
+        if cell.length:
+            counted = [item for item in _options(cell).items() if item[0].startswith('train_')]
+            alike.setdefault((cell.kind, cell.config, cell.length, *sorted(counted)), []).append(cell)
+    parts: dict[tuple, Part] = {}
+    for (kind, config, *_), cells in alike.items():
+        cfg = read_config(config, as_values(_options(cells[0])))
+        length, iterations = _length(cfg, dict(counts or {}))
+        part = parts.setdefault((kind, length, iterations), Part(length, iterations, 0, 0, 0, set()))
+        part.cells += len(cells)
+        part.done += sum(plan.result_file(cell.name).exists() for cell in cells)
+        part.size += _checkpoints(cfg) * len(cells)
+        part.configs.add(config)
     return parts
 
 
-def describe(experiment: TransferExperiment, parts: list[Part], root: Path) -> str:
-    """The plan as text."""
-    cells = experiment.cells()
-    backbones = len({cell.pretraining for cell in cells if cell.pretraining})
-    finished = sum(part.done for part in parts)
-    lines = [
-        experiment.title,
-        f'{many(len(experiment.methods), "method")}, {many(len(experiment.detectors), "detector")}, '
-        f'{many(experiment.seeds, "seed")}: {many(len(cells), "cell")} from '
-        f'{many(backbones, "pretrained backbone")}; {finished} of {backbones + len(cells)} runs are done',
-        '',
-    ]
-    return '\n'.join([*lines, *work_lines(parts, root)])
-
-
-def work_lines(parts: list[Part], root: Path) -> list[str]:
-    """What each part and all of them take."""
+def describe(plan: Plan, about: str, counts: Mapping[str, int] | None = None) -> str:
+    """The plan as text; `about` says what the experiment is, `counts` is as for :func:`estimate`."""
+    parts = estimate(plan, counts)
     lines = []
-    for part in parts:
-        each = 'iterations unknown' if part.iterations is None else f'{part.iterations:,} iterations'
-        if part.length and part.iterations is not None:
-            each = f'{part.length}, {each}'
-        each = each if part.iterations is not None else f'{part.length}, {each} without the data'
-        lines += [
-            f'{part.title}: {many(part.runs, "run")} ({part.done} done), each {each}, {_bytes(part.size)}',
-            f'    {part.config}',
-        ]
-    left = [part.iterations * (part.runs - part.done) for part in parts if part.iterations is not None]
-    size = sum(part.size * part.runs for part in parts)
+    for (kind, *_), part in parts.items():
+        long = [part.length] if part.length else []
+        long.append('iterations unknown without the data')
+        if part.iterations is not None:
+            long[-1] = f'{part.iterations:,} iterations'
+        lines.append(
+            f'{kind}: {many(part.cells, "cell")} of {many(len(part.configs), "config")} ({part.done} done), '
+            f'each {", ".join(long)}; {_bytes(part.size)}'
+        )
+    left = [p.iterations * (p.cells - p.done) for p in parts.values() if p.iterations is not None]
     unknown = ' and those that are unknown without the data' if len(left) < len(parts) else ''
-    return [*lines, '', f'to do: {sum(left):,} iterations{unknown}; checkpoints: {_bytes(size)} in {root}']
+    size = _bytes(sum(part.size for part in parts.values()))
+    to_do = f'to do: {sum(left):,} iterations{unknown}; checkpoints: {size} in {plan.root}'
+    return '\n'.join([about, '', *lines, '', to_do])
 
 
 def why(plan: Plan) -> str:
@@ -122,15 +109,6 @@ def why(plan: Plan) -> str:
             reasons[name] += f', after {again[0]}'
     lines = [f'  {name}: {reason}' for name, reason in reasons.items()]
     return '\n'.join(['', f'{len(reasons)} of {len(plan.cells)} cells would run:', *lines])
-
-
-def part_of(
-    title: str, config: Path, options: dict[str, Any], names: set[str], done: set[str], counts: dict[str, int]
-) -> Part:
-    cfg = Config.fromfile(config)
-    cfg.merge_from_dict(options)
-    length, iterations = _length(cfg, counts)
-    return Part(title, config, len(names), len(names & done), length, iterations, _checkpoints(cfg))
 
 
 def _length(cfg: Config, counts: dict[str, int]) -> tuple[str, int | None]:
@@ -170,12 +148,13 @@ def _checkpoints(cfg: Config) -> int:
     return (kept + states * learnt) * (files + bool(hook.get('save_best')))
 
 
-def many(count: int, word: str) -> str:
-    return f'{count} {word}' if count == 1 else f'{count} {word}s'
-
-
 def _bytes(size: float) -> str:
     for scale, unit in ((1e12, 'TB'), (1e9, 'GB'), (1e6, 'MB')):
         if size >= scale:
             return f'{size / scale:.3g} {unit}'
     return f'{size / 1e3:.3g} kB'
+
+
+def _options(cell: Cell) -> dict[str, str]:
+    """The overrides of a cell, those of the first candidate where one is still to be chosen."""
+    return next(iter(cell.settings.get('candidates', {}).values()), cell.options)

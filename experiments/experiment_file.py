@@ -35,6 +35,11 @@ def beside(path: Path, config: str) -> Path:
     return Path(os.path.normpath(path.parent / config))
 
 
+def many(count: int, word: str) -> str:
+    """A number of things: `1 seed`, `2 seeds`."""
+    return f'{count} {word}' if count == 1 else f'{count} {word}s'
+
+
 def slug(name: str) -> str:
     """A name as part of a path."""
     return re.sub(r'[^a-z0-9]+', '_', name.lower()).strip('_')

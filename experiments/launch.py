@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mmengine.config import Config
@@ -92,3 +92,14 @@ def batch_options(cfg: Config, processes: int) -> dict[str, int]:
             'choose another number of GPUs'
         )
     return {'train_dataloader.batch_size': size // processes}
+
+
+def uneven_batches(configs: Iterable[Config], processes: int) -> list[str]:
+    """A line for each config whose batch cannot be divided evenly."""
+    found = []
+    for cfg in configs:
+        try:
+            batch_options(cfg, processes)
+        except ValueError as error:
+            found.append(f'{cfg.filename}: {error}')
+    return found

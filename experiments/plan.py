@@ -6,11 +6,12 @@ library is imported here: a cell that has nothing to do must not spend seconds o
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -131,20 +132,30 @@ class Plan:
 
     def results(self) -> dict[str, dict[str, Any]]:
         """What came out, of the cells that are done."""
-        return {name: self.result(name) for name in self.cells if self.result_file(name).exists()}
+        found = {}
+        for name in self.cells:
+            with contextlib.suppress(FileNotFoundError):
+                found[name] = self.result(name)
+        return found
 
     def result(self, name: str) -> dict[str, Any]:
         """What came out of a cell that is done."""
         return json.loads(self.result_file(name).read_text())
 
-    def failures(self) -> dict[str, str]:
-        """Messages of the cells that failed when they were last tried, and of those that need one of them."""
+    def failures(self, killed: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Messages of the cells that failed when they were last tried, and of those that need one of them.
+
+        Args:
+            killed: Messages of cells that could not leave one.
+        """
         found: dict[str, str] = {}
         for name, cell in self.cells.items():
             path = self.failure_file(name)
             failed = [need for need in cell.needs if need in found]
             if path.exists() and not self.result_file(name).exists():
                 found[name] = json.loads(path.read_text())['message']
+            elif name in (killed or {}):
+                found[name] = killed[name]
             elif failed:
                 found[name] = f'needs {failed[0]}, which failed'
         return found

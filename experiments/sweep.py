@@ -24,8 +24,8 @@ from mmdet_multimix.checks.metric_check import check_metrics
 
 from .cells import detect_cell, pretrain_cell
 from .digits import digits_options, prepare_digits
-from .experiment_file import beside, check_keys, read_experiment, slug
-from .launch import batch_options
+from .experiment_file import beside, check_keys, many, read_experiment, slug
+from .launch import uneven_batches
 from .overrides import read_config
 from .plan import Plan
 
@@ -69,6 +69,12 @@ class Sweep:
             for number, setting in enumerate(self.settings)
             if setting in chosen
         ]
+
+    def about(self) -> str:
+        """What it compares, in words."""
+        images = ', '.join(map(str, self.images))
+        counts = f'{many(len(self.settings), "setting")}, {images} images, {many(self.seeds, "seed")}'
+        return f'{self.name}: {counts}: {many(len(self.cells()), "detector")}'
 
     def plan(self, root: Path) -> Plan:
         """A cell for each pretraining, then one for each detector.
@@ -120,11 +126,7 @@ class Sweep:
             found += [f'settings[{setting!r}]: {line}' for line in check_metrics(cfg, {'': self.metric})]
             detectors.append(cfg)
         configs = [read_config(self.pretraining, self.pretraining_options)] if self.pretraining else []
-        for cfg in (*configs, *detectors[:1]):
-            try:
-                batch_options(cfg, processes)
-            except ValueError as error:
-                found.append(f'{cfg.filename}: {error}')
+        found += uneven_batches([*configs, *detectors[:1]], processes)
         # The data of digits are written when it starts.
         return found + check_data(configs + ([] if self.digits else detectors), {})
 

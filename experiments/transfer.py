@@ -26,8 +26,8 @@ from mmdet_multimix.checks.metric_check import check_metrics
 
 from .cells import detect_cell, from_scratch, pretrain_cell
 from .digits import digits_options, prepare_digits
-from .experiment_file import beside, check_keys, check_names, read_experiment, slug
-from .launch import batch_options
+from .experiment_file import beside, check_keys, check_names, many, read_experiment, slug
+from .launch import uneven_batches
 from .overrides import read_config
 from .plan import Plan
 
@@ -101,6 +101,16 @@ class TransferExperiment:
                     name = f'{self.name}/seed{seed}/{slug(detector.name)}/{slug(method)}'
                     found.append(Cell(name, method, detector, seed, backbone))
         return found
+
+    def about(self) -> str:
+        """What it compares, in words."""
+        cells = self.cells()
+        backbones = len({cell.pretraining for cell in cells if cell.pretraining})
+        counts = ((self.methods, 'method'), (self.detectors, 'detector'), (range(self.seeds), 'seed'))
+        return (
+            f'{self.title}\n{", ".join(many(len(found), word) for found, word in counts)}: '
+            f'{many(len(cells), "training")} from {many(backbones, "pretrained backbone")}'
+        )
 
     def missing_configs(self) -> list[str]:
         """A line for each config that is named and not there."""
@@ -244,10 +254,6 @@ def problems_of(experiment: TransferExperiment, processes: int) -> list[str]:
             detectors.append(cfg)
             missing = check_metrics(cfg, detector.metrics)
             found += [f'detectors[{detector.name!r}].{problem}' for problem in missing]
-    for cfg in configs + detectors:
-        try:
-            batch_options(cfg, processes)
-        except ValueError as error:
-            found.append(f'{cfg.filename}: {error}')
+    found += uneven_batches(configs + detectors, processes)
     # The data of digits are written when it starts.
     return found + check_data(configs + ([] if experiment.digits else detectors), experiment.counts)

@@ -12,3 +12,21 @@ matplotlib.use('Agg')
 @pytest.fixture(autouse=True)
 def _seed():
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope='session')
+def coco(tmp_path_factory):
+    from tiny_sets import write_coco  # imports mmdet, which most tests do without
+
+    root = tmp_path_factory.mktemp('coco')
+    write_coco(root)
+    return root
+
+
+@pytest.fixture(scope='session')
+def voc(tmp_path_factory):
+    from tiny_sets import write_voc  # imports mmdet, which most tests do without
+
+    root = tmp_path_factory.mktemp('VOCdevkit')
+    write_voc(root)
+    return root

@@ -16,11 +16,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # `experiments` is
 
 from experiments.comparison import load_comparison
 from experiments.comparison_cells import comparison_plan
+from experiments.comparison_checks import problems_of
 from experiments.comparison_cost import write_cost
-from experiments.comparison_estimate import describe_comparison, estimate_comparison, problems_of
 from experiments.comparison_report import write_report
 from experiments.engine import add_arguments, drive, engine_of, parse, refuse
-from experiments.estimate import why
+from experiments.estimate import describe, why
 from experiments.experiment_file import work_root
 
 
@@ -59,14 +59,12 @@ def main():
     except ValueError as error:
         parser.error(str(error))
     if plan:
-        parts = estimate_comparison(selected, plan.results())
-        print(describe_comparison(selected, parts, root), flush=True)
+        print(describe(plan, selected.about()), flush=True)
     refuse(args.experiment, list(dict.fromkeys([*missing, *problems_of(selected, engine.processes)])))
 
-    def report(results, failures):
-        return write_report(
-            root, comparison, {**everything.results(), **results}, {**everything.failures(), **failures}
-        )
+    def report(results, failures, **kwargs):
+        results, failures = everything.results() | results, everything.failures() | failures
+        return write_report(root, comparison, results, failures, **kwargs)
 
     if args.dry_run:
         print(why(plan))

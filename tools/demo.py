@@ -9,6 +9,7 @@ on at its last checkpoint.
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # `experiments` is no part of the package
@@ -16,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # `experiments` is
 from experiments.demo import demo_plan
 from experiments.demo_report import Demo, write_report
 from experiments.digits import prepare_digits
-from experiments.engine import add_arguments, drive, engine_of
+from experiments.engine import add_arguments, drive, engine_of, parse
 from experiments.experiment_file import work_root
 
 
@@ -29,7 +30,7 @@ def main():
         '--seeds', type=int, default=1, help='repeat with seeds 0, 1, ... and report the spread'
     )
     add_arguments(parser)
-    args = parser.parse_args()
+    args = parse(parser)
     if args.seeds < 1:
         parser.error(f'--seeds must be at least 1, got {args.seeds}')
     try:
@@ -40,7 +41,7 @@ def main():
     drive(
         demo_plan(root, demo),
         engine,
-        lambda results, failures: write_report(root, demo, results, failures),
+        partial(write_report, root, demo),
         f'Report and pictures: {root}',
     )
 

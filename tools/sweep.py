@@ -6,12 +6,13 @@ Finished cells are kept, an interrupted one goes on at its last checkpoint.
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # `experiments` is no part of the package
 
 from experiments.engine import add_arguments, drive, engine_of, parse, refuse
-from experiments.estimate import why
+from experiments.estimate import describe, why
 from experiments.experiment_file import work_root
 from experiments.sweep import load_sweep
 from experiments.sweep_report import write_report
@@ -33,6 +34,7 @@ def main():
         plan = sweep.plan(root)
     except ValueError as error:
         parser.error(str(error))
+    print(describe(plan, sweep.about()), flush=True)
     refuse(args.experiment, sweep.problems(engine.processes))
     if args.dry_run:
         print(why(plan))
@@ -41,7 +43,7 @@ def main():
     drive(
         plan,
         engine,
-        lambda results, failures: write_report(root, sweep, results, failures),
+        partial(write_report, root, sweep),
         f'Table, figures and plot: {root}',
     )
 

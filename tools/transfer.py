@@ -7,12 +7,13 @@ results.json, table.md and a plot for each detector.
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # `experiments` is no part of the package
 
 from experiments.engine import add_arguments, drive, engine_of, parse, refuse
-from experiments.estimate import describe, estimate, why
+from experiments.estimate import describe, why
 from experiments.experiment_file import work_root
 from experiments.transfer import load_experiment, problems_of
 from experiments.transfer_report import write_report
@@ -35,7 +36,8 @@ def main():
     except ValueError as error:
         parser.error(str(error))
 
-    print(describe(experiment, estimate(experiment, plan.results() if plan else ()), root), flush=True)
+    if plan:
+        print(describe(plan, experiment.about(), experiment.counts), flush=True)
     refuse(args.experiment, problems_of(experiment, engine.processes))
     if args.dry_run:
         print(why(plan))
@@ -44,7 +46,7 @@ def main():
     drive(
         plan,
         engine,
-        lambda results, failures: write_report(root, experiment, results, failures),
+        partial(write_report, root, experiment),
         f'Table, figures and plots: {root / experiment.name}',
     )
 

@@ -8,27 +8,12 @@ from pathlib import Path
 import pytest
 from cli import ROOT
 from mmengine.config import Config
-from tiny_sets import write_coco, write_voc
 
 from mmdet_multimix.checks.data_check import check_data
 from mmdet_multimix.checks.metric_check import check_metrics, empty_result
 
 PRETRAIN = ROOT / 'configs/pretrain'
 DETECTION = ROOT / 'configs/detection'
-
-
-@pytest.fixture(scope='module')
-def coco(tmp_path_factory):
-    root = tmp_path_factory.mktemp('coco')
-    write_coco(root)
-    return root
-
-
-@pytest.fixture(scope='module')
-def voc(tmp_path_factory):
-    root = tmp_path_factory.mktemp('VOCdevkit')
-    write_voc(root)
-    return root
 
 
 def test_metrics_that_a_test_will_not_give_are_named():

@@ -101,14 +101,16 @@ def test_cells_share_the_gpus_of_a_machine(tmp_path):
 
     with start(1) as one, start(0) as none:
         assert first_line(one) == 'GPUs of this cell: 3' and first_line(none) == '0'
-        with start(1) as other, start(2) as both:
+        with start(1) as other:
             assert first_line(other) == 'GPUs of this cell: GPU-a/b'
-            one.kill()  # the kernel gives its GPU back
-            time.sleep(1)
-            assert both.poll() is None
-            other.stdin.close()
-            assert first_line(both) == 'GPUs of this cell: 3,GPU-a/b'
-            both.stdin.close()
+            with start(2) as both:
+                one.kill()  # the kernel gives its GPU back
+                one.wait()
+                time.sleep(1)
+                assert both.poll() is None
+                other.stdin.close()
+                assert first_line(both) == 'GPUs of this cell: 3,GPU-a/b'
+                both.stdin.close()
         none.stdin.close()
 
 

@@ -5,7 +5,8 @@ from cli import ROOT
 
 from experiments.comparison import load_comparison
 from experiments.comparison_cells import comparison_plan
-from experiments.comparison_estimate import describe_comparison, estimate_comparison, problems_of
+from experiments.comparison_checks import problems_of
+from experiments.estimate import describe, estimate
 
 COMPARE = ROOT / 'configs/compare'
 PRETRAIN = ROOT / 'configs/pretrain'
@@ -160,14 +161,15 @@ def test_every_pretraining_method_is_compared_on_digits(tmp_path):
     assert {method.config for method in comparison.methods.values()} == set(
         PRETRAIN.glob('resnet_tiny_digits_*.py')
     )
-    parts = estimate_comparison(comparison, [comparison.cells()[0].name])
+    plan = comparison_plan(comparison, tmp_path)
+    parts = estimate(plan)
     # 3 candidates and 2 seeds of every method; 50 epochs of 6 steps, about as many with 100 and 900 images.
-    assert [part.iterations for part in parts] == [300, 300, 300, 18 * 20]
-    assert [part.runs for part in parts] == [len(comparison.methods) * n for n in (6, 5, 5, 5)]
-    text = describe_comparison(comparison, parts, tmp_path)
-    runs = len(comparison.methods) * 21
-    epochs = len(comparison.methods) * (6 * 50 + 5 * (150 + 50 + 20)) - 150
-    assert f'{runs} runs, 1 of them done; {epochs} epochs to do' in text
+    assert [part.iterations for part in parts.values()] == [300, 300, 300, 18 * 20]
+    assert [part.cells for part in parts.values()] == [12 * n for n in (6, 5, 5, 5)]
+    assert [(kind, length) for kind, length, _ in parts] == [
+        *(('tune', '50 epochs'), ('final', '150 epochs'), ('final', '50 epochs'), ('final', '20 epochs'))
+    ]
+    text = describe(plan, comparison.about())
     assert 'compared on images 60 to 89 of each class of the training set, seeds 100, 101' in text
 
 

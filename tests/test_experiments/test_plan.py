@@ -61,6 +61,9 @@ def test_results_of_another_config_and_failures_of_it_do_not_count(tmp_path):
     write_json(other.failure_file('pretrain/a'), {'message': 'no memory'})
     failures = {'pretrain/a': 'no memory', 'seed0/b': 'needs pretrain/a, which failed', 'seed0/c': 'exit 1'}
     assert other.failures() == failures and plan.failures() == {'seed0/c': 'exit 1'}
+    needs = {'seed0/b': 'needs pretrain/a, which failed'}
+    killed = plan_of(tmp_path / 'x', cells()).failures({'pretrain/a': 'killed'})
+    assert killed == {'pretrain/a': 'killed', **needs}
 
 
 def test_the_dry_run_gives_reasons(tmp_path):

@@ -12,6 +12,7 @@ from mmengine.config import Config
 from experiments.cells import from_scratch, initialised_from
 from experiments.estimate import describe, estimate
 from experiments.experiment_file import work_root
+from experiments.plan import write_json
 from experiments.transfer import load_experiment
 
 TRANSFER = ROOT / 'configs/transfer'
@@ -209,19 +210,21 @@ def test_an_experiment_that_is_not_there():
 
 def test_the_plan_counts_iterations_and_bytes(tmp_path):
     experiment = load_experiment(small(tmp_path, methods={'ce': str(PRETRAIN / 'resnet_tiny_digits_ce.py')}))
-    parts = estimate(experiment, ['pretrain/resnet_tiny_digits_ce/seed0'])
-    pretraining, detector = parts
+    plan = experiment.plan(tmp_path)
+    write_json(plan.result_file('pretrain/resnet_tiny_digits_ce/seed0'), {})
+    pretraining, detector = estimate(plan).values()
     # 900 digits in batches of 50, 50 epochs; the last two and the best checkpoint with momentum.
-    assert (pretraining.runs, pretraining.done, pretraining.iterations) == (2, 1, 18 * 50)
+    assert (pretraining.cells, pretraining.done, pretraining.iterations) == (2, 1, 18 * 50)
     weights = 16 * 3 * 49 + 10 * 129  # stem and classifier; the blocks follow
     for width, before in ((16, 16), (32, 16), (64, 32), (128, 64)):
         weights += 9 * width * (before + 3 * width) + (width * before if width != before else 0)
     norms = 2 * (16 + sum(width * (4 if width == 16 else 5) for width in (16, 32, 64, 128)))
     size = 4 * (2 * (weights + norms) + norms) * 3  # weights, momentum; statistics; three files
-    assert pretraining.size == pytest.approx(size, rel=1e-3)
-    assert (detector.runs, detector.iterations) == (2, 600)
-    text = describe(experiment, parts, tmp_path)
-    assert '2 cells from 2 pretrained backbones; 1 of 4 runs are done' in text
+    assert pretraining.size == pytest.approx(2 * size, rel=1e-3)
+    assert (detector.cells, detector.iterations) == (2, 600)
+    text = describe(plan, experiment.about())
+    assert '1 method, 1 detector, 2 seeds: 2 trainings from 2 pretrained backbones' in text
+    assert 'pretrain: 2 cells of 1 config (1 done), each 50 epochs, 900 iterations; ' in text
     assert f'to do: {900 + 2 * 600:,} iterations' in text
 
 
@@ -235,4 +238,5 @@ def test_epochs_of_detectors_are_counted_without_reading_images(tmp_path):
         options={'train_dataloader.dataset.data_root': f'{tmp_path}/'},
     )
     experiment = load_experiment(small(tmp_path, methods={'scratch': None}, detectors={'C4': detector}))
-    assert estimate(experiment, ())[0].iterations == 3 * 6  # of batch 16
+    (part,) = estimate(experiment.plan(tmp_path)).values()
+    assert part.iterations == 3 * 6  # of batch 16

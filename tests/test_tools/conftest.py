@@ -1,7 +1,6 @@
 import pytest
 import torch
 from mmdet.registry import MODELS
-from tiny_sets import write_coco, write_voc
 
 from mmdet_multimix.datasets.digits_detection import write_digits_detection
 
@@ -21,20 +20,6 @@ def digits_options(digits):
     for name in ('val', 'test'):
         options[f'{name}_evaluator.ann_file'] = digits / 'annotations/val.json'
     return {**options, 'train_dataloader.batch_size': 2, 'default_hooks.logger.interval': 1}
-
-
-@pytest.fixture(scope='session')
-def coco(tmp_path_factory):
-    root = tmp_path_factory.mktemp('coco')
-    write_coco(root)
-    return root
-
-
-@pytest.fixture(scope='session')
-def voc(tmp_path_factory):
-    root = tmp_path_factory.mktemp('VOCdevkit')
-    write_voc(root)
-    return root
 
 
 @pytest.fixture(scope='session')

@@ -3,6 +3,7 @@
 import json
 import re
 import runpy
+import shutil
 import sys
 
 import pytest
@@ -28,7 +29,7 @@ methods = {{
     ),
 }}
 images_per_class = (10,)
-seeds = 2
+seeds = 1
 tuning = dict(images_per_class=10, validation=(60, 70), seeds=(100,))
 measures = ('accuracy', 'calibration', 'fgsm')
 attack_images = 20
@@ -64,9 +65,10 @@ def report_of(folder):
 
 def test_methods_are_tuned_trained_and_measured_past_one_that_fails(done):
     work_dir, printed = done
-    assert '3 methods with 2 candidates each, 2 seeds: 12 runs, 0 of them done; 24 epochs to do' in printed
+    assert '3 methods, 2 candidates each, 1 seed\n' in printed
+    assert 'tune: 6 cells of 2 configs (0 done), each 2 epochs, 4 iterations' in printed
     assert 'measures: accuracy, calibration, fgsm; 20 images are attacked' in printed
-    assert 'cross-entropy, 10 images a class, seed 1: error' in printed
+    assert 'cross-entropy, 10 images a class, seed 0: error' in printed
     report = json.loads((work_dir / 'results.json').read_text())
     candidates = {'cross-entropy': ('recipe', 'fast'), 'MultiMix': ('short', 'long')}
     assert [row['method'] for row in report['rows']] == list(candidates)
@@ -76,22 +78,20 @@ def test_methods_are_tuned_trained_and_measured_past_one_that_fails(done):
             accuracy = report_of(work_dir / f'tune/{method}/{index}_{name}/seed100')['accuracy']
             found.append((round(100 - accuracy['top1'], 6), accuracy['nll'], name))
         assert row['candidate'] == min(found)[2]
-        for seed in range(2):
-            folder = work_dir / f'final/10_per_class/{method}/seed{seed}'
-            measured, measures = report_of(folder), row['measures']
-            error = measures['error']['values'][seed]
-            assert error == pytest.approx(100 - last_scalar(folder, 'accuracy/top1'))
-            best = max(value for _, value in read_scalars(folder, 'accuracy/top1'))
-            assert measures['error_best']['values'][seed] == pytest.approx(100 - best)
-            assert measures['ece']['values'][seed] == measured['calibration']['ece']
-            assert measured['fgsm']['images'] == 20
-            assert sum(entry['images'] for entry in measured['calibration']['bins']) == 280
+        folder = work_dir / f'final/10_per_class/{method}/seed0'
+        measured, measures = report_of(folder), row['measures']
+        assert measures['error']['values'] == [pytest.approx(100 - last_scalar(folder, 'accuracy/top1'))]
+        best = max(value for _, value in read_scalars(folder, 'accuracy/top1'))
+        assert measures['error_best']['values'] == [pytest.approx(100 - best)]
+        assert measures['ece']['values'] == [measured['calibration']['ece']]
+        assert measured['fgsm']['images'] == 20
+        assert sum(entry['images'] for entry in measured['calibration']['bins']) == 280
     failed = [run for run in report['tuning'] + report['final'] if run['state'] == 'failed']
     assert {run['method'] for run in failed} == {'broken'}
     assert "unexpected keyword argument 'speed'" in failed[0]['message']
     assert f'log: {work_dir}/tune/broken/0_typo/seed100.log' in printed
     assert 'tune/broken/choice: needs tune/broken/0_typo/seed100, which failed' in printed
-    assert '4 of 15 cells failed; the same command retries them:' in printed
+    assert '3 of 12 cells failed; the same command retries them:' in printed
     for name in ('methods', 'error_against_ece', 'reliability_100'):
         assert (work_dir / f'{name}.png').exists()
 
@@ -113,6 +113,7 @@ def test_candidates_never_see_the_test_set(done):
 def test_a_killed_driver_ends_in_the_same_table(experiment, done, tmp_path):
     work_dir = tmp_path / 'work'
     run = work_dir / 'final/10_per_class/cross_entropy/seed0'
+    shutil.copytree(done[0] / 'tune', work_dir / 'tune')
     driver = drive('compare.py', experiment, work_dir, tmp_path / 'killed.log')
     wait_for((run / 'last_checkpoint').exists, driver)
     kill_all(work_dir)  # as when the machine goes down: the training too
@@ -122,7 +123,7 @@ def test_a_killed_driver_ends_in_the_same_table(experiment, done, tmp_path):
     assert drive('compare.py', experiment, work_dir, log).wait(timeout=400) == 1
     assert (work_dir / 'table.md').read_text() == (done[0] / 'table.md').read_text()
     assert 'tune cross-entropy' not in log.read_text()  # what was done is not done again
-    assert '12 runs, 5 of them done' in log.read_text()
+    assert 'tune: 6 cells of 2 configs (5 done)' in log.read_text()
     assert read_scalars(run, 'loss') == read_scalars(done[0] / run.relative_to(work_dir), 'loss')
 
 
@@ -148,9 +149,11 @@ def compare(monkeypatch, capfd):
 
 def test_the_dry_run_says_what_there_is_to_do_and_what_is_wrong(compare, experiment, done, tmp_path):
     printed = compare(experiment, '--work-dir', done[0], '--dry-run')
-    assert '12 runs, 9 of them done; 6 epochs to do' in printed
+    assert '(5 done)' in printed and 'final: 3 cells of 2 configs (2 done)' in printed
+    assert '3 of 12 cells would run:' in printed
+    assert 'tune/broken/0_typo/seed100: failed when it was last tried' in printed
     printed = compare(experiment, '--work-dir', done[0], '--dry-run', '--methods', 'MultiMix')
-    assert '1 method with 2 candidates each, 2 seeds: 4 runs, 4 of them done' in printed
+    assert 'final: 1 cell of 1 config (1 done)' in printed and '0 of 4 cells would run' in printed
     bad = tmp_path / 'bad.py'
     text = experiment.read_text().replace('multimix.alpha', 'multimix.alpah')
     bad.write_text(text.replace('resnet_tiny_digits_ce', 'resnet_tiny_nothing'))
