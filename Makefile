@@ -6,14 +6,15 @@ PYTHON ?= $(shell command -v python3 || command -v python)
 VENV := $(if $(filter openmmlab,$(STACK)),.venv-openmmlab,.venv)
 BIN := $(VENV)/bin
 
-.PHONY: help env demo test lint format clean
+.PHONY: help env demo test test-slurm lint format clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make demo    pretrain, transfer, detect and evaluate on handwritten digits (work_dirs/demo)'
 	@echo 'make test    run the tests                STACK=openmmlab: with the upstream stack'
+	@echo 'make test-slurm    run the tests that need a Slurm, on one that it installs and starts (root, Debian)'
 	@echo 'make lint    check with ruff              make format: let ruff mend it'
-	@echo 'make env     only set up $(VENV)'
+	@echo 'make env     only set up $(VENV), and Snakemake in .venv-experiments'
 
 env:
 	@$(PYTHON) tools/setup_env.py --stack $(STACK)
@@ -23,6 +24,9 @@ demo: env
 
 test: env
 	@$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+
+test-slurm: env
+	@tests/slurm/run $(BIN)/python -m pytest -q $(PYTEST_SLURM_ARGS)
 
 lint: env
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -254,7 +254,7 @@ def _command(snakemake: str, plan: Plan, engine: Engine, threads: int | None) ->
 
 def _environment(engine: Engine) -> dict[str, str]:
     found = {key: value for key, value in os.environ.items() if key != VARIABLE}
-    if engine.profile is not None:  # its folder has an executor of ours
+    if engine.profile is not None:  # where Snakemake finds the executor that our profile names
         found['PYTHONPATH'] = os.pathsep.join([str(SLURM), *filter(None, [found.get('PYTHONPATH')])])
     return {**found, VARIABLE: ','.join(engine.named)} if engine.named else found
 

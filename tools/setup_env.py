@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """Creates a virtual environment with torch, one OpenMMLab stack and this package.
 
+Snakemake, which runs the experiments, gets a small one of its own, .venv-experiments: it needs a later Python
+and other versions than the stacks.
+
 Standard library only, so that any Python can start it. A second call with unchanged requirements
 returns at once; an interrupted one continues with what is missing.
 
@@ -23,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / 'requirements'
 SUPPORTED = ((3, 10), (3, 11), (3, 12))
 VENVS = {'onedl': '.venv', 'openmmlab': '.venv-openmmlab'}
+EXPERIMENTS, EXPERIMENTS_PYTHON = '.venv-experiments', (3, 11)
 # A compiled op is called, not only imported: an mmcv without ops imports well and fails in training.
 CHECK_OPS = (
     'import torch; from mmcv.ops import nms, roi_align; '
@@ -35,21 +39,16 @@ def stop(message):
     sys.exit(f'setup: {message}')
 
 
-def find_python():
-    """The interpreter for the environment: this one if supported, else one on the PATH."""
-    if sys.version_info[:2] in SUPPORTED:
+def find_python(least=SUPPORTED[0]):
+    """The interpreter for an environment: this one if supported, else one on the PATH, or None."""
+    if least <= sys.version_info[:2] and sys.version_info[:2] in SUPPORTED:
         return sys.executable
     for major, minor in reversed(SUPPORTED):
-        name = f'python{major}.{minor}'
-        path = shutil.which(name)
+        path = shutil.which(f'python{major}.{minor}') if (major, minor) >= least else None
         works = path and subprocess.run([path, '-c', 'pass'], capture_output=True).returncode == 0
         if works:
             return path
-    wanted = ', '.join('.'.join(map(str, v)) for v in SUPPORTED)
-    stop(
-        f'needs Python {wanted}; {sys.executable} is {sys.version.split()[0]} and no other was '
-        'found. Install one and call: make PYTHON=/path/to/python3.11 ...'
-    )
+    return None
 
 
 def progress_of(log):
@@ -126,13 +125,86 @@ def build_mmcv(stack, python, pip, log):
     )
 
 
-def fingerprint(stack):
+def fingerprint(*requirements):
     """Changes when what must be installed changes, or where: environments cannot be moved."""
     digest = hashlib.sha256(str(ROOT).encode())
-    names = ('build', 'torch', stack, 'stack_deps', 'dev')
-    for path in [*(REQUIREMENTS / f'{name}.txt' for name in names), ROOT / 'pyproject.toml', Path(__file__)]:
+    names = [REQUIREMENTS / f'{name}.txt' for name in requirements]
+    for path in [*names, ROOT / 'pyproject.toml', Path(__file__)]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+class Environment:
+    """A virtual environment that is built once, for what the files of requirements say."""
+
+    def __init__(self, name, *requirements):
+        self.path = ROOT / name
+        self.python = self.path / 'bin' / 'python'
+        self.logs = self.path / 'logs'
+        self.pip = [self.python, '-m', 'pip', '--disable-pip-version-check']
+        self._stamp, self._want = self.path / 'installed', fingerprint(*requirements)
+
+    def is_ready(self):
+        return self._stamp.exists() and self._stamp.read_text() == self._want
+
+    def set_ready(self):
+        self._stamp.write_text(self._want)
+
+    def create(self, interpreter):
+        if not self.python.exists() and subprocess.call([interpreter, '-m', 'venv', str(self.path)]):
+            stop('could not create the environment (Debian: apt-get install python3-venv)')
+        self.logs.mkdir(exist_ok=True)
+
+    def install(self, title, name, *arguments):
+        log = self.logs / f'{name}.log'
+        if run(title, [*self.pip, 'install', *arguments], log):
+            print(''.join(log.read_text(errors='replace').splitlines(keepends=True)[-15:]))
+            stop(f'{title} failed; the log is {log}')
+
+
+def set_up_stack(stack):
+    env = Environment(VENVS[stack], 'build', 'torch', stack, 'stack_deps', 'dev')
+    if env.is_ready():
+        return
+    interpreter = find_python()
+    if interpreter is None:
+        wanted = ', '.join('.'.join(map(str, v)) for v in SUPPORTED)
+        stop(
+            f'needs Python {wanted}; {sys.executable} is {sys.version.split()[0]} and no other was '
+            'found. Install one and call: make PYTHON=/path/to/python3.11 ...'
+        )
+    if not shutil.which('c++') and not shutil.which('g++'):
+        stop('needs a C++ compiler to build mmcv (Debian: apt-get install g++ python3-dev)')
+    env.create(interpreter)
+    torch = ('-r', REQUIREMENTS / 'torch.txt')
+    env.install('Installing build tools', 'build', '-r', REQUIREMENTS / 'build.txt')
+    env.install('Installing torch (a few GB)', 'torch', *torch)
+    env.install('Installing dependencies', 'deps', *torch, '-r', REQUIREMENTS / 'stack_deps.txt')
+    if not has_ops(env.python):
+        mmengine = pinned(stack, 'mmengine')
+        env.install(f'Installing {mmengine}', 'mmengine', '--no-deps', mmengine)
+        build_mmcv(stack, env.python, env.pip, env.logs / 'mmcv.log')
+    stack_file = REQUIREMENTS / f'{stack}.txt'
+    env.install('Installing mmdet', 'mmdet', '--no-deps', '--no-build-isolation', '-r', stack_file)
+    dev = ('-r', REQUIREMENTS / 'dev.txt', '-e', ROOT)
+    env.install('Installing mmdet_multimix', 'package', '--no-build-isolation', *torch, *dev)
+    env.set_ready()
+    print(f'Ready: source {env.path.relative_to(ROOT)}/bin/activate')
+
+
+def set_up_experiments():
+    env = Environment(EXPERIMENTS, 'experiments')
+    if env.is_ready():
+        return
+    interpreter = find_python(EXPERIMENTS_PYTHON)
+    if interpreter is None:
+        print(
+            'Without Python 3.11 or 3.12 there is no Snakemake, which runs the experiments; all else works.'
+        )
+        return
+    env.create(interpreter)
+    env.install('Installing Snakemake', 'snakemake', '-r', REQUIREMENTS / 'experiments.txt')
+    env.set_ready()
 
 
 def main():
@@ -140,54 +212,8 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('--stack', choices=sorted(VENVS), default='onedl', help='onedl is the reference')
-    args = parser.parse_args()
-    venv = ROOT / VENVS[args.stack]
-    python = venv / 'bin' / 'python'
-    stamp = venv / 'installed'
-    want = fingerprint(args.stack)
-    if stamp.exists() and stamp.read_text() == want:
-        return
-    if not shutil.which('c++') and not shutil.which('g++'):
-        stop('needs a C++ compiler to build mmcv (Debian: apt-get install g++ python3-dev)')
-
-    logs = venv / 'logs'
-    if not python.exists():
-        code = subprocess.call([find_python(), '-m', 'venv', str(venv)])
-        if code:
-            stop('could not create the environment (Debian: apt-get install python3-venv)')
-    logs.mkdir(exist_ok=True)
-    pip = [python, '-m', 'pip', '--disable-pip-version-check']
-
-    def install(title, name, *arguments):
-        log = logs / f'{name}.log'
-        if run(title, [*pip, 'install', *arguments], log):
-            print(''.join(log.read_text(errors='replace').splitlines(keepends=True)[-15:]))
-            stop(f'{title} failed; the log is {log}')
-
-    install('Installing build tools', 'build', '-r', REQUIREMENTS / 'build.txt')
-    install('Installing torch (a few GB)', 'torch', '-r', REQUIREMENTS / 'torch.txt')
-    install(
-        'Installing dependencies',
-        'deps',
-        '-r',
-        REQUIREMENTS / 'torch.txt',
-        '-r',
-        REQUIREMENTS / 'stack_deps.txt',
-    )
-    if not has_ops(python):
-        mmengine = pinned(args.stack, 'mmengine')
-        install(f'Installing {mmengine}', 'mmengine', '--no-deps', mmengine)
-        build_mmcv(args.stack, python, pip, logs / 'mmcv.log')
-    stack_file = REQUIREMENTS / f'{args.stack}.txt'
-    install('Installing mmdet', 'mmdet', '--no-deps', '--no-build-isolation', '-r', stack_file)
-    install(
-        'Installing mmdet_multimix',
-        'package',
-        '--no-build-isolation',
-        *('-r', REQUIREMENTS / 'torch.txt', '-r', REQUIREMENTS / 'dev.txt', '-e', ROOT),
-    )
-    stamp.write_text(want)
-    print(f'Ready: source {venv.relative_to(ROOT)}/bin/activate')
+    set_up_stack(parser.parse_args().stack)
+    set_up_experiments()
 
 
 if __name__ == '__main__':

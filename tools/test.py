@@ -5,9 +5,10 @@ import os
 import sys
 
 from mmengine.config import DictAction
-from train import build_runner, load_config, start_launcher, stop_launcher
+from train import build_runner, load_config
 
 from mmdet_multimix.checks import PreflightError, check_config
+from mmdet_multimix.engine.launcher import LauncherError, start_launcher, stop_launcher
 
 
 def parse_args():
@@ -44,6 +45,8 @@ def main():
             cfg.default_hooks.visualization.update(draw=True, test_out_dir=args.show_dir)
         check_config(cfg, 'test')
         runner = build_runner(cfg, True)
+    except LauncherError as error:
+        sys.exit(str(error))
     except PreflightError as error:
         sys.exit(f'{args.config}: {error}')
     if args.out:
@@ -51,6 +54,7 @@ def main():
 
         runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
     runner.test()
+    del runner
     stop_launcher()
 
 

@@ -5,9 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-import torch
 from mmengine.config import Config, DictAction
-from mmengine.device import is_cuda_available, is_musa_available, is_npu_available
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
@@ -15,6 +13,7 @@ from mmdet_multimix.checkpoints import latest_checkpoint, load_whole
 from mmdet_multimix.checks import PreflightError, check_config
 from mmdet_multimix.checks.missing_config import missing_config
 from mmdet_multimix.engine import MissedValidationHook
+from mmdet_multimix.engine.launcher import LauncherError, has_accelerator, start_launcher, stop_launcher
 from mmdet_multimix.utils.unwrap import unwrapped
 
 
@@ -52,33 +51,6 @@ def load_config(path, cfg_options, work_dir):
         cfg.merge_from_dict(cfg_options)
     cfg.work_dir = work_dir or cfg.get('work_dir') or str(Path('work_dirs', Path(path).stem))
     return cfg
-
-
-def has_accelerator():
-    return is_cuda_available() or is_npu_available() or is_musa_available()
-
-
-def start_launcher(cfg, launcher):
-    """Sets how processes find each other; without an accelerator they talk through gloo.
-
-    mmengine would reach for a GPU in each process, even where none is.
-    """
-    cfg.launcher = launcher
-    if launcher == 'pytorch' and not has_accelerator():
-        torch.distributed.init_process_group('gloo')
-        wrapper = dict(
-            type='MMDistributedDataParallel',
-            device_ids=None,
-            broadcast_buffers=False,
-            find_unused_parameters=cfg.get('find_unused_parameters', False),
-        )
-        cfg.setdefault('model_wrapper_cfg', wrapper)
-
-
-def stop_launcher():
-    """Ends the threads that processes talk by: what is left of them at exit may abort a finished run."""
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
 
 
 def apply_flags(cfg, args):
@@ -136,11 +108,14 @@ def main():
         apply_flags(cfg, args)
         check_config(cfg, 'train')
         runner = build_runner(cfg, cfg.get('resume') and cfg.get('load_from'))
+    except LauncherError as error:
+        sys.exit(str(error))
     except PreflightError as error:
         sys.exit(f'{args.config}: {error}')
     if cfg.get('resume'):
         runner.register_hook(MissedValidationHook())
     runner.train()
+    del runner
     stop_launcher()
 
 
