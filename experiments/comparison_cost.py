@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import logging
-import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -14,36 +9,62 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config
 from mmengine.runner import Runner
 from torch.utils.data import default_collate
 
-from mmdet_multimix.utils.progress import Progress
-
-from .benchmark.measure import interleaved, machine, peak_of, summary
+from .benchmark.measure import interleaved, machine, peak_memory, summary
 from .comparison import Comparison
-from .run import RunFailedError
+from .comparison_cells import choice
+from .comparison_report import COST_FILE
+from .overrides import read_config
+from .plan import write_json
 
-_MODULE = 'experiments.comparison_cost'
+
+def write_cost(
+    comparison: Comparison, root: Path, results: dict[str, dict[str, Any]], repetitions: int
+) -> None:
+    """Measures the chosen candidates, the first ones where none is chosen yet, and writes `cost.json`.
+
+    Args:
+        comparison: The experiment.
+        root: The work dir.
+        results: Of the cells that are done, by name.
+        repetitions: Of every method.
+
+    Raises:
+        SystemExit: A training step failed.
+    """
+    chosen = {
+        name: choice(comparison, method, results) or next(iter(method.candidates))
+        for name, method in comparison.methods.items()
+    }
+    try:
+        cost = measure_cost(comparison, chosen, repetitions)
+    except RuntimeError as error:
+        sys.exit(str(error))
+    write_json(root / COST_FILE, cost)
+    for name, entry in cost['methods'].items():
+        seconds = entry['seconds']['median']
+        print(f'{name} ({entry["candidate"]}): {seconds:.4f} s, {entry["time"]:.2f}x; {entry["memory"]:.2f}x')
+    print(f'wrote {root / COST_FILE}')
 
 
-def measure_cost(
-    comparison: Comparison, chosen: dict[str, str], progress: Progress, repetitions: int
-) -> dict[str, Any]:
+def measure_cost(comparison: Comparison, chosen: dict[str, str], repetitions: int) -> dict[str, Any]:
     """Time and peak memory of a step of every method, relative to the first.
 
     The times of all methods are taken in one process, in turn; a ratio is the median over the turns, as the
-    speed of a machine drifts by more than what is measured. On the CPU the memory of each is measured in a
-    process of its own, so that none profits from what another left behind.
+    speed of a machine drifts by more than what is measured. Of memory see :func:`peak_memory`.
 
     Args:
         comparison: The experiment.
         chosen: The candidate of every method that is measured, by name.
-        progress: Where it is shown; a step for each method and one for all.
         repetitions: Of every method.
 
     Returns:
         What `cost.json` holds; times in seconds, memory in bytes, `time` and `memory` relative.
+
+    Raises:
+        RuntimeError: A training step failed; the message names its config.
     """
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     count = max(comparison.images_per_class)
@@ -52,24 +73,25 @@ def measure_cost(
     methods: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, method in comparison.methods.items():
-            progress.start(f'memory of {name}')
-            peak = _peak_memory(method.config, options[name], device)
-            progress.finish(f'{peak / 2**20:.1f} MiB')
+            given = (method.config, options[name], Path(folder))
+            try:
+                peak = peak_memory(training_step, given, (*given, 2), device)
+            except Exception as error:
+                raise RuntimeError(f'{method.config}: a training step failed: {error}') from error
+            print(f'memory of {name}: {peak / 2**20:.1f} MiB', flush=True)
             methods[name] = {'candidate': chosen[name], 'bytes': peak}
-        progress.start('time')
+        print('time of all methods, in turn ...', flush=True)
         steps = {
             name: training_step(method.config, options[name], Path(folder))
             for name, method in comparison.methods.items()
         }
         times = interleaved(steps, device, repetitions)
-        progress.finish('done')
     first = comparison.baseline.name
     for name, values in times.items():
-        ratios = [a / b for a, b in zip(values, times[first], strict=True)]
-        methods[name] |= {'seconds': summary(values), 'ratios': summary(ratios)}
-        methods[name] |= {'time': statistics.median(ratios)}
+        ratios = summary(values / times[first])
+        methods[name] |= {'seconds': summary(values), 'ratios': ratios, 'time': ratios['median']}
         methods[name]['memory'] = methods[name]['bytes'] / max(methods[first]['bytes'], 1)
-    batch = Config.fromfile(comparison.baseline.config).train_dataloader.batch_size
+    batch = read_config(comparison.baseline.config, {}).train_dataloader.batch_size
     batch = comparison.options.get('train_dataloader.batch_size', batch)
     return {
         'baseline': first,
@@ -91,8 +113,7 @@ def training_step(
         work_dir: For what the Runner writes.
         images: The size of the batch; None takes that of the config.
     """
-    cfg = Config.fromfile(config)
-    cfg.merge_from_dict(options)
+    cfg = read_config(config, options)
     cfg.work_dir = str(work_dir)
     cfg.log_level = 'ERROR'
     cfg.visualizer.vis_backends = []
@@ -111,35 +132,3 @@ def training_step(
     number = images or loop.dataloader.batch_size
     batch = default_collate([dataset[index % len(dataset)] for index in range(number)])
     return lambda: loop.run_iter(0, batch)
-
-
-def _peak_memory(config: Path, options: dict[str, Any], device: str) -> int:
-    """Bytes a step needs at its peak beyond the model and the batch."""
-    if device != 'cpu':
-        with tempfile.TemporaryDirectory() as folder:
-            step = training_step(config, options, Path(folder))
-            step()
-            torch.cuda.reset_peak_memory_stats()
-            before = torch.cuda.memory_allocated()
-            step()
-            return torch.cuda.max_memory_allocated() - before
-    code = f'import {_MODULE} as cost; cost.print_peak({json.dumps([str(config), options])!r})'
-    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
-    if done.returncode:
-        raise RunFailedError(f'{config}: a training step failed:\n{done.stderr[-2000:]}')
-    return int(done.stdout.split()[-1])
-
-
-def print_peak(order: str) -> None:
-    """Print the peak memory of the first whole step of this process.
-
-    Args:
-        order: Config and overrides, as JSON.
-    """
-    config, options = json.loads(order)
-    logging.disable(logging.CRITICAL)
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
-        training_step(Path(config), options, Path(folder) / 'small', images=2)()  # load the libraries
-        step = training_step(Path(config), options, Path(folder))
-        peak = peak_of(step)
-    print(peak)

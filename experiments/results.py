@@ -1,37 +1,110 @@
-"""What the reports of experiments share: means over seeds, the state of a run, and files written whole."""
+"""What all reports of experiments share: statistics over seeds, tables, states of runs.
+
+A report is written by `write_report(root, experiment, results, failures)`. The work dir `root` has a folder
+for each run by its name; `results` maps the names of finished runs to their results, `failures` those of
+failed runs to their messages. It returns the table; `draw=False` leaves out the plots, which take seconds.
+"""
 
 from __future__ import annotations
 
-import math
-import statistics
+import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 
-def summarise(values: list[float]) -> dict[str, Any] | None:
-    """Mean, standard deviation and standard error over seeds; None of nothing."""
-    if not values:
+from mmdet_multimix.utils.files import write_text
+from mmdet_multimix.utils.names import shorten
+
+
+def summarise(values: Iterable[float]) -> dict[str, Any] | None:
+    """Mean, sample standard deviation and standard error over seeds.
+
+    Args:
+        values: One for each seed; None and NaN are left out.
+
+    Returns:
+        `{'mean', 'std', 'error', 'values'}`, `std` and `error` None for a single value; None for no value.
+    """
+    series = pd.Series(list(values), dtype=float).dropna()
+    if series.empty:
         return None
-    spread = statistics.stdev(values) if len(values) > 1 else None
-    error = None if spread is None else spread / math.sqrt(len(values))
-    return {'mean': statistics.mean(values), 'std': spread, 'error': error, 'values': values}
+    std, error = (series.std(), series.sem()) if len(series) > 1 else (None, None)
+    return {'mean': series.mean(), 'std': std, 'error': error, 'values': series.tolist()}
+
+
+def summarise_by(runs: pd.DataFrame, by: str, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """For each name with a run, in this order: the `seeds` of its runs, and summaries of their other columns.
+
+    Args:
+        runs: A row for each run, with the columns `seed`, `by`, and numbers.
+        by: Column of the names.
+        names: All names.
+    """
+    groups = dict(list(runs.groupby(by)))
+    return {
+        name: {'seeds': groups[name]['seed'].tolist()}
+        | {key: summarise(groups[name][key]) for key in runs.columns.difference(['seed', by], sort=False)}
+        for name in names
+        if name in groups
+    }
+
+
+def paired_gains(runs: pd.DataFrame, by: str, value: str, baseline: str) -> pd.Series:
+    """How much each run gains over the baseline's run of the same seed.
+
+    Runs of one seed share the order of the images, so their difference varies less than either of them.
+
+    Args:
+        runs: A row for each run, with the columns `seed`, `by` and `value`.
+        by: Column that says what is compared, such as `method`.
+        value: Column of the metric.
+        baseline: The one in column `by` that the others are compared with.
+
+    Returns:
+        A gain for each row; NaN for the baseline itself and where it has no run with that seed.
+    """
+    first = runs[runs[by] == baseline].set_index('seed')[value]
+    return (runs[value] - runs['seed'].map(first)).where(runs[by] != baseline)
+
+
+def shown(summary: dict[str, Any] | None, digits: int = 3, spread: str = 'std', sign: str = '') -> str:
+    """A summary as `mean ± spread`, as the mean alone without a spread, as nothing if it is None."""
+    if summary is None:
+        return ''
+    text = f'{summary["mean"]:{sign}.{digits}f}'
+    return text if summary[spread] is None else f'{text} ± {summary[spread]:.{digits}f}'
+
+
+def markdown_table(rows: list[dict[str, str]], headers: list[str] | str = 'keys') -> str:
+    """Rows of texts by column as a Markdown table; what a row lacks stays empty."""
+    frame = pd.DataFrame(rows, dtype=object).fillna('')
+    return frame.to_markdown(index=False, headers=headers, disable_numparse=True, stralign=None)
 
 
 def run_state(
     name: str, config: Path, root: Path, results: dict[str, dict], failures: dict[str, str]
 ) -> dict[str, Any]:
-    """How far a job is, and what came out; mmengine keeps its whole config in the folder."""
-    state = {'folder': str(root / name), 'config': str(config)}
+    """The entry of a run in `results.json`: folder, config, state, and what came out or went wrong."""
+    entry = {'folder': str(root / name), 'config': str(config)}
     if name in results:
-        return {**state, 'state': 'done', **results[name]}
+        return {**entry, 'state': 'done', **results[name]}
     if name in failures:
-        return {**state, 'state': 'failed', 'message': failures[name]}
-    return {**state, 'state': 'to do'}
+        return {**entry, 'state': 'failed', 'message': failures[name]}
+    return {**entry, 'state': 'to do'}
 
 
-def replace_text(path: Path, text: str) -> None:
-    """Writes a file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + '.part')
-    partial.write_text(text)
-    partial.replace(path)
+def unfinished(names: Iterable[str], results: dict[str, dict], failures: dict[str, str]) -> str:
+    """The last lines of a table: which of the runs it lacks; empty if it lacks none."""
+    missing = [name for name in dict.fromkeys(names) if name not in results]
+    failed = [f'`{name}`' for name in missing if name in failures]
+    text = f'\nFailed: {shorten(failed)}.\n' if failed else ''
+    todo = len(missing) - len(failed)
+    return text + (f'\nStill to do: {todo} run{"s" if todo > 1 else ""}.\n' if todo else '')
+
+
+def write_files(folder: Path, report: dict[str, Any], text: str) -> None:
+    """Writes `results.json` and `table.md` into a folder, each whole or not at all."""
+    write_text(folder / 'results.json', json.dumps(report, indent=1) + '\n')
+    write_text(folder / 'table.md', text)

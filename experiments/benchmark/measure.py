@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import io
+import logging
+import multiprocessing
 import os
 import platform
 import resource
-import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
-
-from .contestants import TINY, Case, build
 
 MODES = ('fp32', 'tf32', 'bf16')
 
@@ -49,51 +48,50 @@ def seconds(step: Callable[[], Any], device: str) -> float:
 
 
 def interleaved(
-    steps: dict[str, Callable[[], Any]], device: str, repetitions: int, warmup: int = 2
-) -> dict[str, list[float]]:
-    """Times of every step, all of them once in every repetition, in turn."""
-    times: dict[str, list[float]] = {name: [] for name in steps}
+    steps: dict[Any, Callable[[], Any]], device: str, repetitions: int, warmup: int = 2
+) -> dict[Any, pd.Series]:
+    """Times of every step in seconds, all of them once in every repetition, in turn."""
+    times: dict[Any, list[float]] = {name: [] for name in steps}
     for turn in range(warmup + repetitions):
         for name, step in steps.items():
             elapsed = seconds(step, device)
             if turn >= warmup:
                 times[name].append(elapsed)
-    return times
+    return {name: pd.Series(values) for name, values in times.items()}
 
 
-def summary(times: list[float]) -> dict[str, float]:
-    """Median and quartiles, in seconds."""
-    if len(times) < 2:
-        return dict(median=times[0], q1=times[0], q3=times[0])
-    q1, median, q3 = statistics.quantiles(times, n=4, method='inclusive')
-    return dict(median=median, q1=q1, q3=q3)
+def summary(values: pd.Series) -> dict[str, float]:
+    """Median and quartiles."""
+    return dict(median=values.median(), q1=values.quantile(0.25), q3=values.quantile(0.75))
 
 
-def peak_extra(name: str, case: Case, device: str) -> int:
-    """Bytes a step needs at its peak beyond its inputs.
+def peak_memory(build: Callable[..., Callable[[], Any]], given: tuple, small: tuple, device: str) -> int:
+    """Bytes that a step needs at its peak, beyond what is there before it.
 
-    On the CPU a process of its own measures, so that no contestant profits from what another left
-    behind; see :func:`peak_here`.
+    On the CPU a process of its own measures, so that no contestant profits from what another left behind.
+
+    Args:
+        build: A function of a module; it builds the step.
+        given: Its arguments.
+        small: Its arguments for a quick step, which loads the libraries first.
+        device: `cpu` or `cuda`.
     """
-    if device != 'cpu':
-        step = build(name, case, device)
-        step()
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        step()
-        return torch.cuda.max_memory_allocated() - before
-    order = json.dumps([name, case.name, case.sizes])
-    code = f'from mmdet_multimix.benchmark.measure import peak_here; peak_here({order!r})'
-    out = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
-    return int(out.stdout.split()[-1])
+    if device == 'cpu':
+        with ProcessPoolExecutor(1, multiprocessing.get_context('spawn')) as pool:
+            return pool.submit(_peak_here, build, given, small).result()
+    step = build(*given)
+    step()
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    step()
+    return torch.cuda.max_memory_allocated() - before
 
 
-def peak_here(order: str) -> None:
-    """Print the peak of the resident memory of this process during one step, less that before it."""
-    name, case_name, sizes = json.loads(order)
-    build(name, TINY, 'cpu')()  # load the libraries
-    step = build(name, Case(case_name, **sizes), 'cpu')
-    print(peak_of(step))
+def _peak_here(build: Callable[..., Callable[[], Any]], given: tuple, small: tuple) -> int:
+    logging.disable(logging.CRITICAL)
+    with contextlib.redirect_stdout(io.StringIO()):
+        build(*small)()
+        return peak_of(build(*given))
 
 
 def peak_of(step: Callable[[], Any]) -> int:

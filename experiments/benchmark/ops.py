@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import statistics
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,8 @@ import torch
 from rich.console import Console
 
 from . import report
-from .contestants import CASES, NAMES, SCALING, Case, build
-from .measure import MODES, interleaved, machine, peak_extra, precision, summary
+from .contestants import CASES, NAMES, SCALING, TINY, Case, build
+from .measure import MODES, interleaved, machine, peak_memory, precision, summary
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,9 +40,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             with console.status(case.name):
                 result['scaling'].append(_grow(case, args))
     result['machine']['load_average_after'] = machine(args.device, args.seed)['load_average']
-    report.show(result, console)
-    for path in report.save(result, args.out, f'ops_{args.device}'):
-        console.print(f'wrote {path}')
+    print(report.ops_tables(result))
+    report.save(result, args.out, f'ops_{args.device}', report.ops_plot)
     return result
 
 
@@ -55,28 +53,28 @@ def _measure(case: Case, mode: str, args: argparse.Namespace) -> dict[str, Any]:
     results = {name: summary(values) for name, values in times.items()}
     del steps
     for name in NAMES:
-        results[name]['memory'] = peak_extra(name, case, args.device)
-
-    def ratio(a: str, b: str) -> float:  # turn by turn, as a machine's speed drifts
-        return statistics.median(x / y for x, y in zip(times[a], times[b], strict=True))
-
+        results[name]['memory'] = _memory(name, case, args.device)
+    # Ratios are taken turn by turn, as the speed of a machine drifts.
     return dict(
         case=case.name,
         sizes=case.sizes,
         mode=mode,
         repetitions=args.repetitions,
         results=results,
-        speedup=ratio('plain', 'ours'),
-        over_floor=ratio('ours', 'floor'),
-        over_floor_plus=ratio('ours', 'floor+'),
+        speedup=(times['plain'] / times['ours']).median(),
+        over_floor=(times['ours'] / times['floor']).median(),
+        over_floor_plus=(times['ours'] / times['floor+']).median(),
         memory_share=results['ours']['memory'] / max(1, results['plain']['memory']),
     )
+
+
+def _memory(name: str, case: Case, device: str) -> int:
+    return peak_memory(build, (name, case, device), (name, TINY, device), device)
 
 
 def _grow(case: Case, args: argparse.Namespace) -> dict[str, Any]:
     repetitions = max(1, min(args.repetitions, 3 * 10**5 // case.n))
     step = build('ours', case, args.device, seed=args.seed)
     times = interleaved({'ours': step}, args.device, repetitions, warmup=1)['ours']
-    return dict(
-        n=case.n, **summary(times), memory=peak_extra('ours', case, args.device), repetitions=repetitions
-    )
+    memory = _memory('ours', case, args.device)
+    return dict(n=case.n, **summary(times), memory=memory, repetitions=repetitions)

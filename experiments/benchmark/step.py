@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import json
-import statistics
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from matplotlib.figure import Figure
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 from rich.console import Console
-from rich.table import Table
 
 from mmdet_multimix.models.multimix import MultiMix
-from mmdet_multimix.visualization.plots import save_figure
 
+from . import report
 from .measure import MODES, interleaved, machine, precision, summary
-from .report import COLOURS
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 IMAGENET_SIZE = 224  # pixels, square
@@ -70,46 +65,9 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             if args.only != 'classifier':
                 result['rows'] += _detectors(mode, args, console)
     result['machine']['load_average_after'] = machine(args.device, args.seed)['load_average']
-    _show(result, console)
-    args.out.mkdir(parents=True, exist_ok=True)
-    paths = [args.out / f'step_{args.device}.{kind}' for kind in ('json', 'png')]
-    paths[0].write_text(json.dumps(result, indent=1) + '\n')
-    plot(result, paths[1])
-    for path in paths:
-        console.print(f'wrote {path}')
+    print(report.step_table(result))
+    report.save(result, args.out, f'step_{args.device}', report.step_plot)
     return result
-
-
-def plot(result: dict[str, Any], path: Path) -> None:
-    """What every method adds to the first of its group, in percent of the step: median and quartiles."""
-    first = {(row['setting'], row['mode']): row for row in reversed(result['rows'])}
-    rows = [row for row in result['rows'] if row is not first[row['setting'], row['mode']]]
-    figure = Figure(figsize=(7.5, 1.2 + 0.45 * len(rows)), layout='constrained')
-    axes = figure.subplots()
-    for y, row in enumerate(rows):
-        low, middle, high = (100 * (row['ratios'][q] - 1) for q in ('q1', 'median', 'q3'))
-        axes.errorbar(
-            middle,
-            y,
-            xerr=[[middle - low], [high - middle]],
-            fmt='o',
-            capsize=4,
-            color=COLOURS['ours'],
-            label=None if y else 'whole step',
-        )
-        share = 100 * row['mixing_shares']['median']
-        axes.plot(share, y, 'D', color='black', label=None if y else 'mixing alone')
-    axes.axvline(0, color='black', linewidth=1)
-    names = [f'{row["method"]}\n{row["setting"]}, {row["batch"]} images, {row["mode"]}' for row in rows]
-    axes.set_yticks(range(len(rows)), names, fontsize=8)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_xlabel('added to a training step, % (median and quartiles of turns)', fontsize=9)
-    axes.legend(frameon=False, fontsize=8)
-    axes.grid(axis='x', alpha=0.3)
-    axes.spines[['top', 'right']].set_visible(False)
-    info = result['machine']
-    axes.set_title(f'{info["device"]}, threads: {info["threads"]}', fontsize=9)
-    save_figure(figure, path)
 
 
 def _classifiers(mode: str, args: argparse.Namespace, console: Console) -> list[dict[str, Any]]:
@@ -231,32 +189,11 @@ def _rows(
     rows = []
     for name in models:
         values, mixing = times[name, 'step'], times.get((name, 'mixing'))
-        ratios = [a / b for a, b in zip(values, first, strict=True)]
-        row = dict(setting=setting, batch=batch, mode=mode, method=name, repetitions=args.repetitions)
         # Turn by turn: the speed of a machine drifts by more than what is measured here.
-        row |= {**summary(values), 'ratio': statistics.median(ratios), 'ratios': summary(ratios)}
-        if mixing:
-            shares = [a / b for a, b in zip(mixing, first, strict=True)]
-            row |= dict(mixing=summary(mixing), mixing_shares=summary(shares))
+        ratios = summary(values / first)
+        row = dict(setting=setting, batch=batch, mode=mode, method=name, repetitions=args.repetitions)
+        row |= {**summary(values), 'ratio': ratios['median'], 'ratios': ratios}
+        if mixing is not None:
+            row |= dict(mixing=summary(mixing), mixing_shares=summary(mixing / first))
         rows.append(row)
     return rows
-
-
-def _show(result: dict[str, Any], console: Console) -> None:
-    info = result['machine']
-    title = f'{info["device"]}, {info["threads"]} threads, torch {info["torch"]}'
-    columns = ('setting', 'batch', 'precision', 'method', 'step', 'over the first', 'mixing alone')
-    table = Table(*columns, title=title, title_justify='left')
-    for row in result['rows']:
-        spread = row['q3'] - row['q1']
-        low, high = (100 * (row['ratios'][q] - 1) for q in ('q1', 'q3'))
-        table.add_row(
-            row['setting'],
-            str(row['batch']),
-            row['mode'],
-            row['method'],
-            f'{row["median"]:.3f} ± {spread:.3f} s',
-            f'{100 * (row["ratio"] - 1):+.1f} % ({low:+.1f} to {high:+.1f})',
-            f'{100 * row["mixing_shares"]["median"]:.2f} %' if 'mixing' in row else '',
-        )
-    console.print(table)

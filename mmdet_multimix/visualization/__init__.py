@@ -3,13 +3,11 @@
 from .detections import plot_detections
 from .embeddings import plot_embeddings
 from .ood_scores import plot_ood_scores
-from .plots import COLORS, plot_bars, plot_curves, save_figure
+from .plots import COLORS, save_figure
 from .reliability import plot_reliability
 
 __all__ = [
     'COLORS',
-    'plot_bars',
-    'plot_curves',
     'plot_detections',
     'plot_embeddings',
     'plot_ood_scores',

@@ -1,18 +1,12 @@
-"""Experiment files of comparisons, the choice of candidates, who leads, and the table."""
-
-import json
-import statistics
+"""Experiment files of comparisons and the choice of candidates."""
 
 import pytest
 from cli import ROOT
-from matplotlib.image import imread
 
-from experiments import Job, Jobs, Launcher, Progress
+from experiments import Jobs, Launcher
 from experiments.comparison import load_comparison
 from experiments.comparison_jobs import choice, choose, comparison_jobs
 from experiments.comparison_plan import describe_comparison, plan_comparison, problems_of
-from experiments.comparison_plots import plot_trade
-from experiments.comparison_report import leaders, write_report
 
 COMPARE = ROOT / 'configs/compare'
 PRETRAIN = ROOT / 'configs/pretrain'
@@ -69,35 +63,6 @@ def test_nothing_is_chosen_before_every_trial_is_done(tmp_path):
     assert choice(comparison, method, results) == 'long'
     results.pop(mine[0].name)
     assert choice(comparison, method, results) is None
-
-
-def rows_of(**values):
-    rows = []
-    for name, series in values.items():
-        std = statistics.stdev(series) if len(series) > 1 else None
-        rows.append({'method': name, 'measures': {'x': {'mean': statistics.mean(series), 'std': std}}})
-    return rows
-
-
-@pytest.mark.parametrize(
-    'values, more_is_better, expected',
-    [
-        # The standard deviation of (v - s, v + s) is s times the root of 2. Lead 1, spreads 0.707 and 0.141.
-        (dict(a=[1.5, 2.5], b=[2.9, 3.1]), False, {'a'}),
-        (dict(a=[1.5, 2.5], b=[2.9, 3.1]), True, {'b'}),
-        # Lead 1, spread of the second 1.41: it may be chance.
-        (dict(a=[1.9, 2.1], b=[2.0, 4.0]), False, set()),
-        # The third does not matter, however far or wide.
-        (dict(a=[2.0, 2.2], b=[3.0, 3.2], c=[0.0, 90.0]), False, {'a'}),
-        # A single seed has no spread to lead by, a single method nobody to lead.
-        (dict(a=[2.0], b=[3.0]), False, set()),
-        (dict(a=[2.0, 2.1]), False, set()),
-        # A lead as large as the spread is not larger: 2 against 2, in numbers that are exact.
-        (dict(a=[0.0, 2.0, 4.0], b=[4.0, 4.0, 4.0]), False, set()),
-    ],
-)
-def test_who_leads_by_more_than_the_spread(values, more_is_better, expected):
-    assert leaders(rows_of(**values), 'x', more_is_better) == expected
 
 
 @pytest.mark.parametrize(
@@ -245,98 +210,3 @@ def test_refused_candidates_and_ranges_are_named_before_anything_starts(tmp_path
         f"ood['photos']: no folder {tmp_path / 'nowhere'}",
         "ood['more']: no image",
     ]
-
-
-def result(candidate, error, ece, bins, auroc):
-    return {
-        'candidate': candidate,
-        'error': error,
-        'error_best': error - 0.5,
-        'ece': ece,
-        'nll': 0.1,
-        'ood': auroc,
-        'alignment': None,
-        'bins': bins,
-        'seconds': 1.0,
-    }
-
-
-def bins(low, high):
-    """Two bins of `(images, confidence, accuracy)`."""
-    return [
-        {'from': i / 2, 'to': (i + 1) / 2, 'images': n, 'confidence': c, 'accuracy': a}
-        for i, (n, c, a) in enumerate((low, high))
-    ]
-
-
-def test_the_table_is_that_of_the_results(tmp_path):
-    comparison = load_comparison(small(tmp_path))
-    root = tmp_path / 'work'
-    found = {}
-    for trial in comparison.trials():
-        found[trial.name] = {'error': 2.0 if trial.candidate in ('slow', 'short') else 3.0, 'nll': 0.2}
-    first, second = bins((0, 0.0, 0.0), (10, 0.9, 1.0)), bins((4, 0.4, 0.5), (30, 0.8, 0.6))
-    finals = {
-        ('cross-entropy', 0): result('slow', 5.0, 0.02, first, 80.0),
-        ('cross-entropy', 1): result('slow', 6.0, 0.04, second, 90.0),
-        ('MultiMix', 0): result('short', 3.0, 0.02, first, 85.0),
-        ('MultiMix', 1): result('short', 3.4, 0.03, first, 86.0),
-    }
-    for cell in comparison.cells():
-        found[cell.name] = finals[cell.method.name, cell.seed]
-    listed = [Job(name, '', lambda progress, value=value: value) for name, value in found.items()]
-    jobs = Jobs(listed, root)
-    with Progress(len(jobs)) as progress:
-        jobs.run(progress)
-    cost = {
-        'baseline': 'cross-entropy',
-        'repetitions': 5,
-        'machine': {'device': 'a CPU', 'threads': 1},
-        'methods': {
-            'cross-entropy': {'candidate': 'slow', 'time': 1.0, 'memory': 1.0},
-            'MultiMix': {'candidate': 'long', 'time': 9.0, 'memory': 9.0},  # not the one that was chosen
-        },
-    }
-    (root / 'cost.json').write_text(json.dumps(cost))
-    text = write_report(comparison, jobs, root, {'other': 'exit 1'})
-    assert text == (root / 'table.md').read_text()
-    assert [line for line in text.splitlines() if line.startswith('| ')] == [
-        '| method | seeds | error, % | at the best epoch, % | ECE | NLL | OOD AUROC, % | time | memory '
-        '| chosen |',
-        '| cross-entropy | 2 | 5.50 ± 0.71 | 5.00 ± 0.71 | 0.030 ± 0.014 | 0.100 ± 0.000 | 85.0 ± 7.1 '
-        '| 1.00x | 1.00x | slow |',
-        '| MultiMix | 2 | **3.20 ± 0.28** | **2.70 ± 0.28** | 0.025 ± 0.007 | 0.100 ± 0.000 | 85.5 ± 0.7 '
-        '|  |  | short |',
-    ]
-    assert 'relative to cross-entropy: median of 5 interleaved repetitions' in text
-    report = json.loads((root / 'results.json').read_text())
-    assert report['chosen'] == {'cross-entropy': 'slow', 'MultiMix': 'short'}
-    # Both seeds as one set: 4 images at 0.4; of 40, 10 at 0.9 and 30 at 0.8, 10 and 18 of them right.
-    pooled = report['rows'][0]['bins']
-    assert [b['images'] for b in pooled] == [4, 40]
-    assert [pooled[0][key] for key in ('confidence', 'accuracy')] == [0.4, 0.5]
-    assert [round(pooled[1][key], 12) for key in ('confidence', 'accuracy')] == [0.825, 0.7]
-    assert {cell['state'] for cell in report['final']} == {'done'}
-    for name in ('methods', 'error_against_ece', 'reliability_100'):
-        assert (root / f'{name}.png').read_bytes()[:4] == b'\x89PNG'
-
-
-@pytest.mark.parametrize('groups', [1, 2, 3])
-def test_the_legend_fits_below_the_panels(groups, tmp_path):
-    names = list(load_comparison(COMPARE / 'digits.py').methods)
-    values = {f'{group} images': {name: [1.0, 2.0] for name in names} for group in range(groups)}
-    plot_trade(tmp_path / 'trade.png', names, values, values, title='Digits')
-    picture = imread(tmp_path / 'trade.png')[..., :3]
-    assert (picture[:, [0, -1]] == 1).all() and (picture[[0, -1]] == 1).all()  # nothing is cut off
-    assert (picture < 1).any()
-
-
-def test_a_report_of_nothing_and_of_failures(tmp_path):
-    comparison = load_comparison(small(tmp_path))
-    jobs = Jobs(comparison_jobs(comparison, tmp_path, Launcher()), tmp_path)
-    failed = comparison.cells()[0].name
-    text = write_report(comparison, jobs, tmp_path, {failed: 'exit 1'})
-    assert 'Nothing is done yet.' in text
-    report = json.loads((tmp_path / 'results.json').read_text())
-    assert report['final'][0]['state'] == 'failed' and report['final'][0]['message'] == 'exit 1'
-    assert report['final'][1]['state'] == 'to do' and not list(tmp_path.glob('*.png'))

@@ -1,8 +1,7 @@
-"""Experiment files, what they will do, the check of their data, and the table of what came out."""
+"""Experiment files, what they will do, and the check of their data."""
 
 import json
 import re
-import statistics
 import textwrap
 from pathlib import Path
 
@@ -11,12 +10,11 @@ from cli import ROOT
 from mmdet.registry import MODELS
 from mmengine.config import Config
 
-from experiments import Job, Jobs, Launcher, Progress, Run
+from experiments import Launcher, Progress, Run
 from experiments.experiment_file import work_root
 from experiments.plan import describe, plan
 from experiments.stages import from_scratch, initialised_from
 from experiments.transfer import load_experiment
-from experiments.transfer_report import write_report
 from mmdet_multimix.checks.data_check import check_data
 from mmdet_multimix.checks.metric_check import check_metrics, empty_result
 
@@ -491,62 +489,3 @@ def test_two_processes_train_a_run(tmp_path):
         assert run.train(progress)
     log = (tmp_path / 'run/train.log').read_text()
     assert re.search(r'Epoch\(train\) +\[1\]\[18/18\]', log)  # 900 images: 25 a process, as many steps as 50
-
-
-METRICS = {
-    ('cross-entropy', 0): 0.40,
-    ('cross-entropy', 1): 0.50,
-    ('MultiMix', 0): 0.43,
-    ('MultiMix', 1): 0.51,
-    ('from scratch', 0): 0.20,
-}
-
-
-def test_the_report_keeps_ours_and_published_apart(tmp_path):
-    published = [dict(method='CutMix', detector='R-CNN', value=0.3516, source='somebody, 2019')]
-    experiment = load_experiment(small(tmp_path, published=published))
-    root = tmp_path / 'work'
-    listed = []
-    for cell in experiment.cells():
-        if cell.pretraining and cell.pretraining not in [job.name for job in listed]:
-            result = {'top1': 90.0 + cell.seed, 'top1_best': 95.0, 'seconds': 1.0}
-            listed.append(Job(cell.pretraining, '', lambda progress, result=result: result))
-        value = METRICS.get((cell.method, cell.seed))
-        if value is not None:
-            result = {'coco/bbox_mAP': value, 'coco/bbox_mAP_50': 2 * value, 'seconds': 3.0}
-            listed.append(Job(cell.name, '', lambda progress, result=result: result))
-    jobs = Jobs(listed, root)
-    with Progress(len(jobs)) as progress:
-        jobs.run(progress)
-    failed = experiment.cells()[-1].name
-    text = write_report(experiment, jobs, root, {failed: 'exit 1'})
-    folder = root / 'mine'
-    assert text == (folder / 'table.md').read_text()
-    rows = [line for line in text.splitlines() if line.startswith('| ') and not line.startswith('| pre')]
-    gains = [0.43 - 0.40, 0.51 - 0.50]
-    error = statistics.stdev(gains) / 2**0.5
-    assert rows == [
-        '| cross-entropy | 2 | 90.5 (95.0) | 0.450 ± 0.071 |  | 0.900 ± 0.141 |',
-        f'| MultiMix | 2 | 90.5 (95.0) | 0.470 ± 0.057 | +0.020 ± {error:.3f} | 0.940 ± 0.113 |',
-        '| from scratch | 1 |  | 0.200 | -0.200 | 0.400 |',
-        '| CutMix [P] (somebody, 2019) |  |  | 0.3516 |  |  |',
-    ]
-    report = json.loads((folder / 'results.json').read_text())
-    states = {(cell['method'], cell['seed']): cell['state'] for cell in report['cells']}
-    assert states[('MultiMix', 1)] == 'done' and states[('from scratch', 1)] == 'failed'
-    assert report['cells'][-1]['message'] == 'exit 1'
-    assert not any('CutMix' in row['method'] for row in report['detectors']['R-CNN'])
-    assert (folder / 'r_cnn.png').stat().st_size > 1000
-    assert 'Not alike' not in text
-
-
-def test_runs_of_different_numbers_of_processes_are_told_apart(tmp_path):
-    experiment = load_experiment(small(tmp_path, methods={'ce': str(PRETRAIN / 'resnet_tiny_digits_ce.py')}))
-    listed = []
-    for index, cell in enumerate(experiment.cells()):
-        result = {'coco/bbox_mAP': 0.5, 'seconds': 3.0, 'processes': [1 + 7 * index]}
-        listed.append(Job(cell.name, '', lambda progress, result=result: result))
-    jobs = Jobs(listed, tmp_path / 'work')
-    with Progress(len(jobs)) as progress:
-        jobs.run(progress)
-    assert 'Not alike: runs had 1, 8 processes' in write_report(experiment, jobs, tmp_path / 'work')

@@ -1,0 +1,69 @@
+"""Names in messages, and class names that must agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+
+def shorten(names: Iterable[object], limit: int = 5, separator: str = ', ') -> str:
+    """List names, the first ones only where there are many: ``a, b and 7 more``.
+
+    Args:
+        names: The names.
+        limit: How many are listed.
+        separator: What stands between two.
+    """
+    names = [str(name) for name in names]
+    more = f' and {len(names) - limit} more' if len(names) > limit else ''
+    return separator.join(names[:limit]) + more
+
+
+def quote(names: Iterable[str], limit: int = 10) -> str:
+    """List class names as Python writes them: ``'cat', 'dog' and 7 more``.
+
+    Args:
+        names: The names.
+        limit: How many are listed.
+    """
+    return shorten(map(repr, names), limit)
+
+
+def check_same_classes(first: Sequence[str], where: str, second: Sequence[str], elsewhere: str) -> None:
+    """Refuse two lists of classes in which a label means two things.
+
+    Args:
+        first: Class names in the order of the labels.
+        where: Whose they are, for the message.
+        second: Other class names.
+        elsewhere: Whose those are.
+
+    Raises:
+        ValueError: A name differs, or their number; with the first label that does.
+    """
+    for label, (one, other) in enumerate(zip(first, second, strict=False)):
+        if one != other:
+            raise ValueError(
+                f'label {label} is class {one!r} in {where}, but {other!r} in {elsewhere}; '
+                'give both the same `classes` in the same order'
+            )
+    if len(first) != len(second):
+        raise ValueError(
+            f'{where} has {len(first)} classes, but {elsewhere} has {len(second)}; '
+            'give both the same `classes`'
+        )
+
+
+def check_num_classes(num_classes: int, key: str, classes: Sequence[str], where: str) -> None:
+    """Refuse a classifier that has another number of classes than its data.
+
+    Args:
+        num_classes: Of the classifier.
+        key: Where the config sets it, for the message.
+        classes: Class names of the data.
+        where: Whose those are.
+
+    Raises:
+        ValueError: They differ.
+    """
+    if num_classes != len(classes):
+        raise ValueError(f'{key} is {num_classes}, but {where} has {len(classes)} classes: {quote(classes)}')
