@@ -126,7 +126,7 @@ def step_plot(report: dict[str, Any], path: Path) -> None:
     names = [f'{row["method"]}\n{row["setting"]}, {row["batch"]} images, {row["mode"]}' for row in rows]
     axes.set_yticks(places, names, fontsize=8)
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_xlabel('added to a training step without mixing, % (median and quartiles of turns)', fontsize=9)
+    axes.set_xlabel('added to a training step, % (median and quartiles of turns)', fontsize=9)
     axes.legend(frameon=False, fontsize=8)
     axes.grid(axis='x', alpha=0.3)
     axes.spines[['top', 'right']].set_visible(False)
@@ -158,4 +158,6 @@ def _bars(axes: Axes, rows: list[dict], key: str, scale: float, name: str) -> No
 
 def _time(stats: dict[str, float]) -> str:
     value, spread = stats['median'] * 1e3, (stats['q3'] - stats['q1']) * 1e3
-    return f'{value:.0f} ± {spread:.0f} ms' if value >= 100 else f'{value:.1f} ± {spread:.1f} ms'
+    digits = 0 if value >= 100 else 1
+    # A single repetition has no spread.
+    return f'{value:.{digits}f} ± {spread:.{digits}f} ms' if spread else f'{value:.{digits}f} ms'
