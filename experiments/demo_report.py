@@ -173,7 +173,7 @@ def _draw_detections(path: Path, folders: dict[str, Path], data: Path) -> None:
         [data / 'val' / image['file_name'] for image in images],
         columns,
         [entry['name'] for entry in coco['categories']],
-        title=f'The most confident detection at each place, score above {MIN_SCORE} (seed 0)',
+        title=f'Detections, score above {MIN_SCORE} (seed 0)',
     )
 
 
