@@ -83,7 +83,7 @@ def peak_extra(name: str, case: Case, device: str) -> int:
         step()
         return torch.cuda.max_memory_allocated() - before
     order = json.dumps([name, case.name, case.sizes])
-    code = f'from mmdet_multimix.benchmark.measure import peak_here; peak_here({order!r})'
+    code = f'from experiments.benchmark.measure import peak_here; peak_here({order!r})'
     out = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
     return int(out.stdout.split()[-1])
 

@@ -68,7 +68,6 @@ def _measure(case: Case, mode: str, args: argparse.Namespace) -> dict[str, Any]:
         results=results,
         speedup=ratio('plain', 'ours'),
         over_floor=ratio('ours', 'floor'),
-        over_floor_plus=ratio('ours', 'floor+'),
         memory_share=results['ours']['memory'] / max(1, results['plain']['memory']),
     )
 

@@ -41,11 +41,10 @@ def show(report: dict[str, Any], console: Console | None = None) -> None:
             row['mode'],
             *(_time(results[name]) for name in ('plain', 'ours', 'floor')),
             f'{row["speedup"]:.1f}x',
-            f'{row["over_floor"]:.2f}x ({row["over_floor_plus"]:.2f}x)',
+            f'{row["over_floor"]:.2f}x',
             f'{row["memory_share"]:.0%} of plain',
         )
     console.print(table)
-    console.print('in brackets: a floor with the matrix product of this package, not of nn.Linear')
     if report['scaling']:
         table = Table(
             'n', 'ours', 'per 1000 tuples', 'extra memory', title='growth with n', title_justify='left'
