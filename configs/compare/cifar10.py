@@ -3,11 +3,11 @@
 # write CIFAR10Dataset for ImageFolderDataset.
 _base_ = '../_base_/experiments/candidates.py'
 title = 'CIFAR-10, slim ResNet-18'
-# Three strengths of each method, then the best of them by the recipe that is best for cross-entropy; that has
-# no strength and is offered recipes. Nobody may gain by one that the others cannot have.
+# Three strengths of each method, then the best strength with the recipe that is best for cross-entropy: no
+# method gains by a recipe that others are not offered. Cross-entropy has no strength, only recipes.
 _fast = {'optim_wrapper.optimizer.lr': 0.1}
 _decay = {'optim_wrapper.optimizer.weight_decay': 2e-3}
-# Late stages only: five times the whole network would take five times as long.
+# Late stages only: with K = 5 what follows the mixed stage is computed five times.
 _late_stages = {
     'last two stages, alpha 2': {'model.method.stages': (-2, -1)},
     'last stage, alpha 2': {'model.method.stages': (-1,)},
@@ -70,7 +70,7 @@ options = {
     **{f'{name}_dataloader.num_workers': 0 for name in ('train', 'val', 'test')},
     **{f'{name}_dataloader.pin_memory': False for name in ('train', 'val', 'test')},
     'train_dataloader.batch_size': 64,
-    # Two thirds of the time of float32 where the processor has instructions for it.
+    # Takes two thirds of the time of float32 on processors with instructions for bfloat16.
     'optim_wrapper.type': 'BFloat16OptimWrapper',
     'optim_wrapper.optimizer.lr': 0.05,
     'train_cfg.max_epochs': 20,
@@ -78,6 +78,6 @@ options = {
     'default_hooks.checkpoint.interval': 5,
     'param_scheduler.1.T_max': 18,
     'param_scheduler.1.end': 20,
-    # The table has the best epoch from the log; nobody needs its checkpoint.
+    # The table takes the best epoch from the log and needs no checkpoint of it.
     'default_hooks.checkpoint.save_best': None,
 }

@@ -6,5 +6,5 @@ _base_ = [
 ]
 custom_imports = dict(imports=['mmdet_multimix'], allow_failed_imports=False)
 
-# New workers for every epoch, so that a resumed run draws what the other would have drawn.
+# Every epoch starts new workers, so that a resumed run draws what an unbroken one would have drawn.
 train_dataloader = dict(batch_size=16, num_workers=8, persistent_workers=False)

@@ -1,4 +1,4 @@
-# A small SSD on the digits of faster_rcnn_tiny_digits.py, with room for more of them by random crops.
+# A small SSD on the digits of faster_rcnn_tiny_digits.py, augmented by random crops.
 _base_ = [
     '../_base_/models/ssd_tiny.py',
     '../_base_/datasets/digits_detection.py',

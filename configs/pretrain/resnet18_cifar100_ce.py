@@ -9,5 +9,5 @@ model = dict(
     data_preprocessor=dict(mean=[129.304, 124.070, 112.434], std=[68.170, 65.392, 70.418]),
     head=dict(num_classes=100),
 )
-# A checkpoint takes longer to write than several iterations.
+# Writing a checkpoint takes as long as several iterations.
 default_hooks = dict(checkpoint=dict(interval=10))

@@ -4,5 +4,5 @@ _base_ = [
     '../_base_/schedules/cifar_2000e.py',
     '../_base_/default_runtime_cls.py',
 ]
-# A checkpoint takes longer to write than several iterations.
+# Writing a checkpoint takes as long as several iterations.
 default_hooks = dict(checkpoint=dict(interval=10))

@@ -1,10 +1,10 @@
-# A ResNet-18 half as wide, with the 7x7 stem that detectors have, on CIFAR-10 enlarged to 64 pixels: every
-# weight fits the detectors of BCCD, and a core pretrains it in minutes. Images in
+# A ResNet-18 half as wide, with the 7x7 stem of detectors, on CIFAR-10 enlarged to 64 pixels. The detectors
+# of BCCD take all its weights, and a core pretrains it in minutes. Images are in
 # data/cifar10/{train,test}/CLASS/; for data/cifar10/cifar-10-batches-py set the type CIFAR10Dataset.
 _base_ = './resnet18_cifar10_ce_short.py'
 
 model = dict(
-    # Those of the detectors: mmdet's, not CIFAR's.
+    # Of mmdet's detectors, not of CIFAR-10.
     data_preprocessor=dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]),
     backbone=dict(
         _delete_=True, type='ResNet', depth=18, base_channels=32, norm_eval=False, zero_init_residual=False
@@ -37,7 +37,7 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 max_epochs = 12
-# Half the time of float32 on processors that have instructions for it.
+# Takes half the time of float32 on processors with instructions for bfloat16.
 optim_wrapper = dict(type='BFloat16OptimWrapper', optimizer=dict(lr=0.05))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, begin=0, end=2, by_epoch=True),

@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/default_runtime_cls.py',
 ]
 model = dict(
-    # Those of ImageNet. The stem for small images leaves 8x8 positions of 64 pixels.
+    # Of ImageNet. The stem for small images leaves 8x8 positions of an image of 64 pixels.
     data_preprocessor=dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]),
     head=dict(num_classes=200),
 )

@@ -1,5 +1,6 @@
-# configs/detection/faster_rcnn_r18_bccd.py as configs/transfer/bccd.py trains it: the backbone gets what its
-# pretraining gave it, smaller images, so that a core needs minutes, and resumed runs that repeat the others.
+# configs/detection/faster_rcnn_r18_bccd.py as configs/transfer/bccd.py trains it. Images are small, so that a
+# core needs minutes, and normalised as in the backbone's pretraining. A resumed run ends where an
+# unbroken one does.
 _base_ = '../detection/faster_rcnn_r18_bccd.py'
 model = dict(data_preprocessor=dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]))
 train_pipeline = [

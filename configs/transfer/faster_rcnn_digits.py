@@ -1,5 +1,5 @@
-# The demo's detector as configs/transfer/digits.py trains it: the backbone gets what its pretraining gave it,
-# and a resumed run repeats exactly what the other would have done.
+# The demo's detector as configs/transfer/digits.py trains it. Images are normalised as in the backbone's
+# pretraining. A resumed run ends where an unbroken one does.
 _base_ = '../detection/faster_rcnn_tiny_digits.py'
 model = dict(data_preprocessor=dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]))
 train_cfg = dict(val_interval=600)

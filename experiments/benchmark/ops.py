@@ -63,7 +63,6 @@ def _measure(case: Case, mode: str, args: argparse.Namespace) -> dict[str, Any]:
         results=results,
         speedup=(times['plain'] / times['ours']).median(),
         over_floor=(times['ours'] / times['floor']).median(),
-        over_floor_plus=(times['ours'] / times['floor+']).median(),
         memory_share=results['ours']['memory'] / max(1, results['plain']['memory']),
     )
 

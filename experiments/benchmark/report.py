@@ -26,7 +26,7 @@ def ops_tables(report: dict[str, Any]) -> str:
             'precision': row['mode'],
             **{name: _time(row['results'][name]) for name in LABELS},
             'plain / ours': f'{row["speedup"]:.1f}x',
-            'ours / floor (floor+)': f'{row["over_floor"]:.2f}x ({row["over_floor_plus"]:.2f}x)',
+            'ours / floor': f'{row["over_floor"]:.2f}x',
             'memory': f'{row["memory_share"]:.0%} of plain',
         }
         for row in report['rows']
@@ -42,7 +42,7 @@ def ops_tables(report: dict[str, Any]) -> str:
     ]
     about = (
         f'{_title(report)}: median ± interquartile range of a forward and backward. floor is the classifier '
-        'without mixing, floor+ the same with the matrix product of this package instead of nn.Linear.'
+        'without mixing.'
     )
     return '\n\n'.join([about, *(_table(table) for table in (settings, growth) if table)])
 

@@ -25,7 +25,6 @@ from ..ops import (
 from ..ops.attention import KINDS
 from ..ops.checks import PAPER_ALPHA, check_choice, check_count, check_strength
 from ..ops.gather import gather_examples, shared_generator
-from ..ops.products import linear
 
 # Whole mini-batches mixed with alpha near 1 make every target close to the class prior, a weak
 # signal: the paper trains for up to 2000 epochs. Short schedules need weights closer to one
@@ -211,14 +210,13 @@ class MultiMix(nn.Module):
 class DenseMultiMix(MultiMix):
     """Dense MultiMix: the same at every position of a feature map, weighted by attention.
 
-    Section 3.3 of the paper. The classifier must be linear: it is applied to every position, and
-    the logits are interpolated. To predict, average the features over the positions, then
-    classify, as ever.
+    Section 3.3 of the paper, eqs. (9) to (13). The classifier must be linear: it is applied to every
+    position, and the logits are interpolated. A prediction averages the features over the positions,
+    then classifies, as without MultiMix.
 
-    The paper does not say whether attention is trained through. By default it is not, as a
-    confidence that the loss could lower at will says nothing about where the label holds; with
-    ``attention_grad`` it is, and the weights of all positions are kept for it,
-    ``r * n * b`` numbers.
+    Whether the paper trains through the attention is not known to us. By default this does not: a
+    confidence that the loss could lower at will says nothing about where the label holds. With
+    ``attention_grad`` it does, and keeps the weights of all positions for it, ``r * n * b`` numbers.
 
     Args:
         n: Number of tuples at each position.
@@ -261,7 +259,7 @@ class DenseMultiMix(MultiMix):
         """
         z = _positions_last(features, classifier)  # (b, d, r)
         attention = self._attention(z, labels, classifier)
-        logits = linear(_positions_first(z), classifier.weight, classifier.bias)  # (r, b, c)
+        logits = F.linear(_positions_first(z), classifier.weight, classifier.bias)  # (r, b, c)
         clean = classifier(z.mean(dim=2)) if self.clean_weight else None  # (b, c)
         if self.gather:
             tensors = (logits, labels, attention) + ((clean,) if clean is not None else ())
@@ -317,9 +315,9 @@ def _positions_last(features: Tensor, classifier: nn.Linear) -> Tensor:
 def _positions_first(z: Tensor) -> Tensor:
     """``(b, d, r)`` to contiguous ``(r, b, d)``, so that all positions are one matrix product."""
     b, d, r = z.shape
-    if z.stride(1) == 1:  # channels last: whole embeddings are moved
+    if z.stride(1) == 1:  # channels last: an embedding is contiguous and is copied as a whole
         return z.permute(2, 0, 1).contiguous()
-    # As the transpose of a matrix, which torch copies several times faster than a permutation.
+    # torch copies the transpose of a matrix several times faster than a permutation of three axes.
     return z.reshape(b * d, r).t().contiguous().view(r, b, d)
 
 

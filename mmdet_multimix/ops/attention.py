@@ -1,4 +1,4 @@
-"""Attention of Dense MultiMix: how much of each example's target holds at each position.
+"""Attention of Dense MultiMix, eqs. (9) to (11): how far an example's label holds at each position.
 
 Shape letters: b examples, c classes, d channels, h x w or r positions, n tuples.
 """
@@ -30,8 +30,8 @@ def spatial_attention(
     * ``'mean'``: all ones, so that the map is the mean over the channels;
     * ``'uniform'``: no direction, all positions alike.
 
-    The paper leaves the direction to the reader of its figures; these are the readings we know.
-    A map that is zero everywhere after the ReLU becomes uniform.
+    Which direction the paper takes is not known to us; these are the readings that we have met.
+    Where the ReLU leaves nothing of a map, eq. (9) is 0 / 0, and the map becomes uniform.
 
     Args:
         features: ``(b, d, h, w)`` or ``(b, d, r)``.
@@ -59,7 +59,7 @@ def spatial_attention(
     with torch.autocast(z.device.type, enabled=False):
         z = z.to(dtype)
         if kind == 'mean':
-            a = z.mean(dim=1).relu()  # the number of channels, which the mean divides by, cancels out below
+            a = z.mean(dim=1).relu()  # not the sum: dividing by the number of channels cancels out below
         else:
             u = z.mean(dim=2) if kind == 'gap' else _label_rows(z, weight, labels)  # (b, d)
             a = torch.bmm(u.unsqueeze(1), z).squeeze(1).relu()
@@ -69,10 +69,10 @@ def spatial_attention(
 
 
 def attend(weights: Tensor, attention: Tensor) -> Tensor:
-    """Reweight by attention: multiply, eq. (10), and renormalise every row, eq. (11).
+    """Multiply weights by attention, eq. (10), and renormalise every row, eq. (11).
 
-    Where none of a tuple's examples has any attention at a position, the row stays as it was
-    drawn: the paper's quotient is 0 / 0 there.
+    Where none of a tuple's examples has any attention at a position, eq. (11) is 0 / 0, and the row
+    stays as it was drawn.
 
     Args:
         weights: ``(r, n, b)``.
@@ -91,13 +91,14 @@ def attend(weights: Tensor, attention: Tensor) -> Tensor:
     if not weights.numel():
         return weights
     a = attention.t().unsqueeze(1)  # (r, 1, b)
-    # The result does not depend on the scale of a position; a largest entry of 1 keeps small
-    # attention times small weights from underflowing.
+    # Scaling the attention of a position changes nothing. With a largest entry of 1 the products of
+    # small attention and small weights do not underflow.
     top = a.detach().amax(dim=2, keepdim=True)
     mixed = weights * (a / torch.where(top > 0, top, 1))  # eq. (10)
     total = mixed.sum(dim=2, keepdim=True)
     alive = total > 0
-    if weights.device.type == 'cpu' and bool(alive.all()):  # as ever, and the CPU looks for free
+    # Nearly always all rows are alive. The CPU can look at no cost; another device would be waited for.
+    if weights.device.type == 'cpu' and bool(alive.all()):
         return mixed / total  # eq. (11)
     return torch.where(alive, mixed / torch.where(alive, total, 1), weights)  # eq. (11)
 

@@ -1,22 +1,23 @@
-"""The engine of the fused losses: value and gradients of mixed logits, a block at a time.
+"""The fused losses: value and gradients of mixed logits, a block of tuples at a time.
 
 Shape letters: b examples, n tuples, c classes, r positions; q positions and k rows of one block.
 
-Both losses have the form ``loss = mean_i A(s_i) - <ỹ_i, s_i>`` with mixed logits ``S = ΛL`` and
-mixed targets ``Ỹ = ΛY``, where A is
+The paper interpolates embeddings and targets with the weights Λ, eqs. (12) and (13) where there are
+positions. Here logits take the place of embeddings, which is the same for a linear classifier:
+``S = ΛL`` and ``Ỹ = ΛY``. Both losses are ``mean_i A(s_i) - <ỹ_i, s_i>``, where A is
 
 * softmax: ``t_i · logsumexp(s_i)`` with the mass ``t_i = Σ_c ỹ_ic``, which is 1 if the rows of Λ
   and Y sum to 1;
 * sigmoid: ``Σ_c softplus(s_ic)``.
 
-The second term needs no Ỹ, since ``Σ_i <ỹ_i, s_i> = <ΛᵀΛ, Y Lᵀ>``, a b x b product, and neither
-do its gradients. With ``E = A'(S)``:
+Neither the second term nor its gradients need Ỹ, since ``Σ_i <ỹ_i, s_i> = <ΛᵀΛ, Y Lᵀ>``, the inner
+product of two b x b matrices. With ``E = A'(S)``:
 
 * ``dL = (Λᵀ E - ΛᵀΛ Y) / n``
-* ``dY = (Λᵀ logsumexp(S) - ΛᵀΛ L) / n``, without the first term for the sigmoid
-* ``dΛ = (E Lᵀ + logsumexp(S) (Y 1)ᵀ - Λ (Y Lᵀ + L Yᵀ)) / n``, without the middle term likewise
+* ``dY = (Λᵀ logsumexp(S) - ΛᵀΛ L) / n``; the sigmoid has no first term
+* ``dΛ = (E Lᵀ + logsumexp(S) (Y 1)ᵀ - Λ (Y Lᵀ + L Yᵀ)) / n``; the sigmoid has no middle term
 
-All of them are computed while S is at hand, so S only ever exists for one block.
+The forward pass computes all of them, block by block, so S never exists for more than one block.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .checks import MASKED
-from .products import accumulate, product
 from .targets import one_hot
 
-# Mixed logits of one block: in cache on the CPU, enough to fill the device elsewhere.
+# How many mixed logits a block has: few enough for the cache of a CPU, enough to fill another device.
 _BLOCK_CPU = 1 << 18
 _BLOCK_DEVICE = 1 << 26
 
-# ``lo, hi`` and the blocks of positions lo:hi, each the row it starts at and ``(q, k, b)``.
+# Weights by the block: positions ``lo, hi``, and for these the first row of each block and its weights
+# ``(q, k, b)``.
 Blocks = Iterable[tuple[int, int, Iterable[tuple[int, Tensor]]]]
 
 
@@ -51,14 +52,14 @@ class Wanted:
 
 
 def given_blocks(weights: Tensor) -> Iterator[tuple[int, int, list[tuple[int, Tensor]]]]:
-    """The blocks of weights ``(r, n, b)`` that are given: all of them, the engine splits them."""
+    """Weights ``(r, n, b)`` that exist already, as one block; :func:`run` splits it."""
     yield 0, weights.shape[0], [(0, weights)]
 
 
 def run(
     kind: str, logits: Tensor, targets: Tensor, n: int, blocks: Blocks, wanted: Wanted
 ) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None]:
-    """Loss, and gradients for logits ``(r, b, c)``, targets ``(r, b, c)``, weights ``(r, n, b)``.
+    """Compute the loss and its gradients.
 
     Args:
         kind: ``'softmax'`` or ``'sigmoid'``.
@@ -66,7 +67,11 @@ def run(
         targets: ``(r, b)`` integers or ``(r, b, c)``.
         n: Number of tuples, at each position.
         blocks: The weights, in blocks that cover every position and row once.
-        wanted: Which gradients to compute; None stands for the others.
+        wanted: Which gradients to compute.
+
+    Returns:
+        The loss, and its gradients for the logits ``(r, b, c)``, the targets ``(r, b, c)`` and the
+        weights ``(r, n, b)``. A gradient that is not wanted is None.
     """
     r, b, c = logits.shape
     dtype = torch.promote_types(logits.dtype, torch.float32)
@@ -106,27 +111,29 @@ class _Gradients:
 
 
 class _Group:
-    """A few positions: what all their blocks of weights share, and what they add up to."""
+    """A few positions: what all blocks of their weights share, and the gradients so far."""
 
     def __init__(self, kind, logits, targets, lo, hi, scale, grads: _Gradients) -> None:
         self.kind, self.lo, self.hi, self.scale, self.grads = kind, lo, hi, scale, grads
         dtype = torch.promote_types(logits.dtype, torch.float32)
         raw = logits[lo:hi].to(dtype)
         self.masked = None
-        if raw.device.type != 'cpu' or not bool(raw.amin() > -MASKED):  # only the CPU looks for free
+        # The CPU can look for masked classes at no cost; another device would have to be waited for.
+        if raw.device.type != 'cpu' or not bool(raw.amin() > -MASKED):
             self.masked = raw <= -MASKED
             # A masked class is -1e30 rather than -inf, so that a weight of 0 times it is not NaN.
             raw = raw.clamp_min(-MASKED)
         self.logits = raw  # (q, b, c)
         if kind == 'softmax':
             # Subtracting a number from all logits of an example changes neither the loss nor its
-            # gradients, as rows of E and Ỹ have the same mass. It keeps the two terms small.
+            # gradients, as rows of E and Ỹ have the same sum. It keeps the two terms small.
             self.logits = self.logits - self.logits.amax(dim=-1, keepdim=True)
         self.targets = targets[lo:hi]
         self.soft = targets.is_floating_point()
         if self.soft:
             self.targets = self.targets.to(dtype)
-        # ΛᵀΛ costs n b b, Ỹ costs n b c: take the cheaper one. The rarer gradients need ΛᵀΛ.
+        # ΛᵀΛ costs n b b, Ỹ costs n b c: take the cheaper one. The gradients for targets and weights
+        # need ΛᵀΛ.
         q, b, c = self.logits.shape
         self.by_gram = b <= c or grads.targets is not None or grads.weights is not None
         self.empty = True
@@ -139,13 +146,13 @@ class _Group:
         self.mass = self.targets.sum(dim=-1, keepdim=True) if self.soft else None  # (q, b, 1)
 
     def add(self, weights: Tensor, start: int) -> Tensor:
-        """Take in rows ``(q, k, b)`` of Λ, which start at row ``start``."""
-        s = product(weights, self.logits)  # S = ΛL, (q, k, c)
+        """Add rows ``(q, k, b)`` of Λ, the first of which is row ``start``; return their part of the loss."""
+        s = torch.bmm(weights, self.logits)  # S = ΛL, (q, k, c)
         first = self.empty
         value = torch.zeros((), dtype=torch.float64, device=s.device)
         mixed_targets = None
         if not self.by_gram:
-            mixed_targets = product(weights, self.dense_targets)  # Ỹ = ΛY, (q, k, c)
+            mixed_targets = torch.bmm(weights, self.dense_targets)  # Ỹ = ΛY, (q, k, c)
             value -= (mixed_targets * s).sum(dtype=torch.float64)
         if self.kind == 'softmax':
             mass = weights.sum(dim=-1, keepdim=True) if self.mass is None else weights @ self.mass
@@ -158,20 +165,20 @@ class _Group:
         if grads.weights is not None:
             self._weights_gradient(weights, start, s, lse, scale)
         if grads.targets is not None and lse is not None:
-            accumulate(grads.targets[self.lo : self.hi], weights, lse.expand_as(s), first=first)
+            _accumulate(grads.targets[self.lo : self.hi], weights, lse.expand_as(s), first=first)
         if grads.logits is not None:
             out = grads.logits[self.lo : self.hi]
             if mixed_targets is not None:
                 s = (s if scale is None else s.mul_(scale)).sub_(mixed_targets)
                 scale = None
-            accumulate(out, weights if scale is None else weights * scale, s, first=first)
+            _accumulate(out, weights if scale is None else weights * scale, s, first=first)
         if self.by_gram:
-            accumulate(self.gram, weights, weights, first=first)
+            _accumulate(self.gram, weights, weights, first=first)
         self.empty = False
         return value
 
     def finish(self) -> Tensor:
-        """Apply the terms of ΛᵀΛ, scale, and return what they add to the loss."""
+        """Complete the gradients by the terms of ΛᵀΛ; return what these add to the loss."""
         value = torch.zeros((), dtype=torch.float64, device=self.logits.device)
         here = slice(self.lo, self.hi)
         grads = self.grads
@@ -192,7 +199,7 @@ class _Group:
         return value
 
     def _agreement(self) -> Tensor:
-        """L Yᵀ: how much of example l's logits goes to the target of example k, at [l, k]."""
+        """L Yᵀ ``(q, b, b)``: at [l, k] the inner product of example l's logits and k's target."""
         if self.soft:
             return torch.bmm(self.logits, self.targets.transpose(1, 2))
         q, b, c = self.logits.shape
@@ -214,17 +221,29 @@ class _Group:
 
     def _weights_gradient(self, weights, start, e, lse, scale) -> None:
         out = self.grads.weights[self.lo : self.hi, start : start + weights.shape[1]]
-        grad = product(e, self.logits.transpose(1, 2))  # E Lᵀ, (q, k, b)
+        grad = torch.bmm(e, self.logits.transpose(1, 2))  # E Lᵀ, (q, k, b)
         if scale is not None:
             grad *= scale
-        grad -= product(weights, self.agreement + self.agreement.transpose(1, 2))
+        grad -= torch.bmm(weights, self.agreement + self.agreement.transpose(1, 2))
         if lse is not None:
             grad += lse if self.mass is None else lse * self.mass.transpose(1, 2)
         out.copy_(grad.mul_(self.scale))
 
 
+def _accumulate(out: Tensor, weights: Tensor, rows: Tensor, *, first: bool) -> None:
+    """``out += weightsᵀ rows``, or ``out = weightsᵀ rows`` for the first block, before which it is empty.
+
+    Args:
+        out: ``(q, b, j)``.
+        weights: ``(q, k, b)``.
+        rows: ``(q, k, j)``.
+        first: Whether out holds nothing yet.
+    """
+    torch.baddbmm(out, weights.transpose(1, 2), rows, beta=0 if first else 1, out=out)
+
+
 def _softmax_(s: Tensor, mass: Tensor) -> tuple[Tensor, Tensor]:
-    """Turn s into exponentials in place; return logsumexp, and what scales them to E."""
+    """Turn s into exponentials in place; return its logsumexp, and the factors that make E of them."""
     top = s.amax(dim=-1, keepdim=True)
     total = s.sub_(top).exp_().sum(dim=-1, keepdim=True)
     return top + total.log(), mass / total  # both (q, k, 1)

@@ -1,4 +1,4 @@
-"""Cross-entropy of mixed logits against mixed targets.
+"""Cross-entropy of mixed logits against mixed targets, eqs. (12) and (13) and the loss on top.
 
 Shape letters: b examples, n tuples, c classes, r positions.
 """
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .checks import MASKED, check_choice, check_logits
-from .mixed_loss import fused_loss
+from .fused_autograd import fused_loss
 from .targets import compute_dtype, expand_targets, expand_weights, one_hot, with_positions
 
 IMPLS = ('fused', 'plain')
@@ -68,6 +68,7 @@ def _plain(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
     dtype = compute_dtype(logits.dtype)
     with torch.autocast(logits.device.type, enabled=False):
         weights = weights.to(dtype)
+        # eqs. (12) and (13), with logits in the place of embeddings
         mixed_logits = weights @ logits.to(dtype).clamp_min(-MASKED)  # (r, n, c)
         mixed_targets = weights @ one_hot(targets, logits.shape[2], dtype)  # (r, n, c)
         return -(mixed_targets * mixed_logits.log_softmax(dim=-1)).sum(dim=-1).mean()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .checks import check_logits
-from .mixed_loss import drawn_loss
+from .fused_autograd import drawn_loss
 from .targets import compute_dtype, expand_targets, with_positions
 from .weights import Recipe
 
@@ -76,8 +76,8 @@ def multimix_binary_cross_entropy(
 ) -> Tensor:
     """Mixed binary cross-entropy of n tuples drawn on the way.
 
-    To :func:`mixed_binary_cross_entropy` what :func:`multimix_cross_entropy` is to
-    :func:`mixed_cross_entropy`, with the same arguments, result and errors.
+    The loss is that of :func:`mixed_binary_cross_entropy`; arguments, weights, result and errors are
+    those of :func:`multimix_cross_entropy`.
     """
     return _drawn('sigmoid', logits, targets, n, m, alpha, ess, alpha_per, attention, generator)
 

@@ -1,4 +1,4 @@
-"""Interpolation of pairs: input and manifold mixup, multi-mix, and the alignment of AlignMixup.
+"""Interpolation of pairs: input and manifold mixup, with K factors multi-mix, and AlignMixup's alignment.
 
 The partner of example i is example i - 1, as in torchvision's MixUp and CutMix: mini-batches are
 shuffled, so this is a random pair. With a factor λ the mix is ``λ x_i + (1 - λ) x_{i-1}``.

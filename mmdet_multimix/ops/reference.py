@@ -38,7 +38,7 @@ def interpolate(weights: Tensor, vectors: list[Tensor] | Tensor) -> Tensor:
 
 
 def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
-    """Of one example: logits and target ``(c,)``."""
+    """Cross-entropy of one example: logits and target ``(c,)``."""
     shifted = logits - logits.detach().max()
     log_p = shifted - shifted.exp().sum().log()
     loss = torch.zeros((), dtype=torch.float64)
@@ -48,7 +48,7 @@ def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def binary_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
-    """Of one example, summed over its classes: logits and target ``(c,)``."""
+    """Binary cross-entropy of one example, the sum over its classes: logits and target ``(c,)``."""
     loss = torch.zeros((), dtype=torch.float64)
     for y, s in zip(target, logits, strict=True):
         log_p, log_q = -torch.log1p(torch.exp(-s)), -torch.log1p(torch.exp(s))

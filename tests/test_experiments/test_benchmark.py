@@ -20,7 +20,7 @@ def test_operations(tmp_path, capsys):
     result = json.loads((tmp_path / 'ops_cpu.json').read_text())
     (row,) = result['rows']
     assert row['sizes'] == {'b': 1024, 'd': 1024, 'c': 81, 'n': 1000, 'r': None}
-    assert set(row['results']) == {'plain', 'ours', 'floor', 'floor+'}
+    assert set(row['results']) == {'plain', 'ours', 'floor'}
     for figures in row['results'].values():
         assert 0 < figures['q1'] <= figures['median'] <= figures['q3'] and figures['memory'] > 0
     assert result['machine']['torch'] and result['machine']['threads']

@@ -39,6 +39,21 @@ def test_every_split_of_rows_and_positions(problem, tiny_blocks, loss, targets, 
                 assert_near(got, wanted, F64, f'n={n}, budget={budget}')
 
 
+@pytest.mark.parametrize('loss', [mixed_cross_entropy, mixed_binary_cross_entropy])
+@pytest.mark.parametrize('targets', ['integer', 'soft'])
+@pytest.mark.parametrize('b', [3, 7])
+def test_new_memory_holds_no_gradient_yet(problem, tiny_blocks, loss, targets, b):
+    p = problem(r=2, b=b, c=5, targets=targets)
+    tiny_blocks(10, 1)
+    torch.use_deterministic_algorithms(True)  # torch.empty gives NaN then
+    try:
+        results = list(both(loss, p))
+    finally:
+        torch.use_deterministic_algorithms(False)
+    for got, wanted in results:
+        assert_near(got, wanted, F64)
+
+
 @pytest.mark.parametrize('n', [511, 512, 513, 1025])
 def test_real_block_of_logits(problem, n):
     c = fused._BLOCK_CPU // 512

@@ -26,7 +26,7 @@ train_dataloader = dict(
         metainfo=metainfo,
         ann_file='ImageSets/Main/trainval.txt',
         data_prefix=dict(sub_data_root=''),
-        # Two boxes of the set have no width or no height: without a least size they would be learnt.
+        # Leaves out two boxes of the set, which have no width or no height.
         filter_cfg=dict(filter_empty_gt=True, bbox_min_size=1),
         pipeline=train_pipeline,
     ),

@@ -1,5 +1,5 @@
-# data/cifar100/cifar-100-python; for images in data/cifar100/{train,test}/CLASS/ change only the type of
-# the datasets, to ImageFolderDataset.
+# CIFAR-100 in data/cifar100/cifar-100-python. For images in data/cifar100/{train,test}/CLASS/ change only the
+# type of the data sets, to ImageFolderDataset.
 _base_ = './cifar10_cls.py'
 data_root = 'data/cifar100'
 

@@ -1,5 +1,5 @@
-# data/cifar10/cifar-10-batches-py; for images in data/cifar10/{train,test}/CLASS/ change only the type of
-# the datasets, to ImageFolderDataset.
+# CIFAR-10 in data/cifar10/cifar-10-batches-py. For images in data/cifar10/{train,test}/CLASS/ change only the
+# type of the data sets, to ImageFolderDataset.
 data_root = 'data/cifar10'
 
 train_dataloader = dict(
@@ -7,7 +7,7 @@ train_dataloader = dict(
     num_workers=4,
     sampler=dict(type='DefaultSampler', shuffle=True),
     collate_fn=dict(type='default_collate'),
-    # The batch norms of a last batch of one image would have nothing to normalise with.
+    # A last batch of one image would leave batch norm nothing to normalise over.
     drop_last=True,
     pin_memory=True,
     dataset=dict(

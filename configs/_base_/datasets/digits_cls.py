@@ -3,7 +3,7 @@ train_dataloader = dict(
     num_workers=0,  # 900 images in memory: a worker would cost more than it saves
     sampler=dict(type='DefaultSampler', shuffle=True),
     collate_fn=dict(type='default_collate'),
-    # The batch norms of a last batch of one image would have nothing to normalise with.
+    # A last batch of one image would leave batch norm nothing to normalise over.
     drop_last=True,
     dataset=dict(
         type='DigitsDataset',

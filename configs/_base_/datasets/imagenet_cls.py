@@ -1,4 +1,4 @@
-# data/imagenet/{train,val}/WNID/*.JPEG
+# ImageNet in data/imagenet/{train,val}/WNID/*.JPEG.
 data_root = 'data/imagenet'
 
 train_dataloader = dict(
@@ -6,7 +6,7 @@ train_dataloader = dict(
     num_workers=8,
     sampler=dict(type='DefaultSampler', shuffle=True),
     collate_fn=dict(type='default_collate'),
-    # The batch norms of a last batch of one image would have nothing to normalise with.
+    # A last batch of one image would leave batch norm nothing to normalise over.
     drop_last=True,
     pin_memory=True,
     dataset=dict(

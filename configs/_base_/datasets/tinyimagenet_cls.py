@@ -1,4 +1,4 @@
-# data/tiny-imagenet-200/{train,val,wnids.txt}, as the archive has it.
+# TinyImageNet in data/tiny-imagenet-200/{train,val,wnids.txt}, as its archive unpacks.
 _base_ = './cifar10_cls.py'
 data_root = 'data/tiny-imagenet-200'
 

@@ -1,5 +1,6 @@
-# Pascal VOC in data/VOCdevkit/{VOC2007,VOC2012}: trained on both years' trainval, tested on VOC2007's test,
-# in iterations without end. Batches are those of the whole run: for k GPUs divide them by k.
+# Pascal VOC in data/VOCdevkit/{VOC2007,VOC2012}: both years' trainval to train, VOC2007's test to test.
+# The sampler never ends, for schedules in iterations. The batch is that of the whole run: for k GPUs divide
+# it by k.
 _base_ = 'mmdet::_base_/datasets/voc0712.py'
 
 train_dataloader = dict(
@@ -16,8 +17,8 @@ train_dataloader = dict(
                 data_root='data/VOCdevkit/',
                 ann_file=f'VOC{year}/ImageSets/Main/trainval.txt',
                 data_prefix=dict(sub_data_root=f'VOC{year}/'),
-                # mmdet's config ignores boxes below 32 pixels, of which VOC has many; without a least size
-                # boxes that have no width or height would be learnt.
+                # Leaves out boxes without width or height. mmdet's own config has 32 here, which leaves out
+                # VOC's many small objects as well.
                 filter_cfg=dict(filter_empty_gt=True, min_size=32, bbox_min_size=1),
                 pipeline={{_base_.train_pipeline}},
             )
@@ -25,7 +26,7 @@ train_dataloader = dict(
         ],
     ),
 )
-# Two average precisions: over 11 points, as VOC2007 defines it and papers report it, and of the whole area.
+# Two average precisions: over 11 points, as VOC2007 and the papers have it, and the area under the curve.
 val_evaluator = [
     dict(type='VOCMetric', metric='mAP', eval_mode='11points'),
     dict(type='VOCMetric', metric='mAP', eval_mode='area', prefix='pascal_voc_area'),

@@ -3,7 +3,7 @@ _base_ = './voc0712.py'
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', with_bbox=True),
-    # Filled with what the normalisation turns into zero.
+    # The mean colour fills the border: normalised, it is zero.
     dict(type='Expand', mean=[123.675, 116.28, 103.53], to_rgb=True, ratio_range=(1, 4)),
     dict(type='MinIoURandomCrop', min_ious=(0.1, 0.3, 0.5, 0.7, 0.9), min_crop_size=0.3),
     dict(type='Resize', scale=(300, 300), keep_ratio=False),

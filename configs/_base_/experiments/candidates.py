@@ -1,5 +1,5 @@
-# Candidates that comparisons choose from, three a method: of a mixing method its own strength. Underscores
-# mark them as no keys of an experiment.
+# What comparisons choose from: three candidates a method, for a mixing method three strengths. Names with an
+# underscore are no keys of an experiment.
 _input_mixing = {f'alpha {alpha}': {'model.method.alpha': alpha} for alpha in (0.2, 0.5, 1.0)}
 # At the paper's random stage, and at the last one, which suits short schedules.
 _stages = {
@@ -7,7 +7,8 @@ _stages = {
     'last stage, alpha 2': {'model.method.stages': (-1,)},
     'last stage, alpha 0.5': {'model.method.stages': (-1,), 'model.method.alpha': 0.5},
 }
-# Weights that sum to 1, as cross-entropy's: one rate suits all methods, so none may have a larger gradient.
+# The two weights sum to 1, the weight of cross-entropy: methods share a learning rate, so none may have a
+# larger gradient.
 _mixing = {
     f'alpha {alpha[0]} to {alpha[1]}, {name} clean': {
         'model.head.multimix.alpha': alpha,
@@ -20,7 +21,7 @@ _mixing = {
         ((0.5, 2), '5/6', 5 / 6),
     )
 }
-# Of the teacher against the labels, with the same two weights.
+# The teacher's targets against the labels, by two weights that sum to 1 as well.
 _teachers = {
     f'teacher {weight}': {
         'model.method.teacher_weight': weight,

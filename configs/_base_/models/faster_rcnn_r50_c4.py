@@ -1,5 +1,5 @@
-# Faster R-CNN C4 on a ResNet-50 as configs/pretrain makes them: torchvision's kind, with the stride in the
-# 3x3 convolution, RGB, ImageNet's mean and standard deviation. layer4 classifies the RoIs, and is theirs too.
+# Faster R-CNN C4 on a ResNet-50 from configs/pretrain: torchvision's kind, with the stride in the 3x3
+# convolution, RGB, ImageNet's mean and standard deviation. layer4, the head of the RoIs, is pretrained too.
 _base_ = 'mmdet::_base_/models/faster-rcnn_r50-caffe-c4.py'
 _backbone = dict(type='MultiMixPretrained', checkpoint='work_dirs/resnet50_imagenet_ce/backbone.pth')
 model = dict(

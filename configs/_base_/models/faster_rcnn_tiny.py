@@ -2,7 +2,7 @@
 _base_ = 'mmdet::_base_/models/faster-rcnn_r50_fpn.py'
 model = dict(
     data_preprocessor=dict(mean=[127.5, 127.5, 127.5], std=[64.0, 64.0, 64.0]),
-    # Made here, not by others on millions of images: every layer and its statistics go on learning.
+    # A backbone from a few images, if any: nothing is frozen, neither layers nor statistics of batch norms.
     backbone=dict(depth=18, base_channels=16, frozen_stages=-1, norm_eval=False, init_cfg=None),
     neck=dict(in_channels=[16, 32, 64, 128], out_channels=32),
     rpn_head=dict(in_channels=32, feat_channels=32, anchor_generator=dict(scales=[4])),

@@ -1,6 +1,6 @@
 model = dict(
     type='ImageClassifier',
-    # The mean and standard deviation of mmdet's R50 detectors, whose backbones get RGB as well.
+    # The mean and standard deviation of mmdet's R50 detectors, which are of RGB as well.
     data_preprocessor=dict(
         type='ImgDataPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]
     ),

@@ -1,4 +1,4 @@
-# 12 epochs of 37 iterations on BCCD, evaluated once, repeated exactly by a resumed run.
+# 12 epochs of 37 iterations on BCCD, evaluated at the end. A resumed run ends where an unbroken one does.
 _base_ = 'mmdet::_base_/default_runtime.py'
 max_epochs = 12
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=max_epochs)

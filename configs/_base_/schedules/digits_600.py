@@ -1,4 +1,4 @@
-# 600 iterations on the digits, evaluated once, repeated exactly by a resumed run.
+# 600 iterations on the digits, evaluated at the end. A resumed run ends where an unbroken one does.
 _base_ = 'mmdet::_base_/default_runtime.py'
 max_iters = 600
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)

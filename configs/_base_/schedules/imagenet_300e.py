@@ -1,4 +1,4 @@
-# Yun et al., CutMix (ICCV 2019), but for the jitter of colours in the authors' code
+# The schedule of Yun et al., CutMix (ICCV 2019), without the colour jitter of the authors' code.
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=1e-4, nesterov=True),

@@ -1,6 +1,6 @@
-"""The sigmoid variants, for classifiers that score every class on its own, as many detectors do.
+"""Binary cross-entropy and focal losses of mixed logits, for classifiers with a sigmoid for each class.
 
-The paper's loss is softmax cross-entropy; these are its counterparts, not part of the paper.
+Many detectors have one. The paper's loss is softmax cross-entropy; these losses are not part of it.
 
 Shape letters: b examples, n tuples, c classes, r positions.
 """
@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .checks import MASKED, check_choice, check_logits
+from .fused_autograd import fused_loss
 from .mixed_cross_entropy import IMPLS
-from .mixed_loss import fused_loss
 from .targets import compute_dtype, expand_targets, expand_weights, one_hot, with_positions
 
 FOCAL_KINDS = ('focal', 'quality')
@@ -110,13 +110,13 @@ def mixed_focal_loss(
 
 
 def _power(x: Tensor, gamma: float) -> Tensor:
-    if 0 < gamma < 1:  # an infinite slope at 0, which makes a NaN of the gradient that ends there
+    if 0 < gamma < 1:  # at 0 the slope is infinite, and infinity times a gradient of 0 is NaN
         x = x.clamp_min(torch.finfo(x.dtype).tiny)
     return x.pow(gamma)
 
 
 def _checked(logits: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, ...] | None:
-    """All inputs with positions; None for an empty mini-batch."""
+    """Check the inputs and give each its axis of positions; None for an empty mini-batch."""
     positions = logits.dim() == 3
     logits = with_positions(logits)
     targets = expand_targets(targets, logits, background=True)

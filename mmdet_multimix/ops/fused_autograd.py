@@ -1,4 +1,6 @@
-"""From user arguments to the engine: the autograd function behind the fused losses.
+"""The fused losses as autograd sees them, for weights that are given and weights drawn on the way.
+
+:mod:`~mmdet_multimix.ops.fused` computes their values and gradients.
 
 Shape letters: b examples, n tuples, c classes, r positions.
 """
@@ -33,8 +35,9 @@ class _Fused(torch.autograd.Function):
                 'the fused mixed losses have no second derivative: their gradient is computed '
                 "in the forward pass; use impl='plain' with create_graph=True"
             )
-        # A loss scale reaches float32 gradients here, before they are rounded to a half type. A factor
-        # of 1 is no exception: what is returned becomes .grad, which the next backward adds to.
+        # The factor may be a loss scale: it multiplies float32 gradients, which are rounded to a half
+        # type afterwards. A factor of 1 is no shortcut: the result becomes .grad, which the next
+        # backward adds to in place, so it must not be the saved tensor.
         pairs = zip(ctx.saved_tensors, ctx.dtypes, strict=True)
         out = [None if saved is None else (saved * grad).to(dtype) for saved, dtype in pairs]
         return *out, None, None, None, None
@@ -42,7 +45,7 @@ class _Fused(torch.autograd.Function):
 
 @torch.compiler.disable
 def fused_loss(kind: str, logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """The loss for given weights: logits ``(r, b, c)``, targets ``(r, b[, c])``, ``(r, n, b)``."""
+    """The loss for given weights ``(r, n, b)``, logits ``(r, b, c)`` and targets ``(r, b[, c])``."""
     blocks = fused.given_blocks(weights.detach())
     n = weights.shape[1]
     return _Fused.apply(logits, targets, weights, kind, n, blocks, torch.is_grad_enabled())
@@ -52,7 +55,7 @@ def fused_loss(kind: str, logits: Tensor, targets: Tensor, weights: Tensor) -> T
 def drawn_loss(
     kind: str, logits: Tensor, targets: Tensor, recipe: Recipe, attention: Tensor | None
 ) -> Tensor:
-    """The loss for weights drawn on the way; attention is ``(b, r)`` and gets no gradient."""
+    """The loss for weights that are drawn a block at a time; attention ``(b, r)`` gets no gradient."""
     blocks = recipe.blocks()
     if attention is not None:
         blocks = _attended(blocks, attention.detach())
@@ -61,7 +64,7 @@ def drawn_loss(
 
 
 def _attended(blocks, attention: Tensor):
-    """Pass every block through :func:`attend`."""
+    """The blocks of weights, each through :func:`attend`."""
     for lo, hi, row_blocks in blocks:
         here = attention[:, lo:hi]
         yield lo, hi, ((start, attend(block, here)) for start, block in row_blocks)
