@@ -54,10 +54,11 @@ class MultiMix(nn.Module):
         ess: Instead of alpha, the number of examples that effectively share a tuple, or a range to draw
             it from; see :func:`~mmdet_multimix.ops.sample_weights`. It means the same in mini-batches
             of any size, and the signal of the term is about ``1 / ess`` of that of cross-entropy.
-        alpha_per: Draw it once per ``'tuple'`` or per ``'example'``; the paper can be read both
-            ways.
+        alpha_per: Draw it once per ``'tuple'`` or per ``'example'``; which of them the paper does is
+            not known to us.
         loss_weight: Weight of the mixed loss.
-        clean_weight: Weight of the plain cross-entropy of the same examples. The paper has none.
+        clean_weight: Weight of the plain cross-entropy of the same examples. In our reading the paper
+            has none.
         gather: Mix over the mini-batches of all ranks. Loss and gradients, after data-parallel
             averaging, are those of one process with the whole mini-batch.
         generator: Source of randomness, on the device of the logits. None means the global one;

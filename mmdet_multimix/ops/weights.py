@@ -41,9 +41,9 @@ def sample_weights(
     """Draw n weight vectors on the simplex over b examples, at each of r positions.
 
     MultiMix (Venkataramanan et al., NeurIPS 2023), section 3.2: every row is Dirichlet(alpha)
-    over the m examples of its tuple. The paper's main setting is m = b.
+    over the m examples of its tuple. m = b, the default, mixes the whole mini-batch.
 
-    The paper can be read as drawing one alpha per tuple or one per example; ``alpha_per`` offers
+    Whether the paper draws one alpha per tuple or one per example is not known to us; ``alpha_per`` offers
     both. ``'tuple'`` draws an alpha for each row; ``'example'`` draws b of them, one call one
     draw, shared by all tuples and positions.
 

@@ -7,8 +7,8 @@ _stages = {
     'last stage, alpha 2': {'model.method.stages': (-1,)},
     'last stage, alpha 0.5': {'model.method.stages': (-1,), 'model.method.alpha': 0.5},
 }
-# The two weights sum to 1, the weight of cross-entropy: methods share a learning rate, so none may have a
-# larger gradient.
+# The two weights sum to 1, the weight of cross-entropy: a mixed loss moves all examples alike at its full
+# strength, whatever it says of the single one (docs/signal.md).
 _mixing = {
     f'alpha {alpha[0]} to {alpha[1]}, {name} clean': {
         'model.head.multimix.alpha': alpha,

@@ -75,8 +75,8 @@ class CutMix(_InputMixing):
     Deviation: every mini-batch is mixed. The authors' command for CIFAR mixes half of them, that for ImageNet
     all.
 
-    With ``K > 1`` it is multi-mix: K boxes for the same pairs, drawn independently and sorted by area (the
-    paper leaves open whether they are nested). Cost as for :class:`InputMixup`.
+    With ``K > 1`` it is multi-mix: K boxes for the same pairs, drawn independently and sorted by area
+    (whether the authors' are nested is not known to us). Cost as for :class:`InputMixup`.
 
     Args:
         alpha: Concentration of the Beta distribution.
