@@ -1,8 +1,9 @@
 """A walk through the configs that mmdet ships: one step of each kind of detector with `MultiMixHook`.
 
-Two configs are of one kind if they have the same detector, RoI head, classifying heads and classification
-losses. Of each kind one config is tried, made cheap: no pretrained weights, two small images, few RoIs.
-It is trained for one step by mmengine's Runner, with the hook and without, from the same weights and seed.
+Two configs are of one kind if they have the same detector, RoI head and sampler, classifying heads and
+classification losses. Of each kind one config is tried, made cheap: no pretrained weights, two small images,
+few RoIs, ResNet-18. It is trained for one step by mmengine's Runner, with the hook and without, from the
+same weights and seed.
 """
 
 from __future__ import annotations
@@ -265,6 +266,8 @@ def _build(model: Any) -> tuple[nn.Module, Samples]:
                 part[key] = _CHEAP[key].get(value, value)
             elif key == 'eps' and not value:
                 part[key] = 1e-5  # torch has come to refuse zero
+            elif key == 'backbone' and isinstance(value, dict):
+                _use_resnet18(part)
     if 'teacher_config' in model:
         model.teacher_config = str(ROOT / str(model.teacher_config).removeprefix('configs/'))
     numbers = [part['num_classes'] for part in _dicts(model) if isinstance(part.get('num_classes'), int)]
@@ -273,6 +276,17 @@ def _build(model: Any) -> tuple[nn.Module, Samples]:
     built = MODELS.build(model)
     built.init_weights()
     return revert_sync_batchnorm(built), samples
+
+
+def _use_resnet18(model: Any) -> None:
+    """In place of ResNet-50, where only the neck knows how wide its stages are."""
+    backbone, neck = model['backbone'], model.get('neck')
+    neck = neck[0] if isinstance(neck, list) else neck
+    widths = neck.get('in_channels') if isinstance(neck, dict) else None
+    plain = _type(backbone) == 'ResNet' and not {'dcn', 'plugins'} & set(backbone)
+    if plain and isinstance(widths, list) and set(widths) <= {256, 512, 1024, 2048}:
+        backbone['depth'] = 18
+        neck['in_channels'] = [width // 4 for width in widths]
 
 
 def _try_kind(task: tuple) -> dict:
@@ -299,7 +313,7 @@ def _kind_of(path: Path) -> tuple | None:
         if isinstance(loss, dict):
             flags = [key for key in ('use_sigmoid', 'activated', 'class_weight') if loss.get(key)]
             parts.append(f'{name}: {_type(part)} with {" ".join([_type(loss), *flags])}')
-        elif name.split('.')[-1] in ('bbox_head', 'roi_head', 'detector', 'student'):
+        elif name.split('.')[-1] in ('bbox_head', 'roi_head', 'detector') or name.endswith('rcnn.sampler'):
             parts.append(f'{name}: {_type(part)}')
     return _type(model), *sorted(set(parts))
 

@@ -34,6 +34,7 @@ def main() -> int:
     paths = [path for path in zoo.shipped() if args.only in str(path.relative_to(zoo.ROOT))]
     if not paths:
         sys.exit(f'no config of mmdet has {args.only!r} in its path')
+    print(f'reading {len(paths)} configs ...', flush=True)
     with Progress() as progress:
         reading = progress.add_task('reading configs', total=len(paths))
         found = zoo.kinds(paths, args.jobs, lambda done, _: progress.update(reading, completed=done))

@@ -18,48 +18,14 @@ from .multimix_loss import MultiMixLoss
 
 # Heads of mmdet that `tools/try_zoo.py` has trained with and without MultiMix, in each config that has
 # another detector, head or loss. Its table names a head that is missing here, or no longer shown.
-SHOWN = frozenset(
-    (
-        'ATSSHead',
-        'BBoxHead',
-        'BoxInstBboxHead',
-        'CondInstBboxHead',
-        'ConditionalDETRHead',
-        'DABDETRHead',
-        'DDODHead',
-        'DDQDETRHead',
-        'DETRHead',
-        'DIIHead',
-        'DINOHead',
-        'DeformableDETRHead',
-        'DoubleConvFCBBoxHead',
-        'FCOSHead',
-        'FoveaHead',
-        'GARetinaHead',
-        'GFLHead',
-        'LADHead',
-        'LDHead',
-        'NASFCOSHead',
-        'PAAHead',
-        'PISARetinaHead',
-        'PISASSDHead',
-        'RTMDetInsSepBNHead',
-        'RTMDetSepBNHead',
-        'RepPointsHead',
-        'RetinaHead',
-        'RetinaSepBNHead',
-        'SABLHead',
-        'SABLRetinaHead',
-        'SCNetBBoxHead',
-        'SSDHead',
-        'Shared2FCBBoxHead',
-        'Shared4Conv1FCBBoxHead',
-        'TOODHead',
-        'YOLACTHead',
-        'YOLOV3Head',
-        'YOLOXHead',
-    )
-)
+_NAMES = """
+    ATSSHead BBoxHead BoxInstBboxHead CondInstBboxHead ConditionalDETRHead DABDETRHead DDODHead
+    DDQDETRHead DETRHead DIIHead DINOHead DeformableDETRHead DoubleConvFCBBoxHead FCOSHead FoveaHead
+    GARetinaHead GFLHead LADHead LDHead NASFCOSHead PAAHead PISARetinaHead PISASSDHead
+    RTMDetInsSepBNHead RTMDetSepBNHead RepPointsHead RetinaHead RetinaSepBNHead SABLHead SABLRetinaHead
+    SCNetBBoxHead SSDHead Shared2FCBBoxHead Shared4Conv1FCBBoxHead YOLACTHead YOLOV3Head YOLOXHead
+"""
+SHOWN = frozenset(_NAMES.split())
 _NO_LABELS = 'it learns which anchors belong to an object, so that none of them has a label'
 _WORDS = 'it classifies by words, of which an object may have several'
 # Heads, and those derived from them, whose code tells that the mechanism cannot work.

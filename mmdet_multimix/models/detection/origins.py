@@ -1,33 +1,11 @@
 """From which image, and which place in it, each row comes that a one-stage head gives its loss.
 
-Mixing needs the logits and labels of a head, and the call of its ``loss_cls`` has both. The call does not say
-of which image a row is. ``within_image=True`` has to know that, since no tuple may span two images; a picture
-of what was mixed has to know the place as well, to draw a crop. Only then is this module used.
-
-**Why it is not told from shapes.** Each head flattens its scores in its own way. RetinaNet hands over one
-level at a time with all images in it; FCOS all levels, level by level; YOLOX all levels, image by image,
-and of them only the positive ones; PAA those that a second assignment left over. An adapter for each of
-them would repeat a piece of mmdet's code, and would go on without an error, mixing across images, on the
-day when mmdet or somebody's subclass orders its rows differently.
-
-**What is done instead.** Every score gets a tag, the number of its place in the mini-batch, before the head
-computes its losses. The tag has to take part in every ``permute``, ``reshape``, ``cat`` and indexing that the
-head does to the scores, whichever these are. Forward-mode differentiation of torch is just that: a tensor
-with a *tangent* beside it, that each operation carries along. A reshape of the scores reshapes the tangent
-alike, because a reshape is linear: what it does to numbers it does to their derivatives. So the tag is
-given as the tangent of the scores, and read from the logits when they arrive at ``loss_cls``.
-
-**Why it is safe.** The tag is no derivative of anything and nothing but this module looks at it. Scores,
-losses and their ordinary gradients are the same with and without, to the bit. The tag is taken off before
-the head's own loss is computed. Where a head computes with its scores (a sum of two branches, a sigmoid)
-before it hands them over, the tangent would no longer be a place; such heads are not mixed at all (see
-``mixable_heads``). Where the logits are no scores of the head at all, they carry no tag, and
-``within_image=True`` is an error that says so. A tag is exact up to the largest whole number of its type: in
-float16 and bfloat16 only the number of the image fits, and a picture then shows whole images.
-
-**What shows it.** ``tests/test_models/test_detection/test_origins.py`` checks image and place of every
-example for each family of heads against the objects of the images, and the walk through mmdet's configs
-(``tools/try_zoo.py``) checks for every head that it mixes that each example's label is one of its image's.
+Only ``within_image`` and pictures ask. Each head flattens its scores in its own way, so before it computes
+its losses they get a tag, the number of their place in the mini-batch, which has to take part in every
+``permute``, ``reshape``, ``cat`` and indexing. The tangent of forward-mode differentiation does: torch moves
+it along with each number. It is read, and taken off, when the logits arrive at ``loss_cls``. Nothing else
+looks at it, so that losses and gradients are the same to the bit. ``docs/origins.md`` says what else was
+considered, and what to rely on.
 
 Shape letters: b examples, c logits of an example.
 """
