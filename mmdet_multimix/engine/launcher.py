@@ -38,8 +38,8 @@ def start_launcher(cfg: Config, launcher: str) -> None:
     initialise CUDA in each process and fail, so gloo is started here, before the runner.
 
     Args:
-        cfg: Config that the runner is built from; gets `launcher`, and `model_wrapper_cfg` on a CPU.
-        launcher: `'none'`, `'pytorch'`, `'slurm'` or `'mpi'`.
+        cfg: Config that the runner is built from; gets ``launcher``, and ``model_wrapper_cfg`` on a CPU.
+        launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
 
     Raises:
         LauncherError: The launcher's variables are missing from the environment.
