@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from mmengine.config import Config
 
 from ..utils.names import check_same_classes, quote
 from .walk import DataSet, nodes
+
+
+def check_names(dataset: DataSet) -> Iterator[str]:
+    """Look for class names that mmdet would take for something else.
+
+    Args:
+        dataset: The set.
+
+    Yields:
+        A line for each fault.
+    """
+    text, names = dataset.text_for_classes, dataset.chosen_classes
+    if text is not None:
+        # pycocotools would take every category whose name is a part of the string.
+        yield (
+            f'metainfo.classes is the text {text!r}, which is no file of names. '
+            f'For one class write classes=({text!r},), with its comma'
+        )
+    double = [name for name, number in Counter(names).items() if number > 1]
+    if double:
+        yield f'metainfo.classes has {quote(double)} more than once: give each class once'
+    if '' in names:
+        yield 'metainfo.classes has a class without a name: take the blank lines out of its file'
 
 
 def check_same(sets: Sequence[DataSet]) -> Iterator[str]:
