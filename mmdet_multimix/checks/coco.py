@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ..utils.names import quote, shorten
 from . import coco_file
-from .coco_content import check_content, is_read_as_here
+from .coco_content import check_content, is_read_as_here, kept_boxes
+from .kept import Kept
 from .walk import DataSet
 
 _SHOWN = 3  # faults of one kind that are named
@@ -85,6 +86,12 @@ def check_whole(dataset: DataSet, wanted: int | None) -> Iterator[str]:
     if without:
         some = shorten(without, _SHOWN)
         yield f'{len(without)} images listed in {path} are not there or empty: {some}. {remedy}'
+
+
+def kept(dataset: DataSet) -> Kept | None:
+    """The boxes that mmdet keeps; None of a file that would take long to read."""
+    path = dataset.annotations
+    return kept_boxes(coco_file.read(path), dataset.classes) if coco_file.is_small(path) else None
 
 
 def count(dataset: DataSet) -> int:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from mmengine.config import Config
 
 from . import coco_file
-from .checkpoints import check_initial_weights, check_load_from
+from .checkpoints import check_initial_weights, check_load_from, check_stored_classes
 from .classes import check_heads, check_same
 from .data import EVALUATORS, LOADERS, check_set
 from .metrics import check_evaluators
 from .remark import Remark, say_remarks
+from .splits import check_evaluated, check_learnt
 from .walk import data_sets
 
 
@@ -40,8 +41,13 @@ def check_config(cfg: Config, stage: str = 'train') -> None:
     problems += check_heads(cfg, sets)
     problems += check_evaluators(cfg, EVALUATORS[stage])
     problems += check_load_from(cfg)
+    if stage == 'test' or cfg.get('resume'):
+        problems += check_stored_classes(cfg, sets)
     if stage == 'train':
         problems += check_initial_weights(cfg)
+    if all(isinstance(line, Remark) for line in problems):  # what follows reads the files again
+        problems += check_evaluated(cfg, EVALUATORS[stage])
+        problems += check_learnt(sets)
     coco_file.forget()
     faults = say_remarks(problems)
     if faults:

@@ -13,6 +13,7 @@ from . import coco, coco_file, image_folders, voc
 from .classes import check_names, check_same
 from .metrics import check_evaluators
 from .remark import say_remarks
+from .splits import check_evaluated
 from .walk import DataSet, data_sets
 
 LOADERS = {'train': ('train_dataloader', 'val_dataloader'), 'test': ('test_dataloader',)}
@@ -72,7 +73,11 @@ def check_data(configs: list[Config], counts: dict[str, int]) -> list[str]:
                     problems.update(dict.fromkeys(say_remarks(check_set(dataset))))
             problems.update(dict.fromkeys(check_same(sets)))
             problems.update(dict.fromkeys(check_evaluators(cfg, EVALUATORS[stage])))
+    for cfg in configs if not problems else ():
+        for key in EVALUATORS.values():
+            problems.update(dict.fromkeys(say_remarks(check_evaluated(cfg, key))))
     if problems:
+        coco_file.forget()
         return list(problems)  # counting what is not there would only repeat it
     for dataset in {dataset.content: dataset for dataset in found.values()}.values():
         if not dataset.remote and _format(dataset):

@@ -6,10 +6,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from mmdet.datasets import XMLDataset
+
 from ..utils.names import quote, shorten
 from . import voc_content
 from .images import check_images, sample
-from .kept import judge
+from .kept import Kept, judge
 from .remark import Remark
 from .voc_content import image_folder, list_names, read_xml, xml_path
 from .walk import DataSet
@@ -115,6 +117,12 @@ def check_whole(dataset: DataSet, wanted: int | None) -> Iterator[str]:
                 f'{path} has an object {name!r}, which is none of the classes {sorted(dataset.classes)} and '
                 'would not be learnt. Correct its name, or name the wanted ones in metainfo=dict(classes=...)'
             )
+
+
+def kept(dataset: DataSet) -> Kept | None:
+    """The boxes of a set that can be learnt; None where it is large, or of another type."""
+    names = list_names(dataset.annotations) if issubclass(dataset.type, XMLDataset) else ()
+    return voc_content.read(dataset, names).kept if 0 < len(names) <= _XML_FILES_READ else None
 
 
 def count(dataset: DataSet) -> int:
