@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from torch import Tensor
 
+from ..checkpoints.loading import check_some_fits
 from ..checkpoints.reading import read_checkpoint
 from ..checkpoints.stored_classes import classes_of
 from .classes import check_stored
@@ -25,6 +30,38 @@ def check_load_from(cfg: Config) -> Iterator[str]:
     """Look for the checkpoint that the whole model is loaded from."""
     if cfg.get('load_from') and not is_there(cfg.load_from):
         yield f'load_from: checkpoint {cfg.load_from} does not exist'
+
+
+def check_start(cfg: Config) -> Iterator[str]:
+    """Look for the model's parameters in the checkpoint that a training starts from.
+
+    mmengine only warns where nothing matches, and the training starts from random weights.
+
+    Args:
+        cfg: The config of a training that does not resume.
+
+    Yields:
+        What is wrong with the checkpoint.
+    """
+    path = cfg.get('load_from')
+    if not path or '://' in path or not is_there(path) or 'model' not in cfg:
+        return
+    names = _state_of(cfg)
+    try:
+        if names is not None:
+            check_some_fits(names, path)
+    except ValueError as error:
+        yield f'load_from: {error}'
+
+
+def _state_of(cfg: Config) -> dict[str, Tensor] | None:
+    """Names and shapes of a model, without memory for it; None where only its training can build it."""
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    try:
+        with torch.random.fork_rng(devices=[]), torch.device('meta'):
+            return MODELS.build(copy.deepcopy(cfg.model)).state_dict()
+    except Exception:  # whatever a model does while it is built: the runner will build it and say so
+        return None
 
 
 def check_stored_classes(cfg: Config, sets: Sequence[DataSet]) -> Iterator[str]:

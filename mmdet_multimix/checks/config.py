@@ -9,7 +9,7 @@ from __future__ import annotations
 from mmengine.config import Config
 
 from . import coco_file
-from .checkpoints import check_initial_weights, check_load_from, check_stored_classes
+from .checkpoints import check_initial_weights, check_load_from, check_start, check_stored_classes
 from .classes import check_heads, check_same
 from .data import EVALUATORS, LOADERS, check_set
 from .metrics import check_evaluators
@@ -43,6 +43,8 @@ def check_config(cfg: Config, stage: str = 'train') -> None:
     problems += check_load_from(cfg)
     if stage == 'test' or cfg.get('resume'):
         problems += check_stored_classes(cfg, sets)
+    else:
+        problems += check_start(cfg)
     if stage == 'train':
         problems += check_initial_weights(cfg)
     if all(isinstance(line, Remark) for line in problems):  # what follows reads the files again
