@@ -19,7 +19,7 @@ def write_coco(root):
         dict(bbox=[4, 4, 30, 20], category_id=1, iscrowd=0),
         dict(bbox=[20, 10, 30, 30], category_id=80, iscrowd=0),
         dict(bbox=[0, 0, 60, 40], category_id=1, iscrowd=1),
-        dict(bbox=[5, 5, 0, 10], category_id=2, iscrowd=0),
+        dict(bbox=[5, 5, 0, 10], category_id=1, iscrowd=0),
     ]
     (root / 'annotations').mkdir()
     for split in ('train2017', 'val2017'):
@@ -63,11 +63,17 @@ def write_voc(root):
 
 
 def coco_with(root, names=('cat', 'dog')):
-    """Annotations and a folder in COCO's format without images, and the config that names them."""
+    """A set in COCO's format with an image and a box of each name, and the config that names it."""
     (root / 'images').mkdir(parents=True)
-    categories = [{'id': 7 * i, 'name': name} for i, name in enumerate(names)]
-    text = json.dumps({'images': [], 'annotations': [{'bbox': [1, 2, 3, 4]}], 'categories': categories})
-    (root / 'ann.json').write_text(text)
+    content = dict(images=[], annotations=[], categories=[])
+    for i, name in enumerate(names):
+        Image.new('RGB', (12, 10)).save(root / f'images/{i}.png')
+        content['categories'].append(dict(id=7 * i, name=name))
+        content['images'].append(dict(id=i, file_name=f'{i}.png', width=12, height=10))
+        content['annotations'].append(
+            dict(id=i + 1, image_id=i, category_id=7 * i, bbox=[1, 2, 3, 4], area=12, iscrowd=0)
+        )
+    (root / 'ann.json').write_text(json.dumps(content))
     return dict(
         type='CocoDataset',
         data_root=str(root),
@@ -78,11 +84,15 @@ def coco_with(root, names=('cat', 'dog')):
 
 
 def voc_with(root, names=('cat', 'dog')):
-    """A list and annotations in VOC's format without images, and the config that names them."""
+    """A set in VOC's format with an image and an object of each name, and the config that names it."""
     for folder in ('ImageSets/Main', 'Annotations', 'JPEGImages'):
         (root / folder).mkdir(parents=True)
     for index, name in enumerate(names):
-        (root / f'Annotations/{index}.xml').write_text(f'<a><object><name>{name}</name></object></a>')
+        Image.new('RGB', (12, 10)).save(root / f'JPEGImages/{index}.jpg')
+        text = (
+            f'<a><size><width>12</width><height>10</height></size>{_OBJECT.format(name, 0, 2, 2, 8, 9)}</a>'
+        )
+        (root / f'Annotations/{index}.xml').write_text(text)
     (root / 'ImageSets/Main/train.txt').write_text('\n'.join(str(i) for i in range(len(names))))
     return dict(
         type='XMLDataset',

@@ -6,6 +6,7 @@ from mmengine.logging import print_log
 from mmengine.registry import WEIGHT_INITIALIZERS
 from torch import nn
 
+from .loading import what_it_holds
 from .matching import MatchedState, match_state_dict
 from .reading import read_checkpoint, state_dict_of
 
@@ -48,9 +49,12 @@ class MultiMixPretrained:
     def __call__(self, module: nn.Module) -> None:
         """Load the checkpoint into ``module``, or into ``module.backbone`` where it has one."""
         target = getattr(module, 'backbone', module)
-        source = state_dict_of(read_checkpoint(self.checkpoint))
-        matched = match_state_dict(source, target.state_dict(), self.prefix)
-        self._check(matched, type(target).__name__)
+        checkpoint = read_checkpoint(self.checkpoint)
+        try:
+            matched = match_state_dict(state_dict_of(checkpoint), target.state_dict(), self.prefix)
+        except ValueError as error:
+            raise ValueError(f'{self.checkpoint}: {error}') from error
+        self._check(matched, type(target).__name__, checkpoint)
         target.load_state_dict(matched.state, strict=False)
         # mmengine initialises the children after this call and would overwrite what was loaded.
         for child in target.modules():
@@ -62,13 +66,21 @@ class MultiMixPretrained:
             logger='current',
         )
 
-    def _check(self, matched: MatchedState, name: str) -> None:
-        if matched.coverage >= self.min_coverage and not (matched.foreign and self.min_coverage == 1):
+    def _check(self, matched: MatchedState, name: str, checkpoint: dict) -> None:
+        if not matched.state:
+            held = what_it_holds(checkpoint)
+            raise ValueError(f'{self.checkpoint} holds nothing of {name}: {held}\n{matched.differences()}')
+        if matched.coverage < self.min_coverage or matched.unusable:
+            why = (
+                f'{matched.coverage:.1%} of {matched.wanted} parameters and statistics found under prefix '
+                f'{matched.prefix!r}, min_coverage is {self.min_coverage:.1%}'
+            )
+        elif matched.foreign and self.min_coverage == 1:
+            why = f'it has layers that {name} does not have, so it is of another architecture'
+        else:
             return
         raise ValueError(
-            f'{self.checkpoint} does not fit {name}: {matched.coverage:.1%} of {matched.wanted} '
-            f'parameters and statistics found under prefix {matched.prefix!r}, min_coverage is '
-            f'{self.min_coverage:.1%}.\n'
+            f'{self.checkpoint} does not fit {name}: {why}.\n'
             + matched.differences()
             + '\nGive the checkpoint of this architecture (same depth, width and stem), '
             'or lower min_coverage if the rest should start at random.'

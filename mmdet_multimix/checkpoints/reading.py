@@ -7,10 +7,9 @@ import pickle
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..compat import allow_checkpoint_globals
-from ..utils.names import shorten
 
 _CONTAINERS = ('state_dict', 'model')
 
@@ -47,30 +46,6 @@ def read_checkpoint(path: str | Path) -> dict:
     if not isinstance(checkpoint, dict):
         raise ValueError(f'checkpoint {str(path)!r} holds a {type(checkpoint).__name__}, not a state dict')
     return checkpoint
-
-
-def load_whole(model: nn.Module, path: str | Path) -> None:
-    """Load a checkpoint into its model, and refuse that of another model.
-
-    mmengine would only warn about missing parameters, and go on with random ones in their place.
-
-    Args:
-        model: The model, without a wrapper.
-        path: As for :func:`read_checkpoint`.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is no checkpoint, or lacks parameters of the model; with their names.
-    """
-    checkpoint = read_checkpoint(path)
-    state = next((checkpoint[name] for name in _CONTAINERS if name in checkpoint), checkpoint)
-    try:
-        lacking = set(model.load_state_dict(state, strict=False).missing_keys)
-    except RuntimeError as error:
-        raise ValueError(f'checkpoint {str(path)!r} is of another model: {error}') from error
-    missing = [name for name, _ in model.named_parameters() if name in lacking]
-    if missing:
-        raise ValueError(f'checkpoint {str(path)!r} is of another model: it lacks {shorten(missing)}')
 
 
 def latest_checkpoint(work_dir: str | Path) -> str | None:

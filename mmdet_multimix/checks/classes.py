@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from mmdet.datasets import BaseDetDataset
 from mmengine.config import Config
 
 from ..utils.names import check_same_classes, quote
+from .remark import Remark
 from .walk import DataSet, nodes
+
+_HEADS = ('bbox_head', 'mask_head')  # how the names of heads end that have an output for each class
+
+
+def check_names(dataset: DataSet) -> Iterator[str]:
+    """Look for class names that mmdet would take for something else.
+
+    Args:
+        dataset: The set.
+
+    Yields:
+        A line for each fault.
+    """
+    text, names = dataset.text_for_classes, dataset.chosen_classes
+    if text is not None:
+        # pycocotools would take every category whose name is a part of the string.
+        yield (
+            f'metainfo.classes is the text {text!r}, which is no file of names. '
+            f'For one class write classes=({text!r},), with its comma'
+        )
+    double = [name for name, number in Counter(names).items() if number > 1]
+    if double:
+        yield f'metainfo.classes has {quote(double)} more than once: give each class once'
+    if '' in names:
+        yield 'metainfo.classes has a class without a name: take the blank lines out of its file'
 
 
 def check_same(sets: Sequence[DataSet]) -> Iterator[str]:
@@ -28,24 +56,64 @@ def check_same(sets: Sequence[DataSet]) -> Iterator[str]:
 
 
 def check_heads(cfg: Config, sets: Sequence[DataSet]) -> Iterator[str]:
-    """Compare the number of classes of box heads with that of the data.
+    """Compare the number of classes of box and mask heads with that of the data.
 
     Args:
         cfg: The config.
         sets: Its data sets.
 
     Yields:
-        A line for each head that has too few.
+        A line for each head that has another number. Where nothing is evaluated, a class too many is only a
+        remark.
     """
-    named = _with_classes(sets)
-    for key, node in nodes(cfg.get('model') or {}, 'model') if named else ():
-        count, classes = node.get('num_classes'), named[0].classes
-        if key.split('[')[0].endswith('bbox_head') and isinstance(count, int) and count < len(classes):
+    named, model = _with_classes(sets), cfg.get('model') or {}
+    if not named or 'language_model' in model:  # whose head scores the tokens of a text
+        return
+    classes = named[0].classes
+    for key, node in nodes(model, 'model'):
+        count = node.get('num_classes')
+        is_head = key.split('[')[0].endswith(_HEADS)
+        if not is_head or type(count) is not int or count == len(classes) or node.get('class_agnostic'):
+            continue
+        line = (
+            f'{key}.num_classes is {count}, but {named[0].key} has {len(classes)} classes, '
+            f'{quote(classes)}. Set num_classes={len(classes)}'
+        )
+        evaluated = any(not dataset.trained_on for dataset in named)
+        yield line if count < len(classes) or evaluated else Remark(line)
+
+
+def check_stored(path: str, stored: Sequence[str], sets: Sequence[DataSet]) -> Iterator[str]:
+    """Compare the classes that a checkpoint was trained on with those of a config.
+
+    Args:
+        path: The checkpoint.
+        stored: Its classes in the order of the labels.
+        sets: The data sets of the config.
+
+    Yields:
+        A line where a class has another label; a remark where names or their number differ otherwise.
+    """
+    for dataset in _with_classes(sets)[:1]:
+        classes = dataset.classes
+        moved = [name for name in classes if name in stored and stored.index(name) != classes.index(name)]
+        if moved:
+            name = moved[0]
             yield (
-                f'{key}.num_classes is {count}, but {named[0].key} has {len(classes)} classes, '
-                f'{quote(classes)}. Set num_classes={len(classes)}'
+                f'{path} was trained with class {name!r} as label {stored.index(name)}, but in {dataset.key} '
+                f'it is label {classes.index(name)}. Set metainfo=dict(classes=...) to the classes of the '
+                f'checkpoint, {quote(stored)}'
+            )
+        elif tuple(stored) != tuple(classes):
+            yield Remark(
+                f'{path} was trained on the classes {quote(stored)}, and {dataset.key} has {quote(classes)}'
             )
 
 
 def _with_classes(sets: Sequence[DataSet]) -> list[DataSet]:
-    return [dataset for dataset in sets if dataset.annotations and dataset.classes]
+    """The sets of boxes whose classes are known before they are built."""
+    return [
+        dataset
+        for dataset in sets
+        if isinstance(dataset.type, type) and issubclass(dataset.type, BaseDetDataset) and dataset.classes
+    ]

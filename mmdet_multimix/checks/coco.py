@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import mmap
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..utils.names import quote, shorten
+from . import coco_file
+from .coco_content import check_content, is_read_as_here, kept_boxes
+from .kept import Kept
 from .walk import DataSet
 
 _SHOWN = 3  # faults of one kind that are named
-_READ_WHOLE = 2**26  # bytes of JSON, a second; COCO's training set would take ten and 3 GB of memory
 
 
 def check(dataset: DataSet) -> Iterator[str]:
-    """Compare the classes of a set with the categories of its file, in milliseconds.
+    """Compare the classes of a set with the categories of its file; read all of one that is not too large.
 
     Args:
         dataset: The set. Its annotations exist.
@@ -25,7 +25,10 @@ def check(dataset: DataSet) -> Iterator[str]:
         A line for each fault.
     """
     path, classes = dataset.annotations, dataset.classes
-    names = categories(path) if classes else []
+    if _is_cut(path):
+        yield f'{path} ends in the middle: it was not copied whole. {dataset.remedy}'
+        return
+    names = coco_file.categories(path) if classes else []
     if names is None:
         yield f'{path} is no COCO annotation file: it has no readable list of categories'
         return
@@ -36,12 +39,14 @@ def check(dataset: DataSet) -> Iterator[str]:
             f'the classes {quote(missing)} are not among the categories of {path}, '
             f'which are {quote(names)}. Set metainfo=dict(classes=...) and num_classes to match'
         )
-    elif ordered != list(classes):
+    elif list(dict.fromkeys(ordered)) != list(classes):
         # mmdet numbers the labels in the order of the file, whatever the order of the names.
         yield (
             f'the classes are not in the order of {path}, so labels would carry wrong names. '
-            f'Set metainfo=dict(classes=...) to {quote(ordered, len(ordered))}'
+            f'Set metainfo=dict(classes=...) to {_tuple(ordered)}'
         )
+    elif classes and coco_file.is_small(path) and is_read_as_here(dataset):
+        yield from check_content(dataset)
 
 
 def check_whole(dataset: DataSet, wanted: int | None) -> Iterator[str]:
@@ -58,15 +63,10 @@ def check_whole(dataset: DataSet, wanted: int | None) -> Iterator[str]:
     found = count(dataset)
     if wanted is not None and found != wanted:
         yield f'{path} lists {found:,} images, but must have {wanted:,}. {remedy}'
-    with path.open('rb') as file:
-        file.seek(max(path.stat().st_size - 64, 0))
-        if not file.read().rstrip().endswith(b'}'):
-            yield f'{path} ends in the middle: it was not copied whole. {remedy}'
-            return
     known = {}
-    if path.stat().st_size < _READ_WHOLE:
+    if coco_file.is_small(path):
         try:
-            coco = json.loads(path.read_text())
+            coco = coco_file.read(path)
             known = {image['id']: image['file_name'] for image in coco['images']}
             lost = [a['id'] for a in coco['annotations'] if a['image_id'] not in known or len(a['bbox']) != 4]
         except (ValueError, KeyError, TypeError) as error:
@@ -88,40 +88,28 @@ def check_whole(dataset: DataSet, wanted: int | None) -> Iterator[str]:
         yield f'{len(without)} images listed in {path} are not there or empty: {some}. {remedy}'
 
 
+def kept(dataset: DataSet) -> Kept | None:
+    """The boxes that mmdet keeps; None of a file that would take long to read."""
+    path = dataset.annotations
+    return kept_boxes(coco_file.read(path), dataset.classes) if coco_file.is_small(path) else None
+
+
 def count(dataset: DataSet) -> int:
     """Count the images that the annotations list, without reading hundreds of megabytes into memory."""
-    word, path = b'"file_name"', dataset.annotations
-    if not path.stat().st_size:
-        return 0
-    with path.open('rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-        found, place = 0, text.find(word)
-        while place >= 0:
-            found, place = found + 1, text.find(word, place + 1)
-    return found
+    return coco_file.count(dataset.annotations)
 
 
-def categories(path: Path) -> list[str] | None:
-    """Read the category names of a COCO file in their order, without parsing hundreds of megabytes.
+def _tuple(names: list[str]) -> str:
+    """Names as a config has them."""
+    return f'({quote(names, len(names))},)'
 
-    Returns:
-        None where the file is not laid out like COCO's.
-    """
-    if not path.stat().st_size:
-        return None
-    with path.open('rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-        start = text.rfind(b'"categories"')
-        start = text.find(b'[', start) if start >= 0 else -1
-        end = text.find(b']', start) if start >= 0 else -1
-        if end < 0:
-            return None
-        try:
-            return [category['name'] for category in json.loads(text[start : end + 1])]
-        except (ValueError, KeyError, TypeError):
-            pass  # categories with lists of their own (keypoints): take the long way
-    try:
-        return [category['name'] for category in json.loads(path.read_text())['categories']]
-    except (ValueError, KeyError, TypeError):
-        return None
+
+def _is_cut(path: Path) -> bool:
+    """Whether a file begins as JSON does and does not end so."""
+    with path.open('rb') as file:
+        begin = file.read(64).lstrip()
+        file.seek(max(path.stat().st_size - 64, 0))
+        return begin.startswith(b'{') and not file.read().rstrip().endswith(b'}')
 
 
 def _has_content(path: Path) -> bool:

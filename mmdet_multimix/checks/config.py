@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from mmengine.config import Config
 
-from .checkpoints import check_initial_weights, check_load_from
+from . import coco_file
+from .checkpoints import check_initial_weights, check_load_from, check_start, check_stored_classes
 from .classes import check_heads, check_same
 from .data import EVALUATORS, LOADERS, check_set
 from .metrics import check_evaluators
+from .remark import Remark, say_remarks
+from .splits import check_evaluated, check_learnt
 from .walk import data_sets
 
 
@@ -20,7 +23,9 @@ class PreflightError(ValueError):
 
 
 def check_config(cfg: Config, stage: str = 'train') -> None:
-    """Check the data sets and checkpoint files that a config names, in milliseconds.
+    """Check the data sets and checkpoint files that a config names, in seconds.
+
+    What goes on all the same is printed as a warning.
 
     Args:
         cfg: The config.
@@ -31,13 +36,27 @@ def check_config(cfg: Config, stage: str = 'train') -> None:
         PreflightError: With all that is wrong, a line for each fault: its key in the config, and what to do.
     """
     sets = data_sets(cfg, LOADERS[stage])
-    problems = [f'{dataset.key}: {problem}' for dataset in sets for problem in check_set(dataset)]
+    problems = [_at(dataset.key, line) for dataset in sets for line in check_set(dataset)]
     problems += check_same(sets)
     problems += check_heads(cfg, sets)
     problems += check_evaluators(cfg, EVALUATORS[stage])
     problems += check_load_from(cfg)
+    if stage == 'test' or cfg.get('resume'):
+        problems += check_stored_classes(cfg, sets)
+    else:
+        problems += check_start(cfg)
     if stage == 'train':
         problems += check_initial_weights(cfg)
-    if problems:
-        lines = '\n'.join(f'  - {problem}' for problem in dict.fromkeys(problems))
+    if all(isinstance(line, Remark) for line in problems):  # what follows reads the files again
+        problems += check_evaluated(cfg, EVALUATORS[stage])
+        problems += check_learnt(sets)
+    coco_file.forget()
+    faults = say_remarks(problems)
+    if faults:
+        lines = '\n'.join(f'  - {fault}' for fault in faults)
         raise PreflightError(f'cannot {stage}:\n{lines}')
+
+
+def _at(key: str, line: str) -> str:
+    """A line of a check with the key of the config that it is about."""
+    return (Remark if isinstance(line, Remark) else str)(f'{key}: {line}')

@@ -6,20 +6,23 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+from mmdet.datasets import CocoDataset, XMLDataset
 from mmengine.config import Config
 
-from . import coco, image_folders, voc
-from .classes import check_same
+from . import coco, coco_file, image_folders, voc
+from .classes import check_names, check_same
 from .metrics import check_evaluators
+from .remark import say_remarks
+from .splits import check_evaluated
 from .walk import DataSet, data_sets
 
 LOADERS = {'train': ('train_dataloader', 'val_dataloader'), 'test': ('test_dataloader',)}
 EVALUATORS = {'train': 'val_evaluator', 'test': 'test_evaluator'}
-_FORMATS = {'.json': coco, '.txt': voc}  # by the suffix of the annotations
+_FORMATS = {CocoDataset: coco, XMLDataset: voc}
 
 
 def check_set(dataset: DataSet) -> Iterator[str]:
-    """What can be seen of a set in milliseconds: files, folders and class names.
+    """What can be seen of a set in a second: files, folders, class names, and the boxes that are learnt.
 
     Args:
         dataset: The set.
@@ -35,10 +38,13 @@ def check_set(dataset: DataSet) -> Iterator[str]:
     elif path is not None and not path.is_file():
         yield f'annotation file {path} does not exist. {dataset.remedy}'
     else:
-        for folder in sorted({dataset.root / prefix for prefix in dataset.prefixes.values()}) if path else ():
-            if not folder.is_dir():
-                yield f'image folder {folder} does not exist. {dataset.remedy}'
-        if _format(dataset):
+        prefixes = {prefix for prefix in dataset.prefixes.values() if '://' not in prefix}
+        missing = [folder for folder in sorted(dataset.root / p for p in prefixes) if not folder.is_dir()]
+        for folder in missing if path else ():
+            yield f'image folder {folder} does not exist. {dataset.remedy}'
+        faults = list(check_names(dataset))
+        yield from faults
+        if _format(dataset) and not missing and not faults:
             yield from _format(dataset).check(dataset)
 
 
@@ -64,15 +70,20 @@ def check_data(configs: list[Config], counts: dict[str, int]) -> list[str]:
             for dataset in sets:
                 # The same set stands in many configs, so its key in one of them would not help.
                 if found.setdefault((dataset.content, dataset.learnt), dataset) is dataset:
-                    problems.update(dict.fromkeys(check_set(dataset)))
+                    problems.update(dict.fromkeys(say_remarks(check_set(dataset))))
             problems.update(dict.fromkeys(check_same(sets)))
             problems.update(dict.fromkeys(check_evaluators(cfg, EVALUATORS[stage])))
+    for cfg in configs if not problems else ():
+        for key in EVALUATORS.values():
+            problems.update(dict.fromkeys(say_remarks(check_evaluated(cfg, key))))
     if problems:
+        coco_file.forget()
         return list(problems)  # counting what is not there would only repeat it
     for dataset in {dataset.content: dataset for dataset in found.values()}.values():
         if not dataset.remote and _format(dataset):
             wanted = counts.get(_count_key(dataset))
             problems.update(dict.fromkeys(_format(dataset).check_whole(dataset, wanted)))
+    coco_file.forget()
     return list(problems)
 
 
@@ -99,7 +110,12 @@ def count_images(dataset: dict[str, Any], counts: dict[str, int]) -> int | None:
 
 def _format(dataset: DataSet) -> ModuleType | None:
     """The file of this folder that knows the format of a set."""
-    return _FORMATS.get(dataset.annotations.suffix) if dataset.annotations else image_folders
+    if not dataset.cfg.get('ann_file'):
+        return image_folders
+    kind = dataset.type if dataset.annotations else None
+    return next(
+        (room for base, room in _FORMATS.items() if isinstance(kind, type) and issubclass(kind, base)), None
+    )
 
 
 def _count_key(dataset: DataSet) -> str:

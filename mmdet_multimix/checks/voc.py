@@ -5,51 +5,76 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from xml.etree import ElementTree
+
+from mmdet.datasets import XMLDataset
 
 from ..utils.names import quote, shorten
+from . import voc_content
+from .images import check_images, sample
+from .kept import Kept, judge
+from .remark import Remark
+from .voc_content import image_folder, list_names, read_xml, xml_path
 from .walk import DataSet
 
 _SHOWN = 3  # faults of one kind that are named
-_XML_FILES_READ = 200  # enough to see every class name of any set that could be trained on
+_XML_FILES_READ = 4000  # a second
 _BOX = ('xmin', 'ymin', 'xmax', 'ymax')
 
 
 def check(dataset: DataSet) -> Iterator[str]:
-    """Look for the classes of a set in some of its annotations, in milliseconds.
+    """Read the annotations of a set, of a large one some, and compare their names with its classes.
 
     Args:
         dataset: The set. Its list of images exists.
 
     Yields:
-        The first fault.
+        A line for each fault, a remark for what goes on.
     """
     listed, classes = dataset.annotations, set(dataset.classes)
-    names: set[str] = set()
+    if not classes:
+        return
+    names = list_names(listed)
+    if '' in names:
+        line = f'line {names.index("") + 1} of {listed} is blank'
+        yield f'{line}: mmdet would look for {xml_path(dataset, "")}. Delete the line'
+        return
     # Names of one's own may be misspelt: then all files are read for one that is nowhere.
     own = dataset.learnt and bool(dataset.chosen_classes)
-    for number, name in enumerate(list_names(listed) if classes else ()):
-        if number >= _XML_FILES_READ and not (own and classes - names):
-            break
-        path = _annotations(dataset) / f'{name}.xml'
-        try:
-            names.update(node.findtext('name', '') for node in read_objects(path))
-        except FileNotFoundError:
-            yield f'{listed} lists {name}, but {path} does not exist'
-            return
-        except ValueError as error:
-            yield str(error)
-            return
-    if names and not names & classes:
+    whole = len(names) <= _XML_FILES_READ
+    try:
+        found = voc_content.read(dataset, tuple(names if whole else sample(names, _XML_FILES_READ)))
+        if not whole and own and classes - set(found.names):
+            found, whole = voc_content.read(dataset, tuple(names)), True
+    except FileNotFoundError as error:
+        yield f'{listed} lists {Path(error.filename).stem}, but {error.filename} does not exist'
+        return
+    except ValueError as error:
+        yield str(error)
+        return
+    there = set(found.names)
+    absent = classes - there
+    if there and not there & classes:
         yield (
             f'none of the classes {quote(dataset.classes)} is in the annotations of {listed}, '
-            f'which have {quote(sorted(names))}. Set metainfo=dict(classes=...) and num_classes to match'
+            f'which have {quote(sorted(there))}. Set metainfo=dict(classes=...) and num_classes to match'
         )
-    elif own and names - classes and classes - names:
+        return
+    if own and there - classes and absent:
         yield (
-            f'the classes {quote(sorted(classes - names))} are in none of the annotations of {listed}, which '
-            f'have {quote(sorted(names))}. Correct the names in metainfo=dict(classes=...), or leave them out'
+            f'the classes {quote(sorted(absent))} are in none of the annotations of {listed}, which '
+            f'have {quote(sorted(there))}. Correct the names in metainfo=dict(classes=...), or leave them out'
         )
+        return
+    for name in sorted(there - classes):
+        meant = [known for known in dataset.classes if known.casefold() == name.strip().casefold()]
+        if meant:
+            yield Remark(
+                f'{found.names[name]:,} objects of {listed} are named {name!r}, which is not the class '
+                f'{meant[0]!r}; they are left out. Give both the same name'
+            )
+    if whole:
+        yield from judge(dataset, found.kept)
+    yield from check_images(dataset, voc_content.listed(dataset, sample(names)), len(names))
 
 
 def check_whole(dataset: DataSet, wanted: int | None) -> Iterator[str]:
@@ -66,14 +91,14 @@ def check_whole(dataset: DataSet, wanted: int | None) -> Iterator[str]:
     found = list_names(listed)
     if wanted is not None and len(found) != wanted:
         yield f'{listed} lists {len(found):,} images, but must have {wanted:,}. {remedy}'
-    images = _folder(dataset) / dataset.cfg.get('img_subdir', 'JPEGImages')
+    images = image_folder(dataset)
     there = {entry.name for entry in os.scandir(images) if entry.stat().st_size} if images.is_dir() else ()
     without = [images / f'{name}.jpg' for name in found if f'{name}.jpg' not in there]
     broken, strange = [], {}
     for name in found:
-        path = _annotations(dataset) / f'{name}.xml'
+        path = xml_path(dataset, name)
         try:
-            for node in read_objects(path):
+            for node in read_xml(path).findall('object'):
                 strange.setdefault(node.findtext('name'), path)
                 for side in _BOX:
                     float(node.findtext(f'bndbox/{side}'))
@@ -87,39 +112,19 @@ def check_whole(dataset: DataSet, wanted: int | None) -> Iterator[str]:
         yield f'{len(broken)} annotations of {listed} cannot be read: {some}. {remedy}'
     # Who names the classes of a set may mean to leave some of its objects out, as mmdet does.
     for name, path in strange.items() if not dataset.chosen_classes else ():
-        if name not in dataset.classes:
+        if name and name not in dataset.classes:
             yield (
                 f'{path} has an object {name!r}, which is none of the classes {sorted(dataset.classes)} and '
                 'would not be learnt. Correct its name, or name the wanted ones in metainfo=dict(classes=...)'
             )
 
 
+def kept(dataset: DataSet) -> Kept | None:
+    """The boxes of a set that can be learnt; None where it is large, or of another type."""
+    names = list_names(dataset.annotations) if issubclass(dataset.type, XMLDataset) else ()
+    return voc_content.read(dataset, names).kept if 0 < len(names) <= _XML_FILES_READ else None
+
+
 def count(dataset: DataSet) -> int:
     """Count the images that the list names."""
     return len(list_names(dataset.annotations))
-
-
-def list_names(path: Path) -> list[str]:
-    """Read the names of the images of a set."""
-    return path.read_text().split()
-
-
-def read_objects(path: Path) -> list[ElementTree.Element]:
-    """Read the objects of an image.
-
-    Raises:
-        OSError: The file cannot be opened.
-        ValueError: It is no XML.
-    """
-    try:
-        return ElementTree.parse(path).findall('object')
-    except ElementTree.ParseError as error:
-        raise ValueError(f'{path} is not readable XML: {error}') from error
-
-
-def _folder(dataset: DataSet) -> Path:
-    return dataset.root / dataset.prefixes.get('sub_data_root', '')
-
-
-def _annotations(dataset: DataSet) -> Path:
-    return _folder(dataset) / dataset.cfg.get('ann_subdir', 'Annotations')

@@ -40,8 +40,7 @@ class DataSet:
     @property
     def type_name(self) -> str:
         """The name of its type, which a config may give as the class itself."""
-        kind = self.cfg.get('type')
-        return kind if isinstance(kind, str) else getattr(kind, '__name__', str(kind))
+        return class_name(self.cfg.get('type'))
 
     @property
     def type(self) -> type | None:
@@ -55,26 +54,39 @@ class DataSet:
         return Path(self.cfg.get('data_root') or '')
 
     @property
+    def trained_on(self) -> bool:
+        """Whether it is, or is a part of, the training data."""
+        return self.key.startswith('train_dataloader')
+
+    @property
     def remote(self) -> bool:
         """Whether it is read from another machine, where nothing can be looked for."""
-        return '://' in str(self.cfg.get('data_root'))
+        return any('://' in str(self.cfg.get(name)) for name in ('data_root', 'ann_file'))
 
     @property
     def annotations(self) -> Path | None:
-        """The file of its annotations, None of a set that has none."""
-        return self.root / self.cfg['ann_file'] if self.cfg.get('ann_file') else None
+        """The file of its annotations, None of a set that has none or several."""
+        path = self.cfg.get('ann_file')
+        return self.root / path if path and isinstance(path, (str, Path)) else None
 
     @property
     def prefixes(self) -> dict[str, str]:
-        """Its folders of images below the root."""
-        return self.cfg.get('data_prefix') or {}
+        """Its folders of images below the root; some types take one as a string."""
+        prefix = self.cfg.get('data_prefix') or {}
+        return {'img': prefix} if isinstance(prefix, str) else prefix
+
+    @property
+    def text_for_classes(self) -> str | None:
+        """The classes of its config, where they are one string that names no file."""
+        classes = (self.cfg.get('metainfo') or {}).get('classes')
+        return classes if isinstance(classes, str) and not is_there(classes) else None
 
     @property
     def chosen_classes(self) -> tuple[str, ...]:
-        """The class names in its config; mmengine takes a file of names, or the name of one class, too."""
+        """The class names in its config; mmengine takes a file of names too."""
         classes = (self.cfg.get('metainfo') or {}).get('classes')
         if isinstance(classes, str):
-            return tuple(Path(classes).read_text().splitlines()) if Path(classes).is_file() else (classes,)
+            return tuple(Path(classes).read_text().splitlines()) if Path(classes).is_file() else ()
         return tuple(classes or ())
 
     @property
@@ -93,17 +105,23 @@ class DataSet:
         return str({**self.cfg, 'pipeline': (), 'transforms': ()})
 
 
-def dataset_leaves(dataset: dict[str, Any], key: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def dataset_leaves(dataset: Any, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Find the data sets inside the wrappers (Repeat, Concat, ClassBalanced, MultiImageMix).
 
     Args:
-        dataset: Config of a data set, wrapped or not.
+        dataset: Config of a data set, wrapped or not, or a list of them. Of one that is built already nothing
+            is known.
         key: Where it stands in the config.
 
     Yields:
         The key and the config of each.
     """
-    if 'dataset' in dataset:
+    if isinstance(dataset, (list, tuple)):
+        for index, inner in enumerate(dataset):
+            yield from dataset_leaves(inner, f'{key}[{index}]')
+    elif not isinstance(dataset, dict):
+        return
+    elif 'dataset' in dataset:
         yield from dataset_leaves(dataset['dataset'], f'{key}.dataset')
     elif 'datasets' in dataset:
         for index, inner in enumerate(dataset['datasets']):
@@ -121,7 +139,7 @@ def data_sets(cfg: Config, loaders: Sequence[str]) -> list[DataSet]:
     """
     found = []
     for loader in filter(cfg.get, loaders):
-        leaves = list(dataset_leaves(cfg[loader]['dataset'], f'{loader}.dataset'))
+        leaves = list(dataset_leaves(cfg[loader].get('dataset'), f'{loader}.dataset'))
         learnt = loader == 'train_dataloader' and len(leaves) == 1
         found += [DataSet(key, dataset, learnt) for key, dataset in leaves]
     return found
@@ -153,6 +171,11 @@ def nodes(node: Any, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
     elif isinstance(node, (list, tuple)):
         for index, inner in enumerate(node):
             yield from nodes(inner, f'{key}[{index}]')
+
+
+def class_name(kind: Any) -> str:
+    """The name of a type, which a config may give as the class itself."""
+    return kind if isinstance(kind, str) else getattr(kind, '__name__', str(kind))
 
 
 def is_there(path: str | Path) -> bool:

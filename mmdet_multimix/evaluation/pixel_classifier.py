@@ -126,7 +126,7 @@ def _fill(model: ImageClassifier, state: dict[str, Tensor], path: str | Path) ->
     # Another copy of the model in the checkpoint, such as a teacher, must not be mistaken for it.
     prefix = '' if any(key in wanted for key in state) else None
     matched = match_state_dict(state, wanted, prefix)
-    if matched.missing or matched.misshapen or matched.foreign:
+    if matched.missing or matched.misshapen or matched.unusable or matched.foreign:
         raise ValueError(
             f'checkpoint {path} is not one of the model in the config:\n{matched.differences()}\n'
             'Give the config that it was trained with, and a training checkpoint, not a backbone.'

@@ -53,3 +53,47 @@ def test_two_equal_modules_must_be_told_apart():
 
 def test_a_name_is_matched_whole():
     assert find_prefixes(['backbone.xconv1.weight'], ['conv1.weight']) == []
+
+
+def test_a_prefix_that_is_not_there_is_refused():
+    """The student's weights are not those of a teacher that was asked for."""
+    source = {f'student.{key}': value for key, value in target().items()}
+    for prefix in ('teacher', 'ema.', 'backbone.'):
+        with pytest.raises(
+            ValueError, match=f"starts with prefix='{prefix.strip('.')}.'; they start with student"
+        ):
+            match_state_dict(source, target(), prefix)
+    with pytest.raises(ValueError, match='they start with bn1, conv1, layer1'):
+        match_state_dict(target(), target(), 'teacher')
+    assert match_state_dict(target(), target(), 'backbone').coverage == 1  # a backbone alone
+    wrapped = {f'module.backbone.{key}': value for key, value in target().items()}
+    assert match_state_dict(wrapped, target(), 'backbone').prefix == 'module.backbone.'
+
+
+@pytest.mark.parametrize(
+    ('spoilt', 'reason'),
+    [
+        (torch.full((4, 4), torch.nan), '16 of 16 values are not finite'),
+        (torch.eye(4, dtype=torch.complex64), 'torch.complex64, wanted torch.float32'),
+        (torch.eye(4, dtype=torch.bool), 'torch.bool, wanted torch.float32'),
+        (torch.eye(4).div(0), '16 of 16 values are not finite'),
+        (torch.eye(4, dtype=torch.uint8), 'torch.uint8, wanted torch.float32'),
+    ],
+)
+def test_weights_that_no_network_computes_with_are_not_found(spoilt, reason):
+    matched = match_state_dict(dict(target(), **{'layer1.0.weight': spoilt}), target())
+    assert matched.unusable == [f'layer1.0.weight: {reason}']
+    assert matched.coverage == pytest.approx(2 / 3) and reason in matched.differences()
+
+
+def test_half_precision_and_masks_are_no_fault():
+    source = {key: value.half() for key, value in target().items()}
+    assert match_state_dict(source, target()).coverage == 1
+    mask = {'mask': torch.tensor([0.0, -torch.inf])}
+    assert match_state_dict(mask, mask).coverage == 1
+
+
+def test_a_bias_that_a_layer_does_without_is_not_another_architecture():
+    source = dict(target(), **{'conv1.bias': torch.zeros(4), 'layer1.1.weight': torch.zeros(4, 4)})
+    matched = match_state_dict(source, target())
+    assert matched.foreign == ['layer1.1.weight'] and 'conv1.bias' in matched.unexpected

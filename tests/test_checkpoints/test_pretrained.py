@@ -115,6 +115,22 @@ def test_a_deeper_network_raises_although_every_name_is_there(tmp_path):
         MultiMixPretrained(str(tmp_path / 'r34.pth'))(resnet(18))
 
 
+def test_an_extra_bias_is_no_other_architecture(tmp_path):
+    """Of caffe's ResNets, for one; mmdet leaves it out."""
+    state = dict(resnet().state_dict(), **{'conv1.bias': torch.ones(8)})
+    torch.save(state, tmp_path / 'caffe.pth')
+    model = resnet()
+    MultiMixPretrained(str(tmp_path / 'caffe.pth'))(model)
+    assert_same(model, state)
+
+
+def test_weights_that_are_not_finite_are_refused_at_any_coverage(trained, tmp_path):
+    state = dict(trained[0], **{'conv1.weight': torch.full_like(trained[0]['conv1.weight'], torch.nan)})
+    torch.save(state, tmp_path / 'nan.pth')
+    with pytest.raises(ValueError, match=r'1 unusable: conv1\.weight: 1176 of 1176 values are not finite'):
+        MultiMixPretrained(str(tmp_path / 'nan.pth'), min_coverage=0.5)(resnet())
+
+
 def test_min_coverage_lets_a_part_be_loaded(trained):
     state, path = trained
     model = resnet(34)

@@ -1,5 +1,7 @@
 import pytest
+import torch
 from checking import error_of, training_on
+from mmengine.config import Config
 from tiny_sets import coco_with
 
 from mmdet_multimix.checks import check_config
@@ -25,5 +27,73 @@ def test_a_box_head_has_a_place_for_every_class(tmp_path, roi):
 
     check_config(training_on(train, model=model(2)))
     check_config(training_on(train, model=model(80)))
+    text = error_of(training_on(train, model=model(3), val_dataloader=dict(dataset=train)))
+    assert 'num_classes is 3, but train_dataloader.dataset has 2 classes' in text
     text = error_of(training_on(train, model=model(1)))
     assert 'bbox_head' in text and 'num_classes is 1, but train_dataloader.dataset has 2 classes' in text
+
+
+def test_a_text_that_is_no_file_is_no_class(tmp_path):
+    dataset = coco_with(tmp_path / 'coco', ('bear', 'teddy bear'))
+    for text in ('teddy bear', 'bear', 'names.txt'):
+        error = error_of(training_on(dict(dataset, metainfo=dict(classes=text))))
+        assert f'metainfo.classes is the text {text!r}' in error and f'classes=({text!r},)' in error
+    check_config(training_on(dict(dataset, metainfo=dict(classes=('teddy bear',)))))
+
+
+def test_classes_given_twice_or_without_a_name_are_refused(tmp_path):
+    dataset = coco_with(tmp_path / 'coco')
+    twice = dict(dataset, metainfo=dict(classes=('cat', 'dog', 'cat')))
+    assert "metainfo.classes has 'cat' more than once" in error_of(training_on(twice))
+    (tmp_path / 'names.txt').write_text('cat\n\ndog\n')
+    blank = dict(dataset, metainfo=dict(classes=str(tmp_path / 'names.txt')))
+    assert 'a class without a name' in error_of(training_on(blank))
+
+
+def test_a_class_too_many_is_said_where_nothing_is_evaluated(tmp_path, capsys):
+    train = coco_with(tmp_path / 'coco')
+    check_config(training_on(train, model=dict(bbox_head=dict(num_classes=12))))
+    assert 'model.bbox_head.num_classes is 12' in capsys.readouterr().err
+    val = dict(val_dataloader=dict(dataset=train))
+    mask_head = dict(roi_head=dict(mask_head=dict(num_classes=12)))
+    assert 'mask_head.num_classes is 12' in error_of(training_on(train, model=mask_head, **val))
+    # Heads that have no output for each class.
+    for model in (
+        dict(roi_head=dict(mask_head=dict(num_classes=12, class_agnostic=True))),
+        dict(rpn_head=dict(num_classes=1)),
+        dict(language_model=dict(type='BertModel'), bbox_head=dict(num_classes=256)),
+    ):
+        check_config(training_on(train, model=model, **val))
+
+
+def checkpoint(tmp_path, **meta):
+    torch.save(dict(meta=meta, state_dict={}), tmp_path / 'epoch_1.pth')
+    return str(tmp_path / 'epoch_1.pth')
+
+
+@pytest.mark.parametrize(
+    'meta',
+    [
+        dict(dataset_meta=dict(classes=('dog', 'cat'))),
+        dict(dataset_meta=dict(CLASSES=['cow', 'cat', 'dog'])),
+        dict(CLASSES=('horse', 'cat')),  # of mmdet 2
+    ],
+)
+def test_a_checkpoint_with_the_classes_in_another_order_is_refused(tmp_path, meta):
+    dataset, path = coco_with(tmp_path / 'coco'), checkpoint(tmp_path, **meta)
+    said = "was trained with class 'cat' as label 1, but in"
+    assert said in error_of(training_on(dataset, load_from=path, resume=True))
+    assert said in error_of(Config(dict(test_dataloader=dict(dataset=dataset), load_from=path)), 'test')
+    check_config(training_on(dataset, load_from=path))  # a new start from its weights
+
+
+def test_a_checkpoint_of_other_names_is_said(tmp_path, capsys):
+    dataset = coco_with(tmp_path / 'coco')
+    cfg = Config(dict(test_dataloader=dict(dataset=dataset)))
+    for meta in ({}, dict(dataset_meta=dict(classes=('cat', 'dog'))), dict(dataset_meta=None)):
+        cfg.load_from = checkpoint(tmp_path, **meta)
+        check_config(cfg, 'test')
+    assert not capsys.readouterr().err
+    cfg.load_from = checkpoint(tmp_path, dataset_meta=dict(classes=('cat', 'hound')))
+    check_config(cfg, 'test')
+    assert "was trained on the classes 'cat', 'hound'" in capsys.readouterr().err

@@ -1,9 +1,10 @@
 import json
 
+import pytest
 from checking import error_of, training_on
 from tiny_sets import coco_with
 
-from mmdet_multimix.checks.coco import categories
+from mmdet_multimix.checks.coco_file import categories
 
 
 def test_coco_classes_must_exist(tmp_path):
@@ -37,3 +38,17 @@ def test_categories_with_lists_inside(tmp_path):
     entries = [{'id': 1, 'name': 'person', 'keypoints': ['nose', 'ear']}]
     path.write_text(json.dumps({'categories': entries, 'images': []}))
     assert categories(path) == ['person']
+
+
+@pytest.mark.parametrize('large', [False, True])
+def test_another_list_of_that_name_does_not_deceive(tmp_path, monkeypatch, large):
+    if large:
+        monkeypatch.setattr('mmdet_multimix.checks.coco_file.READ_WHOLE', 0)
+    path, entries = tmp_path / 'a.json', [{'id': 1, 'name': 'cat'}]
+    for other in (
+        {'categories': []},
+        {'categories': [{'id': 1, 'name': 'dog'}]},
+        'no "categories": [1] here',
+    ):
+        path.write_text(json.dumps({'categories': entries, 'images': [], 'info': other}))
+        assert categories(path) == ['cat']

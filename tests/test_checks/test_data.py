@@ -114,7 +114,8 @@ def spoil_owner(coco):
 
 def spoil_folder(coco):
     (coco / 'train2017/000003.jpg').unlink()
-    return f'{coco}/train2017 has 3 images, but must have 4. COCO: unpack'
+    listed, lost = f'{coco}/annotations/instances_train2017.json', f'{coco}/train2017/000003.jpg'
+    return f'1 images listed in {listed} are not there or empty: {lost}. COCO: unpack'
 
 
 def spoil_file(coco):
@@ -143,7 +144,7 @@ def test_what_is_wrong_with_coco_is_named_with_its_remedy(spoil, coco, tmp_path)
 
 
 def test_images_of_large_sets_are_counted(coco, tmp_path, monkeypatch):
-    monkeypatch.setattr('mmdet_multimix.checks.coco._READ_WHOLE', 0)
+    monkeypatch.setattr('mmdet_multimix.checks.coco_file.READ_WHOLE', 0)
     copy, counts = copied(coco, tmp_path), {'annotations/instances_train2017.json': 4}
     assert check_data(data_of(copy, 'coco'), counts) == []
     (copy / 'train2017/000003.jpg').unlink()
@@ -179,7 +180,7 @@ def test_images_are_counted_by_their_format(coco, voc, tmp_path):
 
 def test_sets_of_one_config_must_have_the_same_classes(coco, tmp_path):
     (cfg, _) = data_of(copied(coco, tmp_path), 'coco')
-    names = ('cat', 'dog')
+    names = ('toothbrush',)
     cfg.val_dataloader.dataset.metainfo = dict(classes=names)
     (problem,) = check_data([cfg], {})
     assert problem.startswith('val_dataloader.dataset.metainfo.classes: label 0 is class ')

@@ -1,6 +1,12 @@
+import pytest
+import torch
 from checking import error_of, training_on
+from mmdet.models import ResNet, SwinTransformer
+from mmdet.registry import MODELS
+from mmengine.model import PretrainedInit
 from tiny_sets import coco_with
 
+from mmdet_multimix.checkpoints import MultiMixPretrained
 from mmdet_multimix.checks import check_config
 
 
@@ -11,3 +17,36 @@ def test_swin_reads_init_cfg_by_itself(tmp_path):
     text = error_of(training_on(dataset, model=dict(backbone=dict(type='SwinTransformer', init_cfg=init))))
     assert 'move it to the detector' in text
     check_config(training_on(dataset, model=dict(backbone=dict(type='ResNet', init_cfg=init))))
+
+
+def test_the_type_of_an_initialiser_or_backbone_may_be_a_class(tmp_path):
+    (tmp_path / 'b.pth').touch()
+    dataset = coco_with(tmp_path / 'coco')
+    for kind in (PretrainedInit, MultiMixPretrained):
+        init = dict(type=kind, checkpoint=str(tmp_path / 'b.pth'))
+        check_config(training_on(dataset, model=dict(backbone=dict(type=ResNet, init_cfg=init))))
+        init['checkpoint'] = 'no.pth'
+        text = error_of(training_on(dataset, model=dict(backbone=dict(type=ResNet, init_cfg=init))))
+        assert 'model.backbone.init_cfg.checkpoint: no.pth does not exist' in text
+    text = error_of(training_on(dataset, model=dict(backbone=dict(type=SwinTransformer, init_cfg=init))))
+    assert 'SwinTransformer reads init_cfg' in text
+
+
+@pytest.mark.parametrize('prefix', ['encoder.', 'backbone.backbone.', ''])
+def test_a_checkpoint_of_which_nothing_is_in_the_model_is_no_start(tmp_path, prefix):
+    backbone = dict(type='ResNet', depth=18, base_channels=8, norm_eval=False)
+    model = dict(
+        type='ImageClassifier',
+        backbone=backbone,
+        head=dict(type='LinearClsHead', num_classes=2, in_channels=64),
+    )
+    state = MODELS.build(backbone).state_dict()
+    cfg = training_on(coco_with(tmp_path / 'coco'), model=model, load_from=str(tmp_path / 'a.pth'))
+    torch.save(dict(state_dict={prefix + key: value for key, value in state.items()}), tmp_path / 'a.pth')
+    before = torch.get_rng_state()
+    assert 'load_from: checkpoint' in error_of(cfg) and 'has nothing of this model' in error_of(cfg)
+    torch.save(
+        dict(state_dict={f'backbone.{key}': value for key, value in state.items()}), tmp_path / 'a.pth'
+    )
+    check_config(cfg)
+    assert torch.equal(torch.get_rng_state(), before)

@@ -1,4 +1,6 @@
+import pytest
 from checking import error_of, training_on
+from mmdet.registry import DATASETS
 from tiny_sets import voc_with
 
 from mmdet_multimix.checks import check_config
@@ -37,3 +39,75 @@ def test_voc_files_that_are_missing_or_damaged(tmp_path):
     assert 'not readable XML' in error_of(training_on(dataset))
     (tmp_path / 'voc/Annotations/1.xml').unlink()
     assert 'lists 1, but' in error_of(training_on(dataset))
+
+
+def rewrite(root, old, new, index=0):
+    path = root / f'voc/Annotations/{index}.xml'
+    path.write_text(path.read_text().replace(old, new))
+
+
+@pytest.mark.parametrize('name', ['Cat', ' cat', 'CAT '])
+def test_names_that_differ_by_case_from_a_class_are_said(tmp_path, capsys, name):
+    dataset = voc_with(tmp_path / 'voc', (name, 'dog', 'cat'))
+    check_config(training_on(dataset))
+    assert (
+        f'1 objects of {tmp_path}/voc/ImageSets/Main/train.txt are named {name!r}' in capsys.readouterr().err
+    )
+    rewrite(tmp_path, '<name>cat', '<name>sheep', 2)
+    assert "the classes 'cat' are in none of the annotations" in error_of(training_on(dataset))
+
+
+@pytest.mark.parametrize(
+    ('old', 'new', 'reason'),
+    [
+        ('<difficult>0', '<difficult>1', 'crowds or difficult'),
+        ('<xmax>8', '<xmax>1', 'of negative size'),
+        (
+            '<xmin>2</xmin><ymin>2</ymin><xmax>8</xmax><ymax>9',
+            '<xmin>0</xmin><ymin>0</ymin><xmax>1</xmax><ymax>1',
+            'coordinates in 0..1',
+        ),
+        ('<xmax>8', '<xmax>2.4', 'thinner than a pixel'),
+    ],
+)
+def test_a_set_or_class_without_boxes_left_is_refused(tmp_path, old, new, reason):
+    dataset = voc_with(tmp_path / 'voc')
+    rewrite(tmp_path, old, new, 0)
+    if reason != 'crowds or difficult':
+        assert "none of the 1 boxes of 'cat'" in error_of(training_on(dataset))
+    rewrite(tmp_path, old, new, 1)
+    text = error_of(training_on(dataset))
+    assert 'none of the 2 boxes of' in text and reason in text
+
+
+def test_names_with_spaces_are_read_as_mmdet_does(tmp_path):
+    dataset = voc_with(tmp_path / 'voc')
+    for folder, suffix in (('Annotations', 'xml'), ('JPEGImages', 'jpg')):
+        (tmp_path / f'voc/{folder}/0.{suffix}').rename(tmp_path / f'voc/{folder}/my photo.{suffix}')
+    listed = tmp_path / 'voc/ImageSets/Main/train.txt'
+    for text in ('my photo\n1\n', 'my photo\r\n1'):
+        listed.write_text(text)
+        assert len(DATASETS.build(dataset)) == 2
+        check_config(training_on(dataset))
+    listed.write_text('my photo\n1\n\n')
+    with pytest.raises(FileNotFoundError):
+        DATASETS.build(dataset)
+    assert f'line 3 of {listed} is blank' in error_of(training_on(dataset))
+
+
+def test_an_object_with_an_empty_name_is_passed_over(tmp_path):
+    dataset = voc_with(tmp_path / 'voc')
+    rewrite(tmp_path, '<a>', '<a><object><name/></object>')
+    assert len(DATASETS.build(dataset)) == 2
+    check_config(training_on(dataset))
+
+
+def test_an_encoding_that_python_cannot_read_is_named(tmp_path):
+    dataset = voc_with(tmp_path / 'voc')
+    path = tmp_path / 'voc/Annotations/0.xml'
+    path.write_bytes(b'<?xml version="1.0" encoding="gb2312"?>' + path.read_bytes())
+    with pytest.raises(ValueError, match='multi-byte'):
+        DATASETS.build(dataset)
+    assert f'{path} is not readable XML' in error_of(training_on(dataset))
+    path.write_bytes(path.read_bytes().replace(b'gb2312', b'iso-8859-2'))
+    check_config(training_on(dataset))

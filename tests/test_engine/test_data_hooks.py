@@ -16,8 +16,9 @@ def loader(classes, num_images=4, batch_size=2):
     return DataLoader(dataset, batch_size=batch_size, drop_last=True)
 
 
-def runner(train, val=None, num_classes=2, metrics=()):
+def runner(train, val=None, num_classes=2, metrics=(), resume=False):
     return SimpleNamespace(
+        _resume=resume,
         model=SimpleNamespace(head=SimpleNamespace(num_classes=num_classes)),
         train_dataloader=train,
         val_loop=val and object(),
@@ -46,6 +47,23 @@ def test_head_of_another_size_is_refused():
 def test_other_classes_in_validation_are_refused():
     with pytest.raises(ValueError, match="label 1 is class 'b' in the training set, but 'c'"):
         CheckClassesHook().before_train(runner(loader(['a', 'b']), loader(['a', 'c'])))
+
+
+OTHER_CLASSES = r'in the checkpoint|the checkpoint has 3 classes'
+
+
+@pytest.mark.parametrize('stored', [['b', 'a'], ['a', 'c'], ['a', 'b', 'c']])
+def test_a_checkpoint_of_other_classes_is_refused(stored):
+    hook = CheckClassesHook()
+    hook.after_load_checkpoint(None, {'meta': {'dataset_meta': {'classes': stored}}})
+    two = loader(['a', 'b'])
+    hook.before_train(runner(two, two))  # a new start from its weights
+    with pytest.raises(ValueError, match=OTHER_CLASSES):
+        hook.before_train(runner(two, two, resume=True))
+    with pytest.raises(ValueError, match=OTHER_CLASSES):
+        hook.before_test(runner(None, two))
+    hook.after_load_checkpoint(None, {'state_dict': {}})
+    hook.before_test(runner(None, two))
 
 
 def test_more_ranks_than_classes_are_refused():

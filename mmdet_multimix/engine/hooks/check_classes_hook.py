@@ -5,6 +5,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.utils.data import Dataset
 
+from ...checkpoints.stored_classes import classes_of
 from ...utils.names import check_num_classes, check_same_classes
 from ...utils.unwrap import unwrapped
 
@@ -15,9 +16,17 @@ class CheckClassesHook(Hook):
 
     Raises:
         ValueError: The head's ``num_classes`` is not the number of classes of a dataset; validation has other
-            classes than training, so that its labels mean something else; there are fewer training images
-            than a batch has; or a metric wants the k best of fewer than k classes.
+            classes than training, or a checkpoint that is resumed or tested has others than the data, so that
+            labels mean something else; there are fewer training images than a batch has; or a metric wants
+            the k best of fewer than k classes.
     """
+
+    def __init__(self) -> None:
+        self._stored: tuple[str, ...] = ()
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Note the classes that a checkpoint was trained on."""
+        self._stored = classes_of(checkpoint)
 
     def before_train(self, runner: Runner) -> None:
         """Check the training and the validation set."""
@@ -29,6 +38,8 @@ class CheckClassesHook(Hook):
                 '(drop_last leaves out an incomplete one): lower train_dataloader.batch_size'
             )
         _check_head(runner, train_set)
+        if runner._resume:
+            self._check_stored(train_set)
         if runner.val_loop is None:
             return
         val_set = runner.val_dataloader.dataset
@@ -46,6 +57,12 @@ class CheckClassesHook(Hook):
     def before_test(self, runner: Runner) -> None:
         """Check the test set."""
         _check_head(runner, runner.test_dataloader.dataset)
+        self._check_stored(runner.test_dataloader.dataset)
+
+    def _check_stored(self, dataset: Dataset) -> None:
+        if self._stored:
+            classes = dataset.metainfo['classes']
+            check_same_classes(self._stored, 'the checkpoint', classes, type(dataset).__name__)
 
 
 def _check_head(runner: Runner, dataset: Dataset) -> None:

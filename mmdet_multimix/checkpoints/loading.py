@@ -1,0 +1,103 @@
+"""Whether a checkpoint fits a whole model."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
+
+from ..utils.names import shorten
+from .matching import why_unusable
+from .reading import read_checkpoint, state_dict_of
+
+_NOT_NEEDED = 'num_batches_tracked'
+_OF_WRAPPER = 'module.'  # what distributed training puts before every name
+
+
+def load_whole(model: nn.Module, path: str | Path) -> None:
+    """Load a checkpoint into its model, and refuse that of another model.
+
+    mmengine would only warn about missing parameters and statistics, and go on with random ones.
+
+    Args:
+        model: The model, without a wrapper.
+        path: As for :func:`read_checkpoint`.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is no checkpoint, lacks parameters or statistics of the model, or has some that
+            are no finite numbers; with their names.
+    """
+    checkpoint = read_checkpoint(path)
+    state, wanted = _names_of(checkpoint), model.state_dict()
+    if not set(state) & set(wanted):
+        raise ValueError(
+            f'checkpoint {str(path)!r} is of another model: no parameter matches, {what_it_holds(checkpoint)}'
+        )
+    unusable = list(_unusable(state, wanted))
+    if unusable:
+        raise ValueError(f'checkpoint {str(path)!r} cannot be used: {shorten(unusable, separator="; ")}')
+    try:
+        lacking = model.load_state_dict(state, strict=False).missing_keys
+    except RuntimeError as error:
+        raise ValueError(f'checkpoint {str(path)!r} is of another model: {error}') from error
+    missing = [name for name in lacking if not name.endswith(_NOT_NEEDED)]
+    if missing:
+        raise ValueError(f'checkpoint {str(path)!r} is of another model: it lacks {shorten(missing)}')
+
+
+def check_some_fits(wanted: Mapping[str, Tensor], path: str | Path) -> None:
+    """Refuse a checkpoint from which a model would start to train with random weights alone.
+
+    Args:
+        wanted: The state dict of the model, of which only names and shapes are looked at.
+        path: As for :func:`read_checkpoint`.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is no checkpoint, none of its names and shapes is the model's, or it has weights
+            that are no finite numbers.
+    """
+    checkpoint = read_checkpoint(path)
+    state = _names_of(checkpoint)
+    fitting = {
+        name for name, stored in state.items() if name in wanted and wanted[name].shape == stored.shape
+    }
+    if not fitting:
+        raise ValueError(
+            f'checkpoint {str(path)!r} has nothing of this model: {what_it_holds(checkpoint)}. '
+            "A backbone alone is loaded by its init_cfg=dict(type='MultiMixPretrained', checkpoint=...)"
+        )
+    unusable = list(_unusable({name: state[name] for name in fitting}, wanted))
+    if unusable:
+        raise ValueError(f'checkpoint {str(path)!r} cannot be used: {shorten(unusable, separator="; ")}')
+
+
+def what_it_holds(checkpoint: dict[str, Any]) -> str:
+    """Describe a checkpoint whose names are not those that are looked for."""
+    state = state_dict_of(checkpoint)
+    if state:
+        return f'it has {len(state)} tensors, {shorten(state)}'
+    return f'it has no tensors, only the keys {shorten(map(repr, checkpoint)) or "of an empty file"}'
+
+
+def _names_of(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
+    """The tensors in a checkpoint, as mmengine names them: without the wrapper of distributed training."""
+    state = next((x for x in map(checkpoint.get, ('state_dict', 'model')) if isinstance(x, dict)), checkpoint)
+    named = OrderedDict((name, value) for name, value in state.items() if isinstance(value, Tensor))
+    if hasattr(state, '_metadata'):  # the versions by which modules know old names
+        named._metadata = OrderedDict(state._metadata)
+    consume_prefix_in_state_dict_if_present(named, _OF_WRAPPER)
+    return named
+
+
+def _unusable(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> Iterator[str]:
+    for name, stored in state.items():
+        if name in wanted and wanted[name].shape == stored.shape:
+            reason = why_unusable(stored, wanted[name])
+            if reason:
+                yield f'{name}: {reason}'

@@ -1,0 +1,159 @@
+"""What mmdet makes of the annotations in a file of COCO's format."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from mmdet.datasets import CocoDataset
+
+from ..utils.names import quote, shorten
+from . import coco_file
+from .images import Listed, check_images, sample
+from .kept import CROWD, Kept, judge
+from .remark import Remark
+from .walk import DataSet
+
+
+def is_read_as_here(dataset: DataSet) -> bool:
+    """Whether a type reads its file as ``CocoDataset`` does, so that what is said here holds for it."""
+    return all(
+        getattr(dataset.type, name, None) is getattr(CocoDataset, name)
+        for name in ('load_data_list', 'parse_data_info')
+    )
+
+
+def check_content(dataset: DataSet) -> Iterator[str]:
+    """Read the annotations of a set, and say what of them will not be learnt or would be misread.
+
+    Args:
+        dataset: The set. Its file is small, its classes are among the categories.
+
+    Yields:
+        A line for each fault, a remark for what goes on.
+    """
+    path = dataset.annotations
+    try:
+        coco = coco_file.read(path)
+        images, annotations = coco['images'], coco['annotations']
+        faults = list(_misread(dataset, coco))
+        yield from faults
+        if any(not isinstance(fault, Remark) for fault in faults):
+            return
+        yield from judge(dataset, kept_boxes(coco, dataset.classes))
+        of_image: dict[Any, list[list[float]]] = {}
+        for annotation in annotations:
+            x, y, w, h = annotation['bbox']
+            of_image.setdefault(annotation['image_id'], []).append([x, y, x + w, y + h])
+        folder = dataset.root / dataset.prefixes.get('img', '')
+        listed = [
+            Listed(
+                folder / image['file_name'], (image['width'], image['height']), of_image.get(image['id'], ())
+            )
+            for image in sample(images)
+        ]
+    except (ValueError, KeyError, TypeError) as error:
+        yield f'{path} cannot be read as COCO annotations: {type(error).__name__} {error}. {dataset.remedy}'
+        return
+    yield from check_images(dataset, listed, len(images))
+
+
+def kept_boxes(coco: dict[str, Any], classes: tuple[str, ...]) -> Kept:
+    """Count the boxes that ``CocoDataset`` keeps, and the others by its reasons.
+
+    Args:
+        coco: The content of the file.
+        classes: The classes of the set.
+    """
+    found = Kept()
+    names = {entry['id']: entry['name'] for entry in coco['categories'] if entry['name'] in classes}
+    sizes = {image['id']: (image['width'], image['height']) for image in coco['images']}
+    for annotation in coco['annotations']:
+        name, size = names.get(annotation['category_id']), sizes.get(annotation['image_id'])
+        if name is None or size is None:
+            continue
+        reason = _reason(annotation, *size)
+        if reason is None:
+            found.kept[name] += 1
+        else:
+            found.dropped[name, reason] += 1
+    return found
+
+
+def _reason(annotation: dict[str, Any], width: float, height: float) -> str | None:
+    """Why ``CocoDataset.parse_data_info`` leaves a box out, None if it does not."""
+    x, y, w, h = annotation['bbox']
+    inside = (min(x + w, width) - max(x, 0), min(y + h, height) - max(y, 0))
+    if annotation.get('ignore') or annotation.get('iscrowd'):
+        return CROWD
+    if w < 0 or h < 0:
+        return 'of negative size'
+    if max(x + w, y + h) <= 1 and (w or h):
+        return 'with coordinates in 0..1, not in pixels'
+    if w < 1 or h < 1:
+        return 'thinner than a pixel'
+    if annotation['area'] <= 0:
+        return 'with an area of 0'
+    return 'outside of their image' if min(inside) <= 0 else None
+
+
+def _misread(dataset: DataSet, coco: dict[str, Any]) -> Iterator[str]:
+    """Ids that do not say what they should."""
+    path, images, annotations = dataset.annotations, coco['images'], coco['annotations']
+    twice = [key for key, number in Counter(image['id'] for image in images).items() if number > 1]
+    if twice:
+        yield (
+            f'{len(twice)} image ids of {path} are given twice: {shorten(twice)}. All but the last image of '
+            'each would be lost, and their boxes go to it. Give each image an id of its own'
+        )
+    twice = [key for key, number in Counter(entry['id'] for entry in annotations).items() if number > 1]
+    if twice and getattr(dataset.type, 'ANN_ID_UNIQUE', True):
+        yield (
+            f'{len(twice)} annotation ids of {path} are given twice: {shorten(twice)}; mmdet refuses that. '
+            'Number the annotations from 1'
+        )
+    named = {entry['id'] for entry in coco['categories']}
+    used = Counter(entry['category_id'] for entry in annotations)
+    unknown = sorted(set(used) - named, key=str)
+    if unknown:
+        number = sum(used[key] for key in unknown)
+        line = (
+            f'{number:,} annotations of {path} have the category id {shorten(unknown)}, which no category has'
+        )
+        if _are_shifted(unknown, named, used):
+            yield (
+                f'{line}: the others seem to be shifted by one, so boxes would get the name of a neighbour. '
+                'Count both from the same number'
+            )
+        else:
+            yield Remark(f'{line}; they are left out')
+    listed = {image['id'] for image in images}
+    lost = [entry['id'] for entry in annotations if entry['image_id'] not in listed]
+    if lost:
+        kind = str if len(lost) == len(annotations) else Remark
+        yield kind(
+            f'{len(lost):,} annotations of {path} are of images that it does not list; they are left out'
+        )
+    no_box = [entry['id'] for entry in annotations if not _is_box(entry.get('bbox'))]
+    if no_box:
+        yield f'{len(no_box)} annotations of {path} have no box [x, y, width, height]: {shorten(no_box)}'
+    lacking = [entry['id'] for entry in annotations if not isinstance(entry.get('area'), (int, float))]
+    if lacking:
+        yield f'{len(lacking)} annotations of {path} have no area: {shorten(lacking)}; it is width * height'
+    entries = Counter(entry['name'] for entry in coco['categories'])
+    double = [name for name, number in entries.items() if number > 1]
+    if set(double) & set(dataset.classes):
+        yield f'{path} has more than one category named {quote(double)}: give each a name of its own'
+
+
+def _are_shifted(unknown: list[Any], named: set[Any], used: Counter) -> bool:
+    """Whether annotations count their categories from one less or one more than the list does."""
+    if len(unknown) != 1 or not all(isinstance(key, int) for key in named | set(used)):
+        return False
+    low, high = min(named), max(named)
+    return (unknown[0] == low - 1 and not used[high]) or (unknown[0] == high + 1 and not used[low])
+
+
+def _is_box(box: Any) -> bool:
+    return isinstance(box, list) and len(box) == 4 and all(isinstance(side, (int, float)) for side in box)

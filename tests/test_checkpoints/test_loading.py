@@ -1,0 +1,74 @@
+import pytest
+import torch
+from torch import nn
+
+from mmdet_multimix.checkpoints import MultiMixPretrained, load_whole
+from mmdet_multimix.checkpoints.loading import check_some_fits
+
+
+def network():
+    return nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Save what a function makes of a state dict, and give the path."""
+
+    def save(edit=lambda state: state, **others):
+        state = {key: torch.full_like(value, 3) for key, value in network().state_dict().items()}
+        torch.save(dict(meta={}, state_dict=edit(state), **others), tmp_path / 'a.pth')
+        return tmp_path / 'a.pth'
+
+    return save
+
+
+def without(*names):
+    return lambda state: {key: value for key, value in state.items() if key not in names}
+
+
+def with_value(name, value):
+    return lambda state: dict(state, **{name: value})
+
+
+def test_a_whole_checkpoint_is_loaded_with_the_wrapper_of_training_or_without(saved):
+    for prefix in ('', 'module.'):
+        model = network()
+        load_whole(model, saved(lambda state, p=prefix: {p + key: value for key, value in state.items()}))
+        assert all(bool((value == 3).all()) for value in model.state_dict().values())
+    load_whole(network(), saved(without('1.num_batches_tracked')))
+
+
+@pytest.mark.parametrize('name', ['0.weight', '1.running_mean', '1.running_var', '1.bias'])
+def test_missing_parameters_and_statistics_are_named(saved, name):
+    with pytest.raises(ValueError, match=f'is of another model: it lacks {name}'):
+        load_whole(network(), saved(without(name)))
+
+
+@pytest.mark.parametrize(
+    'value', [torch.full((4,), torch.nan), torch.ones(4, dtype=torch.bool), torch.ones(4, dtype=torch.cfloat)]
+)
+@pytest.mark.parametrize('check', [load_whole, lambda model, path: check_some_fits(model.state_dict(), path)])
+def test_weights_that_no_network_computes_with_are_named(saved, value, check):
+    with pytest.raises(ValueError, match=r'cannot be used: 1\.running_var: '):
+        check(network(), saved(with_value('1.running_var', value)))
+
+
+def test_a_checkpoint_of_which_nothing_matches_says_what_it_holds(saved, tmp_path):
+    path = saved(lambda state: {f'backbone.{key}': value for key, value in state.items()})
+    for check in (load_whole, lambda model, path: check_some_fits(model.state_dict(), path)):
+        with pytest.raises(ValueError, match=r'it has 7 tensors, backbone\.0\.weight, '):
+            check(network(), path)
+    for content in ({'weights': {}, 'epoch': 3}, {'state_dict': 3, 'meta': {}}, {}):
+        torch.save(content, tmp_path / 'b.pth')
+        with pytest.raises(ValueError, match='it has no tensors, only the keys') as error:
+            load_whole(network(), tmp_path / 'b.pth')
+        assert all(repr(key) in str(error.value) for key in content)
+        with pytest.raises(ValueError, match='it has no tensors, only the keys'):
+            MultiMixPretrained(str(tmp_path / 'b.pth'))(network())
+
+
+def test_a_part_that_fits_is_enough_to_start_from(saved):
+    check_some_fits(network().state_dict(), saved(without('0.weight', '1.bias')))
+    with torch.device('meta'):
+        names = network().state_dict()
+    check_some_fits(names, saved(with_value('0.weight', torch.zeros(9, 9))))

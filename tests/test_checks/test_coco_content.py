@@ -1,0 +1,164 @@
+"""What mmdet drops or misreads in COCO's format, held against the real ``CocoDataset``."""
+
+import json
+
+import pytest
+from checking import error_of, training_on
+from mmdet.registry import DATASETS
+from tiny_sets import coco_with
+
+from mmdet_multimix.checks import check_config
+from mmdet_multimix.checks.coco_content import kept_boxes
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    return coco_with(tmp_path / 'coco')
+
+
+def change(dataset, edit):
+    """Edit the content of the annotation file."""
+    path = f'{dataset["data_root"]}/ann.json'
+    with open(path) as file:
+        content = json.load(file)
+    edit(content)
+    with open(path, 'w') as file:
+        json.dump(content, file)
+    return content
+
+
+def every_box(**values):
+    def edit(content):
+        for annotation in content['annotations']:
+            annotation.update(values)
+
+    return edit
+
+
+def one_box(**values):
+    return lambda content: content['annotations'][0].update(values)
+
+
+def learnt(dataset):
+    """How many boxes mmdet itself learns from."""
+    data = DATASETS.build(dict(dataset, filter_cfg=dict(filter_empty_gt=False)))
+    return sum(
+        not one['ignore_flag'] for index in range(len(data)) for one in data.get_data_info(index)['instances']
+    )
+
+
+DROPPED = {
+    'with an area of 0': dict(area=0),
+    'with coordinates in 0..1, not in pixels': dict(bbox=[0.1, 0.2, 0.3, 0.4]),
+    'of negative size': dict(bbox=[8, 8, -4, -4]),
+    'crowds or difficult': dict(iscrowd=1),
+    # Relatives.
+    'thinner than a pixel': dict(bbox=[3, 3, 0.5, 5]),
+    'outside of their image': dict(bbox=[50, 3, 5, 5]),
+}
+
+
+@pytest.mark.parametrize('reason', DROPPED)
+def test_a_set_without_any_box_left_is_refused(dataset, reason):
+    check_config(training_on(dataset))
+    change(dataset, every_box(**DROPPED[reason]))
+    assert learnt(dataset) == 0
+    text = error_of(training_on(dataset))
+    assert f'none of the 2 boxes of {dataset["data_root"]}/ann.json is left: 2 {reason}' in text
+
+
+@pytest.mark.parametrize('reason', DROPPED)
+def test_what_is_kept_is_what_mmdet_keeps(dataset, reason):
+    content = change(dataset, one_box(**DROPPED[reason]))
+    assert kept_boxes(content, ('cat', 'dog')).kept.total() == learnt(dataset) == 1
+
+
+def test_a_class_that_loses_all_its_boxes_is_refused_and_a_part_is_said(dataset, capsys):
+    def add(content):
+        content['annotations'].append(dict(content['annotations'][0], id=9, area=0))
+
+    change(dataset, add)
+    check_config(training_on(dataset))
+    assert '1 of 3 boxes of' in capsys.readouterr().err
+    change(dataset, one_box(area=0))
+    assert "none of the 2 boxes of 'cat'" in error_of(training_on(dataset))
+    # A part of what is trained on, or a validation set, may have gaps: mmdet goes on with them.
+    check_config(training_on(dict(type='ConcatDataset', datasets=[dataset, dataset])))
+    assert "none of the 2 boxes of 'cat'" in capsys.readouterr().err
+
+
+def test_a_class_without_any_box_is_said(dataset, capsys):
+    change(dataset, lambda content: content['annotations'].pop())
+    check_config(training_on(dataset))
+    assert '1 of 2 classes have no box in' in capsys.readouterr().err
+    change(dataset, lambda content: content['annotations'].clear())
+    assert 'nothing would be learnt' in error_of(training_on(dataset))
+
+
+def twice(content):
+    content['images'][1]['id'] = 0
+    content['annotations'][1]['image_id'] = 0
+
+
+def test_image_ids_that_are_given_twice_are_refused(dataset):
+    change(dataset, twice)
+    assert len(DATASETS.build(dataset)) == 1  # half of the images are gone
+    assert '1 image ids of' in error_of(training_on(dataset))
+
+
+def test_annotation_ids_and_category_names_that_are_given_twice_are_refused(dataset):
+    content = change(dataset, lambda content: content['annotations'][1].update(id=1))
+    assert '1 annotation ids of' in error_of(training_on(dataset))
+    content['annotations'][1]['id'] = 2
+    content['categories'].append(dict(id=99, name='cat'))
+    change(dataset, lambda old: old.update(content))
+    assert "more than one category named 'cat'" in error_of(training_on(dataset))
+
+
+def test_categories_counted_from_zero_beside_one_are_refused(dataset, capsys):
+    def shift(content):
+        for index, category in enumerate(content['categories']):
+            category['id'] = index + 1
+            content['annotations'][index]['category_id'] = index
+
+    change(dataset, shift)
+    text = error_of(training_on(dataset))
+    assert '1 annotations of' in text and 'the category id 0, which no category has' in text
+    assert 'shifted by one' in text
+    # A category that was left out is none of that.
+    change(dataset, lambda content: content['annotations'][0].update(category_id=2))
+    change(dataset, lambda content: content['annotations'][1].update(category_id=1))
+    change(dataset, lambda content: content['annotations'].append(dict(content['annotations'][0], id=3)))
+    change(dataset, lambda content: content['annotations'][2].update(category_id=77))
+    check_config(training_on(dataset))
+    assert 'the category id 77, which no category has; they are left out' in capsys.readouterr().err
+
+
+def test_annotations_of_images_that_are_not_listed_are_counted(dataset, capsys):
+    change(dataset, one_box(image_id=55))
+    check_config(training_on(dataset))
+    assert '1 annotations of' in capsys.readouterr().err
+    change(dataset, every_box(image_id=55))
+    assert '2 annotations of' in error_of(training_on(dataset))
+
+
+@pytest.mark.parametrize(
+    ('edit', 'said'),
+    [
+        (one_box(bbox=[1, 2, 3]), 'have no box'),
+        (one_box(bbox=None), 'have no box'),
+        (one_box(area='large'), 'have no area'),
+        (lambda content: content['annotations'][0].pop('category_id'), "annotations[0] has no 'category_id'"),
+        (lambda content: content['images'][0].pop('width'), "KeyError 'width'"),
+        (lambda content: content.pop('images'), 'no list of images'),
+    ],
+)
+def test_annotations_that_mmdet_cannot_read_are_named(dataset, edit, said):
+    change(dataset, edit)
+    assert said in error_of(training_on(dataset))
+
+
+def test_a_file_that_is_too_large_is_not_read_whole(dataset, monkeypatch):
+    change(dataset, every_box(area=0))
+    monkeypatch.setattr('mmdet_multimix.checks.coco_file.READ_WHOLE', 0)
+    check_config(training_on(dataset))
