@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..visualization import plot_embeddings, plot_ood_scores, plot_reliability
-from .calibration import Reliability
+from .report_files import bins_as_rows, facts_as_list, write_report_files
 from .suite import Results
 
 # A t-SNE of more says no more, and takes minutes.
@@ -63,19 +62,11 @@ def write_report(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     pictures = _draw(folder, results, facts, classes, seed)
-    measures = {name: _plain(values) for name, values in results.measures.items()}
+    measures = dict(results.measures)
     if results.reliability is not None:
-        measures['calibration']['bins'] = _bins(results.reliability)
-    report = {**facts, 'measures': measures}
-    files = {
-        'report.json': json.dumps(report, indent=2, allow_nan=False) + '\n',
-        'report.md': markdown(results.measures, facts, [path.name for path in pictures]),
-    }
-    for name, text in files.items():
-        partial = folder / f'{name}.part'
-        partial.write_text(text)
-        partial.replace(folder / name)
-    return [*(folder / name for name in files), *pictures]
+        measures['calibration'] = {**measures['calibration'], 'bins': bins_as_rows(results.reliability)}
+    page = markdown(results.measures, facts, [path.name for path in pictures])
+    return [*write_report_files(folder, {**facts, 'measures': measures}, page), *pictures]
 
 
 def markdown(measures: dict[str, dict], facts: dict[str, Any], pictures: Sequence[str] = ()) -> str:
@@ -86,12 +77,7 @@ def markdown(measures: dict[str, dict], facts: dict[str, Any], pictures: Sequenc
         facts: What it was measured on.
         pictures: File names.
     """
-    lines = ['# Evaluation', '']
-    for name, value in facts.items():
-        if isinstance(value, dict):
-            value = ', '.join(f'{key} {text}' for key, text in value.items())
-        if value is not None:
-            lines.append(f'- {name}: {value}')
+    lines = ['# Evaluation', '', *facts_as_list(facts)]
     lines += ['', '| images | measure | value |', '|---|---|---|']
     for measure, title in _TITLES.items():
         values = measures.get(measure, {})
@@ -128,19 +114,6 @@ def _number(value: float, name: str) -> str:
     if isinstance(value, int):
         return str(value)
     return 'n/a' if math.isnan(value) else f'{value:.2f}' if name.endswith('%') else f'{value:.4f}'
-
-
-def _plain(values: dict) -> dict:
-    """JSON knows no NaN: what could not be measured is null."""
-    if not isinstance(values, dict):
-        return None if isinstance(values, float) and math.isnan(values) else values
-    return {name: _plain(value) for name, value in values.items()}
-
-
-def _bins(bins: Reliability) -> list[dict[str, float]]:
-    names = ('from', 'to', 'images', 'confidence', 'accuracy')
-    columns = (bins.edges[:-1], bins.edges[1:], bins.counts.long(), bins.confidence, bins.accuracy)
-    return [dict(zip(names, row, strict=True)) for row in zip(*(c.tolist() for c in columns), strict=True)]
 
 
 def _draw(folder: Path, results: Results, facts: dict, classes: Sequence[str], seed: int) -> list[Path]:

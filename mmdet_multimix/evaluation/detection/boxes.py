@@ -103,19 +103,20 @@ def read_json(path: str | Path) -> Any:
         raise ValueError(f'{path} cannot be read as JSON: {error}') from error
 
 
-def coco_ground_truth(coco: dict[str, Any], names: Sequence[str] | None = None) -> GroundTruth:
+def coco_ground_truth(coco: dict[str, Any], category_ids: Sequence[int] | None = None) -> GroundTruth:
     """The objects of a COCO file, or of one of LVIS, which adds keys to it.
 
     Args:
         coco: What the file holds.
-        names: Classes that are measured; None means all categories. Labels follow the file's order, as they
-            do in mmdet.
+        category_ids: Of the classes that are measured, in the order of their labels; None means all, in the
+            file's order, as in mmdet.
 
     Raises:
-        ValueError: The file lacks a key, has no images, or none of the classes.
+        ValueError: The file lacks a key or a category, or has no images.
     """
     try:
-        known = [c for c in coco['categories'] if names is None or c['name'] in names]
+        categories = {category['id']: category for category in coco['categories']}
+        known = [categories[i] for i in (categories if category_ids is None else category_ids)]
         image_ids = sorted(image['id'] for image in coco['images'])
         annotations = coco.get('annotations') or []
         label_of = {category['id']: label for label, category in enumerate(known)}
@@ -127,8 +128,6 @@ def coco_ground_truth(coco: dict[str, Any], names: Sequence[str] | None = None) 
         raise ValueError(f'not laid out like COCO annotations: {type(error).__name__} {error}') from error
     if not image_ids:
         raise ValueError('the annotations have no images')
-    if not known:
-        raise ValueError(f'the annotations have none of the classes {list(names or ())[:10]}')
     images = {image['id']: image for image in coco['images']}
     federated = any('neg_category_ids' in image for image in coco['images'])
 

@@ -53,6 +53,13 @@ class Matches:
     areas: tuple[str, ...]
     order: np.ndarray
 
+    def subset(self, keep: np.ndarray, objects: np.ndarray | None = None) -> Matches:
+        """Those of a mask ``(D,)``; ``objects`` are others where whole images are left out."""
+        columns = (self.scores, self.labels, self.images, self.found, self.ignored, self.ious)
+        kept = [column[..., keep] for column in columns]
+        objects = self.objects if objects is None else objects
+        return Matches(*kept, objects, self.thresholds, self.areas, self.order[keep])
+
     def at(self, tau: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Of objects of any size at a threshold: counts at all, found, IoU; ``(D,)`` each."""
         t = self.thresholds.index(tau)

@@ -12,7 +12,8 @@ those would be at the same detections, equal scores apart, and are left out here
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from .boxes import Detections
-from .calibration import D_ECE_SCORE, D_ECE_TAU, LAECE_TAU
+from ..calibration import Reliability
+from .boxes import Detections, GroundTruth
+from .calibration import D_ECE_SCORE, D_ECE_TAU, LAECE_TAU, LaECE, d_ece, laece
 from .lrp import lrp_thresholds
 from .matching import Matches
 
@@ -56,12 +58,16 @@ class Calibrator:
 
     def __call__(self, detections: Detections) -> Detections:
         """The detections that are kept, with calibrated scores."""
-        kept = detections.subset(detections.scores >= self.min_scores[detections.labels])
-        scores = kept.scores.copy()
-        for label in np.unique(kept.labels):
-            mine = kept.labels == label
-            scores[mine] = _apply(self.classes.get(int(label), self.pooled), scores[mine])
-        return kept.with_scores(scores)
+        keep, scores = self.scores(detections.labels, detections.scores)
+        return detections.subset(keep).with_scores(scores[keep])
+
+    def scores(self, labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Which detections are kept, and all calibrated scores, ``(D,)`` each."""
+        calibrated = scores.copy()
+        for label in np.unique(labels):
+            mine = labels == label
+            calibrated[mine] = _apply(self.classes.get(int(label), self.pooled), scores[mine])
+        return scores >= self.min_scores[labels], calibrated
 
     def save(self, path: str | Path) -> None:
         """Write it as JSON, by category ids, for use without this package."""
@@ -107,6 +113,82 @@ def fit_calibrator(method: str, target: str, matches: Matches, category_ids: lis
             if mine.sum() >= FEWEST:
                 classes[label] = fit(scores[mine], values[mine])
     return Calibrator(method, target, category_ids, min_scores, pooled, classes)
+
+
+def halves(images: int) -> np.ndarray:
+    """Which half each of N images is in, ``(N,)`` bool: every other one, as sets may be sorted."""
+    return np.arange(images) % 2 == 1
+
+
+def of_images(matches: Matches, truth: GroundTruth, chosen: np.ndarray) -> Matches:
+    """What was found in some of the images, ``(N,)`` bool; of objects of all sizes."""
+    counted = chosen[truth.images] & ~truth.crowd
+    objects = np.bincount(truth.labels[counted], minlength=len(truth.names))[None]
+    whole = replace(matches, areas=('all',), found=matches.found[:1], ignored=matches.ignored[:1])
+    return whole.subset(chosen[matches.images], objects)
+
+
+@dataclass
+class PostHoc:
+    """One way of calibrating after training, and what is left of the error.
+
+    Attributes:
+        method: One of :data:`METHODS`, or ``'none'``: scores as they are.
+        precision: Bins of D-ECE of detections calibrated to the precision; None without detections.
+        iou: LaECE_0 of those calibrated to the IoU.
+        calibrators: The curves to be used on other images, by target.
+    """
+
+    method: str
+    precision: Reliability | None
+    iou: LaECE
+    calibrators: dict[str, Calibrator]
+
+
+def post_hoc(truth: GroundTruth, matches: Matches, other: Matches | None = None) -> list[PostHoc]:
+    """Fit to images, calibrate and measure others, by each method; first without any.
+
+    Args:
+        truth: The objects of the images that are measured.
+        matches: What was found in them.
+        other: What was found in another set, to which all curves are fitted. None: curves are fitted to each
+            half of the images and applied to the other half, so that none is measured where it was fitted;
+            those for further use are fitted to both.
+    """
+    if other is None:
+        second = halves(len(truth.image_ids))
+        mine = second[matches.images]
+        folds = [(of_images(matches, truth, ~second), mine), (of_images(matches, truth, second), ~mine)]
+    else:
+        folds = [(other, np.ones(len(matches.scores), bool))]
+    results = []
+    for method in ('none', *METHODS):
+        left = [_calibrated(method, target, matches, folds, truth.category_ids) for target in TARGETS]
+        calibrators = {}
+        if method != 'none':
+            everything = matches if other is None else other
+            for target in TARGETS:
+                calibrators[target] = fit_calibrator(method, target, everything, truth.category_ids)
+        results.append(PostHoc(method, d_ece(left[0]), laece(left[1]), calibrators))
+    return results
+
+
+def _calibrated(
+    method: str,
+    target: str,
+    matches: Matches,
+    folds: Sequence[tuple[Matches, np.ndarray]],
+    category_ids: list[int],
+) -> Matches:
+    """The detections that are kept, with other scores; no curve changes what they found."""
+    keep, scores = np.zeros(len(matches.scores), bool), matches.scores.copy()
+    for fitted_to, chosen in folds:
+        curve = 'temperature' if method == 'none' else method
+        calibrator = fit_calibrator(curve, target, fitted_to, category_ids)
+        keep[chosen], calibrated = calibrator.scores(matches.labels[chosen], matches.scores[chosen])
+        if method != 'none':
+            scores[chosen] = calibrated
+    return replace(matches.subset(keep), scores=scores[keep])
 
 
 def _temperature(scores: np.ndarray, values: np.ndarray) -> dict[str, float]:
