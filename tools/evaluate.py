@@ -59,7 +59,7 @@ def parse_args():
     )
     parser.add_argument('--pgd-eps', type=float, default=4, metavar='E', help='in 1/255 (default: 4)')
     parser.add_argument('--pgd-step', type=float, default=2, metavar='S', help='in 1/255 (default: 2)')
-    parser.add_argument('--pgd-steps', type=int, default=10, metavar='K', help='default: 10')
+    parser.add_argument('--pgd-steps', type=int, default=20, metavar='K', help='default: 20')
     parser.add_argument(
         '--attack-images', type=int, metavar='N', help='attack N images, evenly spaced (default: all)'
     )
@@ -147,6 +147,9 @@ def prepare(args):
         pgd_eps=args.pgd_eps / 255,
         pgd_step=args.pgd_step / 255,
         pgd_steps=args.pgd_steps,
+        corruptions=tuple(dict.fromkeys(args.corruptions or CORRUPTIONS)),
+        severities=tuple(dict.fromkeys(args.severities or SEVERITIES)),
+        corrupted_images=args.corrupted_images,
         attack_images=args.attack_images,
         seed=args.seed,
     )

@@ -22,6 +22,7 @@ _TITLES = {
     'calibration': 'calibration',
     'fgsm': 'FGSM',
     'pgd': 'PGD',
+    'corruptions': 'corruptions',
     'embedding': 'embedding',
 }
 _NAMES = {
@@ -29,6 +30,7 @@ _NAMES = {
     'top5': 'top-5, %',
     'nll': 'negative log-likelihood, nats',
     'ece': 'ECE',
+    'ece_temperature': 'ECE after temperature scaling, fitted on the other half',
     'alignment': 'alignment (lower is better)',
     'uniformity': 'uniformity (lower is better)',
     'tightness': 'class tightness (lower is better)',
@@ -83,6 +85,8 @@ def markdown(measures: dict[str, dict], facts: dict[str, Any], pictures: Sequenc
         values = measures.get(measure, {})
         if measure in ('fgsm', 'pgd'):
             title += _strength(values) if values else ''
+        if measure == 'corruptions' and values:
+            title = f'mean over {len(values["types"])} corruptions of {values["images"]} images'
         lines += [
             f'| {title} | {text} | {_number(values[name], text)} |'
             for name, text in _NAMES.items()
@@ -98,9 +102,21 @@ def markdown(measures: dict[str, dict], facts: dict[str, Any], pictures: Sequenc
             lines.append(
                 f'| {name} | {" | ".join(_number(values[key], text) for key, text in _OOD.items())} |'
             )
+    if 'corruptions' in measures:
+        lines += _corruptions(measures['corruptions']['types'])
     for name in pictures:
         lines += ['', f'![{Path(name).stem}]({name})']
     return '\n'.join(lines) + '\n'
+
+
+def _corruptions(types: dict[str, dict[str, float]]) -> list[str]:
+    severities = list(next(iter(types.values())))
+    lines = ['', f'| top-1, %, of | {" | ".join(f"severity {s}" for s in severities)} | mean |']
+    lines.append('|---' * (len(severities) + 2) + '|')
+    for name, row in types.items():
+        values = [*row.values(), float(np.mean(list(row.values())))]
+        lines.append(f'| {name} | {" | ".join(f"{value:.2f}" for value in values)} |')
+    return lines
 
 
 def _strength(values: dict[str, float]) -> str:

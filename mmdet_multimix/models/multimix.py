@@ -21,7 +21,7 @@ from ..ops import (
     sample_weights,
     spatial_attention,
 )
-from ..ops.attention import KINDS
+from ..ops.attention import KINDS, NORMS
 from ..ops.checks import check_alpha, check_choice, check_count
 from ..ops.gather import gather_examples, shared_generator
 from ..ops.products import linear
@@ -159,6 +159,7 @@ class DenseMultiMix(MultiMix):
         n: Number of tuples at each position.
         attention: ``'gap'``, ``'cam'``, ``'mean'`` or ``'uniform'``; see
             :func:`~mmdet_multimix.ops.spatial_attention`.
+        attention_norm: ``'relu'`` or ``'softmax'``, see there.
         attention_grad: Whether gradients flow through the attention.
         **kwargs: As for :class:`MultiMix`.
     """
@@ -168,12 +169,15 @@ class DenseMultiMix(MultiMix):
         n: int = 1000,
         *,
         attention: str = 'gap',
+        attention_norm: str = 'relu',
         attention_grad: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(n, **kwargs)
         check_choice('attention', attention, KINDS)
+        check_choice('attention_norm', attention_norm, NORMS)
         self.attention = attention
+        self.attention_norm = attention_norm
         self.attention_grad = attention_grad
 
     def forward(self, features: Tensor, labels: Tensor, classifier: nn.Linear) -> Tensor:
@@ -210,14 +214,17 @@ class DenseMultiMix(MultiMix):
 
     def extra_repr(self) -> str:
         """The hyper-parameters, for ``print(model)``."""
-        own = f'attention={self.attention!r}, attention_grad={self.attention_grad!r}'
+        own = f'attention={self.attention!r}, attention_norm={self.attention_norm!r}, '
+        own += f'attention_grad={self.attention_grad!r}'
         return f'{super().extra_repr()}, {own}'
 
     def _attention(self, z: Tensor, labels: Tensor, classifier: nn.Linear) -> Tensor:
         weight = classifier.weight
         if not self.attention_grad:
             z, weight = z.detach(), weight.detach()
-        return spatial_attention(z, kind=self.attention, weight=weight, labels=labels)
+        return spatial_attention(
+            z, kind=self.attention, norm=self.attention_norm, weight=weight, labels=labels
+        )
 
     def _dense(self, logits: Tensor, labels: Tensor, attention: Tensor) -> Tensor:
         r, b, _ = logits.shape

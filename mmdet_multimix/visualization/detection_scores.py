@@ -47,7 +47,9 @@ def plot_reliability_grid(
             color = COLORS[(1, 6, 3)[index % 3]]
             axes.plot(scores, outcomes, color=color, linewidth=1.4, label=label)
             if len(counts):
-                axes.scatter(scores, outcomes, 8 + 70 * counts / counts.max(), color=color, alpha=0.75)
+                axes.scatter(
+                    scores, outcomes, 8 + 70 * counts / counts.max(), color=color, alpha=0.75, clip_on=False
+                )
         axes.set(xlim=(0, 1.02), ylim=(0, 1.02), aspect='equal')
         axes.set_title(name, fontsize=10)
         axes.grid(alpha=0.25)

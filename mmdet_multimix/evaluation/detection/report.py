@@ -30,7 +30,7 @@ _ERRORS = {
     'lrp_false_negatives': '- of it missed objects',
     'olrp_50': 'oLRP (τ = 0.5)',
 }
-_METHODS = {'none': 'none', 'temperature': 'temperature scaling', 'isotonic': 'isotonic regression'}
+_METHODS = {'none': 'nothing', 'temperature': 'temperature scaling', 'isotonic': 'isotonic regression'}
 
 
 def write_detection_report(
@@ -181,8 +181,8 @@ def _draw(folder: Path, results: DetectionResults, title: str) -> list[Path]:
         _draw_classes(pictures['reliability_classes'], results, title)
     if results.post_hoc:
         panels = {
-            'precision (D-ECE)': [(w.method, *_curve(w.precision)) for w in results.post_hoc],
-            'IoU (LaECE_0)': [(w.method, *_curve(w.iou.pooled)) for w in results.post_hoc],
+            'precision (D-ECE)': [(_METHODS[w.method], *_curve(w.precision)) for w in results.post_hoc],
+            'IoU (LaECE_0)': [(_METHODS[w.method], *_curve(w.iou.pooled)) for w in results.post_hoc],
         }
         plot_reliability_grid(
             pictures['post_hoc'],
@@ -202,7 +202,7 @@ def _draw(folder: Path, results: DetectionResults, title: str) -> list[Path]:
         )
     outside = {name: scores for name, scores in results.scores.items() if name != CLEAN}
     if outside:
-        captions = {name: f'{values["ood"][name]["images_with"]:.0%} confident' for name in outside}
+        captions = {name: f'{values["ood"][name]["images_with"]:.0%} of images confident' for name in outside}
         threshold = values['ood'][CLEAN]['score_thr']
         plot_highest_scores(pictures['ood'], results.scores[CLEAN], outside, captions, threshold, title=title)
     return [path for path in pictures.values() if path.exists()]
