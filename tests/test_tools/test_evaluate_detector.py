@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from cli import ROOT, tool
+from mmdet.datasets import VOCDataset
 from mmengine.config import Config
 from PIL import Image
 
@@ -99,7 +100,7 @@ def test_a_detector_of_voc_that_is_validated_on_other_images(trained, voc, tmp_p
     dataset = dict(
         type='VOCDataset',
         data_root=f'{voc}/',
-        metainfo=dict(classes=('cat', 'dog', 'person')),
+        metainfo=dict(classes=('cat', 'dog', 'person', *VOCDataset.METAINFO['classes'][:7])),
         ann_file='VOC2007/ImageSets/Main/test.txt',
         data_prefix=dict(sub_data_root='VOC2007/'),
         test_mode=True,

@@ -54,7 +54,7 @@ def evaluate_detector(args: Namespace, cfg: Config, folders: dict[str, Path], de
     fit_set = _fit_set(cfg, dataset, args.fit_on) if 'post_hoc' in settings.measures else None
     weights = hashlib.sha256(Path(args.checkpoint).read_bytes()).hexdigest()
     identity = [weights, *(str(cfg.get(key)) for key in ('model', 'test_dataloader', 'val_dataloader'))]
-    predictor = Predictor(model, cfg.test_dataloader, out / 'predictions', identity)
+    predictor = Predictor(model, cfg.test_dataloader, out / 'predictions', identity, len(classes))
     evaluation = DetectorEvaluation(predictor, dataset, settings, fit_set)
     facts: dict[str, Any] = {
         'config': args.config,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +75,16 @@ class Predictor:
         loader: Config of the dataloader; its set and sampler are replaced.
         folder: Where files are kept.
         identity: Whatever the predictions depend on, apart from the set's name.
+        num_classes: How many classes the set has.
     """
 
     def __init__(
-        self, model: BaseDetector, loader: dict, folder: str | Path, identity: Sequence[Any]
+        self,
+        model: BaseDetector,
+        loader: dict,
+        folder: str | Path,
+        identity: Sequence[Any],
+        num_classes: int,
     ) -> None:
         self.model = model
         self.loader = {**loader, 'drop_last': False, 'persistent_workers': False}
@@ -86,6 +92,7 @@ class Predictor:
             self.loader.pop(key, None)
         self.folder = Path(folder)
         self.identity = identity
+        self.num_classes = num_classes
 
     def __call__(
         self, name: str, dataset: Dataset, progress: Progress, more: Sequence[Any] = ()
@@ -102,7 +109,8 @@ class Predictor:
             The detections; their ``images`` are places in the set.
 
         Raises:
-            ValueError: The detector gives no boxes with scores, or such that are no probabilities.
+            ValueError: The detector gives no boxes with scores, scores that are no probabilities, or labels
+                that are none of the set's.
         """
         key = hashlib.sha256(json.dumps([*self.identity, *more, name, len(dataset)], default=str).encode())
         folder = self.folder / f'{name}_{key.hexdigest()[:12]}'
@@ -125,18 +133,24 @@ class Predictor:
         return Detections(*(np.concatenate(column) for column in zip(*parts.values(), strict=True)))
 
     @torch.no_grad()
-    def _run(self, dataset: Dataset):
+    def _run(self, dataset: Dataset) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Labels, boxes and scores of each image."""
         sampler = dict(type='DefaultSampler', shuffle=False)
         for batch in Runner.build_dataloader({**self.loader, 'dataset': dataset, 'sampler': sampler}):
             for sample in self.model.test_step(batch):
                 found = getattr(sample, 'pred_instances', None)
                 if found is None or 'scores' not in found or 'bboxes' not in found:
                     raise ValueError(f'{type(self.model).__name__} gives no boxes with scores')
-                boxes = (
-                    getattr(found.bboxes, 'tensor', found.bboxes).double().cpu().numpy().reshape(-1, 4).copy()
-                )
+                labels = found.labels.cpu().numpy()
+                if len(labels) and labels.max() >= self.num_classes:
+                    raise ValueError(
+                        f'the detector gives label {labels.max()}, but the test set has {self.num_classes} '
+                        'classes: give test_dataloader.dataset.metainfo the classes of the training set'
+                    )
+                corners = getattr(found.bboxes, 'tensor', found.bboxes)
+                boxes = corners.double().cpu().numpy().reshape(-1, 4).copy()
                 boxes[:, 2:] -= boxes[:, :2]
-                yield found.labels.cpu().numpy(), boxes, found.scores.double().cpu().numpy()
+                yield labels, boxes, found.scores.double().cpu().numpy()
 
 
 _NAMES = ('images', 'labels', 'boxes', 'scores')

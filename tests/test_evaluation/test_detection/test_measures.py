@@ -251,8 +251,8 @@ def test_files_of_any_detector(tmp_path):
         (tmp_path / 'gt.json').write_text(json.dumps(content))
         with pytest.raises(ValueError, match=message):
             measure_files(tmp_path / 'gt.json', tmp_path / 'results.json')
-    with pytest.raises(ValueError, match='none of the classes'):
-        coco_ground_truth(coco, ['z'])
+    with pytest.raises(ValueError, match='KeyError 99'):
+        coco_ground_truth(coco, [1, 99])
     with pytest.raises(FileNotFoundError, match='nowhere'):
         measure_files(tmp_path / 'nowhere.json', tmp_path / 'results.json')
 
