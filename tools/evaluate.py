@@ -1,6 +1,8 @@
-"""Measures a trained classifier: accuracy, calibration, robustness, OOD detection and embedding geometry.
+"""Measures a trained classifier or detector on the test set of its config.
 
-Takes the test set of the config. Writes report.json, report.md and pictures.
+A classifier: accuracy, calibration, robustness, OOD detection and geometry of the embeddings. A detector, of
+this package or of stock mmdet: AP, D-ECE, LaECE_0, LRP, calibration after training, robustness, confidence on
+images without any known class. Writes report.json, report.md and pictures.
 """
 
 import argparse
@@ -13,7 +15,11 @@ from mmengine.runner import Runner
 from train import load_config
 
 from mmdet_multimix.checks import check_config
-from mmdet_multimix.evaluation.pixel_classifier import WEIGHTS, load_classifier
+from mmdet_multimix.evaluation.corruptions import CORRUPTIONS, SEVERITIES
+from mmdet_multimix.evaluation.detection.command import FIT_ON, evaluate_detector
+from mmdet_multimix.evaluation.detection.inference import is_detector
+from mmdet_multimix.evaluation.detection.settings import MEASURES as DETECTION_MEASURES
+from mmdet_multimix.evaluation.pixel_classifier import WEIGHTS, choose_device, load_classifier
 from mmdet_multimix.evaluation.report import markdown, write_report
 from mmdet_multimix.evaluation.settings import MEASURES, Settings
 from mmdet_multimix.evaluation.suite import Evaluation
@@ -24,22 +30,22 @@ def parse_args():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('config', help='config file of a classifier')
+    parser.add_argument('config', help='config file of a classifier or a detector')
     parser.add_argument('checkpoint', help='training checkpoint')
     parser.add_argument('--out', help='folder of the report (default: WORK_DIR/evaluation)')
     parser.add_argument(
         '--measures',
         nargs='+',
-        default=list(MEASURES),
         metavar='NAME',
-        help=f'some of {", ".join(MEASURES)} (default: all)',
+        help=f'some of {", ".join(MEASURES)}; of a detector {", ".join(DETECTION_MEASURES)} (default: all)',
     )
     parser.add_argument(
         '--ood',
         nargs='+',
         default=[],
         metavar='[NAME=]FOLDER',
-        help='images from outside the distribution; uniform and Gaussian noise are always measured',
+        help='images from outside the distribution; of a classifier, uniform and Gaussian noise are always '
+        'measured, too',
     )
     parser.add_argument(
         '--weights',
@@ -51,9 +57,36 @@ def parse_args():
     )
     parser.add_argument('--pgd-eps', type=float, default=4, metavar='E', help='in 1/255 (default: 4)')
     parser.add_argument('--pgd-step', type=float, default=2, metavar='S', help='in 1/255 (default: 2)')
-    parser.add_argument('--pgd-steps', type=int, default=10, metavar='K', help='default: 10')
+    parser.add_argument('--pgd-steps', type=int, default=20, metavar='K', help='default: 20')
     parser.add_argument(
         '--attack-images', type=int, metavar='N', help='attack N images, evenly spaced (default: all)'
+    )
+    parser.add_argument(
+        '--corruptions',
+        nargs='+',
+        choices=CORRUPTIONS,
+        metavar='NAME',
+        help=f'some of {", ".join(CORRUPTIONS)} (default: all)',
+    )
+    parser.add_argument(
+        '--severities', nargs='+', type=int, choices=SEVERITIES, metavar='S', help='of 1 to 5 (default: all)'
+    )
+    parser.add_argument(
+        '--corrupted-images', type=int, metavar='N', help='corrupt N images, evenly spaced (default: all)'
+    )
+    parser.add_argument(
+        '--fit-on',
+        choices=FIT_ON,
+        default='auto',
+        help='of a detector: fit calibration to the validation set, or to each half of the test set for the '
+        'other; auto takes the validation set where none of its images is tested',
+    )
+    parser.add_argument(
+        '--score-thr',
+        type=float,
+        default=0.3,
+        metavar='S',
+        help='of a detector: the score from which a detection on --ood images is confident (default: 0.3)',
     )
     parser.add_argument('--device', help='cpu, cuda, cuda:1, ... (default: cuda where there is one)')
     parser.add_argument('--seed', type=int, default=0, help='of noise and random starts')
@@ -81,15 +114,30 @@ def named_folders(arguments):
     return folders
 
 
+def run_detector(args):
+    """Whether the config is one of a detector, which is then measured."""
+    cfg = load_config(args.config, args.cfg_options, None)
+    if not is_detector(cfg):
+        return False
+    if not cfg.get('test_dataloader'):
+        raise ValueError('the config has no test_dataloader, whose images would be measured')
+    check_config(cfg, 'test')
+    evaluate_detector(args, cfg, named_folders(args.ood), choose_device(args.device))
+    return True
+
+
 def prepare(args):
     """Checks all input before anything long; returns the evaluation, the folder of the report, and facts."""
     settings = Settings(
-        tuple(dict.fromkeys(args.measures)),
+        tuple(dict.fromkeys(args.measures or MEASURES)),
         named_folders(args.ood),
         fgsm_eps=args.fgsm_eps / 255,
         pgd_eps=args.pgd_eps / 255,
         pgd_step=args.pgd_step / 255,
         pgd_steps=args.pgd_steps,
+        corruptions=tuple(dict.fromkeys(args.corruptions or CORRUPTIONS)),
+        severities=tuple(dict.fromkeys(args.severities or SEVERITIES)),
+        corrupted_images=args.corrupted_images,
         attack_images=args.attack_images,
         seed=args.seed,
     )
@@ -130,7 +178,11 @@ def announce(evaluation, out, facts):
 def main():
     args = parse_args()
     try:
+        if run_detector(args):
+            return
         evaluation, out, facts = prepare(args)
+    except KeyboardInterrupt:
+        sys.exit('interrupted; the same command goes on from here')
     except (OSError, ValueError, KeyError) as error:
         sys.exit(f'{args.config}: {error}')
     announce(evaluation, out, facts)

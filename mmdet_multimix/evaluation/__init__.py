@@ -5,6 +5,7 @@ from .calibration import Reliability, reliability
 from .cls_accuracy import ClsAccuracy
 from .cls_calibration import ClsCalibration
 from .cls_embedding import ClsEmbedding
+from .det_calibration import DetCalibration
 from .embedding import alignment, class_spread, class_tightness, uniformity
 from .ood import detection_measures
 from .ranks import check_scores, label_ranks, negative_log_likelihood, topk_accuracy
@@ -13,6 +14,7 @@ __all__ = [
     'ClsAccuracy',
     'ClsCalibration',
     'ClsEmbedding',
+    'DetCalibration',
     'Reliability',
     'alignment',
     'check_scores',

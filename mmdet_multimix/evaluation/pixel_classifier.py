@@ -78,7 +78,7 @@ def load_classifier(
         ValueError: The config is not one of a classifier, the checkpoint is one of another model, it holds
             no averaged weights and they are asked for, or there is no such device.
     """
-    device = _choose_device(device)
+    device = choose_device(device)
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     kind = MODELS.get(cfg.model.type) if isinstance(cfg.model.type, str) else cfg.model.type
     if not (isinstance(kind, type) and issubclass(kind, ImageClassifier)):
@@ -96,7 +96,7 @@ def load_classifier(
     return PixelClassifier(model, device, classes), facts
 
 
-def _choose_device(name: str | None) -> str:
+def choose_device(name: str | None) -> str:
     if name is None:
         return 'cuda' if torch.cuda.is_available() else 'cpu'
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..utils.files import write_text
 from ..visualization import plot_embeddings, plot_ood_scores, plot_reliability
-from .calibration import Reliability
+from .report_files import bins_as_rows, facts_as_list, write_report_files
 from .suite import Results
 
 # A t-SNE of more images shows no more, and takes minutes.
@@ -24,6 +22,7 @@ _TITLES = {
     'calibration': 'calibration',
     'fgsm': 'FGSM',
     'pgd': 'PGD',
+    'corruptions': 'corruptions',
     'embedding': 'embedding',
 }
 _NAMES = {
@@ -31,6 +30,7 @@ _NAMES = {
     'top5': 'top-5, %',
     'nll': 'negative log-likelihood, nats',
     'ece': 'ECE',
+    'ece_temperature': 'ECE after temperature scaling, fitted on the other half',
     'alignment': 'alignment (lower is better)',
     'uniformity': 'uniformity (lower is better)',
     'tightness': 'class tightness (lower is better)',
@@ -64,17 +64,11 @@ def write_report(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     pictures = _draw(folder, results, facts, classes, seed)
-    measures = {name: _plain(values) for name, values in results.measures.items()}
+    measures = dict(results.measures)
     if results.reliability is not None:
-        measures['calibration']['bins'] = _bins(results.reliability)
-    report = {**facts, 'measures': measures}
-    files = {
-        'report.json': json.dumps(report, indent=2, allow_nan=False) + '\n',
-        'report.md': markdown(results.measures, facts, [path.name for path in pictures]),
-    }
-    for name, text in files.items():
-        write_text(folder / name, text)
-    return [*(folder / name for name in files), *pictures]
+        measures['calibration'] = {**measures['calibration'], 'bins': bins_as_rows(results.reliability)}
+    page = markdown(results.measures, facts, [path.name for path in pictures])
+    return [*write_report_files(folder, {**facts, 'measures': measures}, page), *pictures]
 
 
 def markdown(measures: dict[str, dict], facts: dict[str, Any], pictures: Sequence[str] = ()) -> str:
@@ -85,17 +79,14 @@ def markdown(measures: dict[str, dict], facts: dict[str, Any], pictures: Sequenc
         facts: What it was measured on.
         pictures: File names.
     """
-    lines = ['# Evaluation', '']
-    for name, value in facts.items():
-        if isinstance(value, dict):
-            value = ', '.join(f'{key} {text}' for key, text in value.items())
-        if value is not None:
-            lines.append(f'- {name}: {value}')
+    lines = ['# Evaluation', '', *facts_as_list(facts)]
     lines += ['', '| images | measure | value |', '|---|---|---|']
     for measure, title in _TITLES.items():
         values = measures.get(measure, {})
         if measure in ('fgsm', 'pgd'):
             title += _strength(values) if values else ''
+        if measure == 'corruptions' and values:
+            title = f'mean over {len(values["types"])} corruptions of {values["images"]} images'
         lines += [
             f'| {title} | {text} | {_number(values[name], text)} |'
             for name, text in _NAMES.items()
@@ -111,9 +102,21 @@ def markdown(measures: dict[str, dict], facts: dict[str, Any], pictures: Sequenc
             lines.append(
                 f'| {name} | {" | ".join(_number(values[key], text) for key, text in _OOD.items())} |'
             )
+    if 'corruptions' in measures:
+        lines += _corruptions(measures['corruptions']['types'])
     for name in pictures:
         lines += ['', f'![{Path(name).stem}]({name})']
     return '\n'.join(lines) + '\n'
+
+
+def _corruptions(types: dict[str, dict[str, float]]) -> list[str]:
+    severities = list(next(iter(types.values())))
+    lines = ['', f'| top-1, %, of | {" | ".join(f"severity {s}" for s in severities)} | mean |']
+    lines.append('|---' * (len(severities) + 2) + '|')
+    for name, row in types.items():
+        values = [*row.values(), float(np.mean(list(row.values())))]
+        lines.append(f'| {name} | {" | ".join(f"{value:.2f}" for value in values)} |')
+    return lines
 
 
 def _strength(values: dict[str, float]) -> str:
@@ -127,19 +130,6 @@ def _number(value: float, name: str) -> str:
     if isinstance(value, int):
         return str(value)
     return 'n/a' if math.isnan(value) else f'{value:.2f}' if name.endswith('%') else f'{value:.4f}'
-
-
-def _plain(values: dict) -> dict:
-    """Replace NaN, which JSON does not have, by None."""
-    if not isinstance(values, dict):
-        return None if isinstance(values, float) and math.isnan(values) else values
-    return {name: _plain(value) for name, value in values.items()}
-
-
-def _bins(bins: Reliability) -> list[dict[str, float]]:
-    names = ('from', 'to', 'images', 'confidence', 'accuracy')
-    columns = (bins.edges[:-1], bins.edges[1:], bins.counts.long(), bins.confidence, bins.accuracy)
-    return [dict(zip(names, row, strict=True)) for row in zip(*(c.tolist() for c in columns), strict=True)]
 
 
 def _draw(folder: Path, results: Results, facts: dict, classes: Sequence[str], seed: int) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,12 +16,14 @@ from ..utils.names import check_num_classes, check_same_classes
 from ..utils.progress import show_progress
 from .attacks import fgsm, pgd
 from .calibration import Reliability, reliability
+from .corruptions import corrupt
 from .embedding import geometry
 from .ood import detection_measures
 from .ood_images import NOISES, FolderImages, noise_batches
 from .pixel_classifier import PixelClassifier
 from .ranks import check_scores, confidence, label_ranks, negative_log_likelihood, topk_accuracy
 from .settings import Settings
+from .temperature import cross_fitted_confidence
 
 _TOPK = (1, 5)
 
@@ -44,11 +47,27 @@ class Results:
     labels: np.ndarray | None = None
 
 
+class _Corrupted:
+    """Corrupts batches as an attack does; images are told apart by their places in the set."""
+
+    def __init__(self, name: str, severity: int, seed: int) -> None:
+        self.name, self.severity, self.seed, self.place = name, severity, seed, 0
+
+    def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
+        pixels = (255 * images).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+        changed = [
+            corrupt(image, self.name, self.severity, self.seed, self.place + index)
+            for index, image in enumerate(pixels)
+        ]
+        self.place += len(pixels)
+        return torch.from_numpy(np.stack(changed)).to(images.device).permute(0, 3, 1, 2).float() / 255
+
+
 @dataclass
 class _Predictions:
     """Of all images: rank of the label, its negative log-likelihood, confidence, label, ``(N,)`` each.
 
-    With features ``(N, d)`` where they are wanted.
+    With features ``(N, d)`` and logits ``(N, c)`` where they are wanted.
     """
 
     ranks: Tensor
@@ -56,12 +75,13 @@ class _Predictions:
     confidence: Tensor
     labels: Tensor
     features: Tensor | None
+    logits: Tensor | None = None
 
 
 class Evaluation:
     """Measures a classifier on labelled images.
 
-    Of each image it keeps a few numbers and, for the embedding, the features.
+    Of each image it keeps a few numbers and, where they are wanted, the features and the logits.
 
     Args:
         classifier: The classifier.
@@ -92,7 +112,7 @@ class Evaluation:
         """The number of steps that :meth:`run` shows."""
         wanted = set(self.settings.measures)
         outside = len(NOISES) + len(self.folders) if 'ood' in wanted else 0
-        return 1 + outside + len(wanted & {'embedding', 'fgsm', 'pgd'})
+        return 1 + outside + len(wanted & {'embedding', 'fgsm', 'pgd'}) + len(self._corruptions())
 
     def run(self) -> Results:
         """Measure everything, and show the progress on standard output.
@@ -103,7 +123,8 @@ class Evaluation:
         self._step = 0
         wanted, results = self.settings.measures, Results()
         title = self._title('clean images')
-        clean = self._predict(self.loader, title, with_features='embedding' in wanted)
+        embedding, calibration = 'embedding' in wanted, 'calibration' in wanted
+        clean = self._predict(self.loader, title, None, embedding, with_logits=calibration)
         accuracy = self._accuracy(clean)
         print(f'{title}: top-1 {accuracy["top1"]:.2f} %', flush=True)
         results.labels = clean.labels.cpu().numpy()
@@ -111,7 +132,13 @@ class Evaluation:
             results.measures['accuracy'] = accuracy
         if 'calibration' in wanted:
             results.reliability = reliability(clean.confidence, clean.ranks == 0)
-            results.measures['calibration'] = {'ece': results.reliability.ece}
+            scaled, temperature = cross_fitted_confidence(clean.logits, clean.labels)
+            results.measures['calibration'] = {
+                'ece': results.reliability.ece,
+                'ece_temperature': reliability(scaled, clean.ranks == 0).ece,
+                'temperature': temperature,
+            }
+            clean.logits = None
         if 'ood' in wanted:
             results.scores[''] = clean.confidence.cpu().numpy()
             results.measures['ood'] = self._detect(results.scores)
@@ -120,6 +147,8 @@ class Evaluation:
             results.features = clean.features.cpu().numpy()
         for name, attack in self._attacks().items():
             results.measures[name] = self._attacked(name, attack)
+        if 'corruptions' in wanted:
+            results.measures['corruptions'] = self._corrupted()
         return results
 
     def _title(self, name: str) -> str:
@@ -133,6 +162,7 @@ class Evaluation:
         title: str,
         attack: Callable[[Tensor, Tensor], Tensor] | None = None,
         with_features: bool = False,
+        with_logits: bool = False,
     ) -> _Predictions:
         kept = []
         for images, labels in show_progress(self._batches(loader), title, len(loader)):
@@ -142,10 +172,13 @@ class Evaluation:
                 features, logits = self.classifier.embed(images)
             check_scores(logits, labels)
             nll = negative_log_likelihood(logits.log_softmax(dim=1), labels)
+            ranks, confidences = label_ranks(logits, labels), confidence(logits)
             features = features if with_features else features[:, :0]
-            kept.append((label_ranks(logits, labels), nll, confidence(logits), labels, features))
+            logits = logits if with_logits else logits[:, :0]
+            kept.append((ranks, nll, confidences, labels, features, logits))
         columns = [torch.cat(column) for column in zip(*kept, strict=True)]
-        return _Predictions(*columns[:4], columns[4] if with_features else None)
+        features, logits = columns[4] if with_features else None, columns[5] if with_logits else None
+        return _Predictions(*columns[:4], features, logits)
 
     def _batches(self, loader: DataLoader) -> Iterator[tuple[Tensor, Tensor]]:
         device = self.classifier.device
@@ -211,13 +244,30 @@ class Evaluation:
         strength = {'eps': s.fgsm_eps}
         if name == 'pgd':
             strength = {'eps': s.pgd_eps, 'step': s.pgd_step, 'steps': s.pgd_steps}
-        loader = self._attack_loader()
+        loader = self._some(self.settings.attack_images)
         accuracy = self._accuracy(self._predict(loader, title, attack))
         print(f'{title}: top-1 {accuracy["top1"]:.2f} %', flush=True)
         return {'images': len(loader.dataset), **strength, **accuracy}
 
-    def _attack_loader(self) -> DataLoader:
-        loader, count = self.loader, self.settings.attack_images
+    def _corruptions(self) -> list[tuple[str, int]]:
+        s = self.settings
+        return list(itertools.product(s.corruptions, s.severities)) if 'corruptions' in s.measures else []
+
+    def _corrupted(self) -> dict:
+        """Corruptions of the images as the model gets them, resized and cropped, as in ImageNet-C."""
+        loader = self._some(self.settings.corrupted_images)
+        types: dict[str, dict[str, float]] = {name: {} for name in self.settings.corruptions}
+        for name, severity in self._corruptions():
+            title = self._title(f'{name}, severity {severity}')
+            corrupted = _Corrupted(name, severity, self.settings.seed)
+            top1 = self._accuracy(self._predict(loader, title, corrupted))['top1']
+            types[name][str(severity)] = top1
+            print(f'{title}: top-1 {top1:.2f} %', flush=True)
+        mean = float(np.mean([np.mean(list(row.values())) for row in types.values()]))
+        return {'images': len(loader.dataset), 'top1': mean, 'types': types}
+
+    def _some(self, count: int | None) -> DataLoader:
+        loader = self.loader
         total = len(loader.dataset)
         if count is None or count >= total:
             return loader

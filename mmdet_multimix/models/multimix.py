@@ -22,7 +22,7 @@ from ..ops import (
     sample_weights,
     spatial_attention,
 )
-from ..ops.attention import KINDS
+from ..ops.attention import KINDS, NORMS
 from ..ops.checks import PAPER_ALPHA, check_choice, check_count, check_strength
 from ..ops.gather import gather_examples, shared_generator
 
@@ -223,6 +223,7 @@ class DenseMultiMix(MultiMix):
         n: Number of tuples at each position.
         attention: ``'gap'``, ``'cam'``, ``'mean'`` or ``'uniform'``; see
             :func:`~mmdet_multimix.ops.spatial_attention`.
+        attention_norm: ``'relu'`` or ``'softmax'``, see there.
         attention_grad: Whether gradients flow through the attention.
         **kwargs: As for :class:`MultiMix`.
     """
@@ -232,12 +233,15 @@ class DenseMultiMix(MultiMix):
         n: int = 1000,
         *,
         attention: str = 'gap',
+        attention_norm: str = 'relu',
         attention_grad: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(n, **kwargs)
         check_choice('attention', attention, KINDS)
+        check_choice('attention_norm', attention_norm, NORMS)
         self.attention = attention
+        self.attention_norm = attention_norm
         self.attention_grad = attention_grad
 
     def forward(self, features: Tensor, labels: Tensor, classifier: nn.Linear) -> Tensor:
@@ -275,7 +279,8 @@ class DenseMultiMix(MultiMix):
 
     def extra_repr(self) -> str:
         """The hyper-parameters, for ``print(model)``."""
-        own = f'attention={self.attention!r}, attention_grad={self.attention_grad!r}'
+        own = f'attention={self.attention!r}, attention_norm={self.attention_norm!r}, '
+        own += f'attention_grad={self.attention_grad!r}'
         return f'{super().extra_repr()}, {own}'
 
     def _term(self, logits: Tensor, targets: Tensor, attention: Tensor) -> Tensor:
@@ -285,7 +290,9 @@ class DenseMultiMix(MultiMix):
         weight = classifier.weight
         if not self.attention_grad:
             z, weight = z.detach(), weight.detach()
-        return spatial_attention(z, kind=self.attention, weight=weight, labels=labels)
+        return spatial_attention(
+            z, kind=self.attention, norm=self.attention_norm, weight=weight, labels=labels
+        )
 
     def _dense(self, logits: Tensor, labels: Tensor, attention: Tensor) -> Tensor:
         r, b, _ = logits.shape

@@ -11,12 +11,14 @@ from torch import Tensor
 from .checks import check_choice, check_labels
 
 KINDS = ('gap', 'cam', 'mean', 'uniform')
+NORMS = ('relu', 'softmax')
 
 
 def spatial_attention(
     features: Tensor,
     *,
     kind: str = 'gap',
+    norm: str = 'relu',
     weight: Tensor | None = None,
     labels: Tensor | None = None,
 ) -> Tensor:
@@ -30,12 +32,16 @@ def spatial_attention(
     * ``'mean'``: all ones, so that the map is the mean over the channels;
     * ``'uniform'``: no direction, all positions alike.
 
+    With ``norm='softmax'`` it is ``a = softmax(zᵀ u)`` over the positions instead, which no position is
+    left out of.
+
     Which direction the paper takes is not known to us; these are the readings that we have met.
     Where the ReLU leaves nothing of a map, eq. (9) is 0 / 0, and the map becomes uniform.
 
     Args:
         features: ``(b, d, h, w)`` or ``(b, d, r)``.
         kind: ``'gap'``, ``'cam'``, ``'mean'`` or ``'uniform'``.
+        norm: ``'relu'`` or ``'softmax'``.
         weight: ``(c, d)``, for ``'cam'``.
         labels: ``(b,)`` integers or ``(b, c)`` soft, for ``'cam'``.
 
@@ -43,9 +49,10 @@ def spatial_attention(
         ``(b, r)``, non-negative, rows sum to 1; float32 at least.
 
     Raises:
-        ValueError: An unknown kind, a missing argument of ``'cam'``, shapes that do not match.
+        ValueError: An unknown kind or norm, a missing argument of ``'cam'``, shapes that do not match.
     """
     check_choice('kind', kind, KINDS)
+    check_choice('norm', norm, NORMS)
     if features.dim() not in (3, 4):
         raise ValueError(f'features must be (b, d, h, w) or (b, d, r), got {_shape(features)}')
     z = features.flatten(2) if features.dim() == 4 else features  # (b, d, r)
@@ -59,10 +66,14 @@ def spatial_attention(
     with torch.autocast(z.device.type, enabled=False):
         z = z.to(dtype)
         if kind == 'mean':
-            a = z.mean(dim=1).relu()  # not the sum: dividing by the number of channels cancels out below
+            # The number of channels, which the mean divides by, cancels out below, but not of a softmax.
+            a = z.sum(dim=1) if norm == 'softmax' else z.mean(dim=1)
         else:
             u = z.mean(dim=2) if kind == 'gap' else _label_rows(z, weight, labels)  # (b, d)
-            a = torch.bmm(u.unsqueeze(1), z).squeeze(1).relu()
+            a = torch.bmm(u.unsqueeze(1), z).squeeze(1)
+        if norm == 'softmax':
+            return a.softmax(dim=1)
+        a = a.relu()
         total = a.sum(dim=1, keepdim=True)
         alive = total > 0
         return torch.where(alive, a / torch.where(alive, total, 1), uniform)

@@ -8,6 +8,7 @@ Shape letters: b examples, c classes, d channels, r positions, K factors of each
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -73,7 +74,12 @@ def mix_targets(targets: Tensor, factors: Sequence[float], c: int) -> Tensor:
 
 
 def sinkhorn_assignment(
-    features: Tensor, partners: Tensor, *, eps: float = 0.1, iterations: int = 100
+    features: Tensor,
+    partners: Tensor,
+    *,
+    eps: float = 0.1,
+    iterations: int = 100,
+    tolerance: float | None = None,
 ) -> Tensor:
     """Soft assignment of positions between feature maps, AlignMixup (CVPR 2022), section 3.
 
@@ -84,15 +90,20 @@ def sinkhorn_assignment(
 
     is found by Sinkhorn's iterations from ``exp(-M / eps)``. The assignment is ``R = r P*``, whose
     rows and columns sum to 1 at convergence. It is computed in the logarithm, where no small eps
-    underflows, in float32 at least, and gets no gradient. The number of iterations is fixed, as a
-    test of convergence would make a device wait: columns sum to 1 exactly, rows may be far from it
-    where the costs are large beside eps.
+    underflows, in float32 at least, and gets no gradient. Columns sum to 1 exactly, rows may be far
+    from it where the costs are large beside eps and the iteration ends early.
+
+    With a ``tolerance`` it ends as in the authors' code: after the first iteration in which the dual
+    variables u of the rows have changed by less than that, ``mean_pairs Σ_i |Δu_i|``, all pairs of
+    the mini-batch together; u has the unit of the cost. What follows changes nothing, so that no device
+    has to wait for the test; on the CPU it is not computed.
 
     Args:
         features: A, ``(b, d, r)``.
         partners: A', ``(b, d, r)``.
         eps: Entropic regularisation.
-        iterations: Number of Sinkhorn iterations.
+        iterations: Number of Sinkhorn iterations, at most.
+        tolerance: Of the change of u; None never ends early.
 
     Returns:
         R ``(b, r, r)``, from positions of A (rows) to those of A' (columns).
@@ -116,9 +127,20 @@ def sinkhorn_assignment(
         a, a2 = a - center, a2 - center
         cost = a.square().sum(2).unsqueeze(2) + a2.square().sum(2).unsqueeze(1) - 2 * a @ a2.transpose(1, 2)
         log_plan = cost.clamp_min(0).div(-eps)
-        for _ in range(iterations):
-            log_plan = log_plan - log_plan.logsumexp(dim=2, keepdim=True)
-            log_plan = log_plan - log_plan.logsumexp(dim=1, keepdim=True)
+        going = torch.ones((), dtype=torch.bool, device=a.device)
+        for iteration in range(iterations):
+            rows = log_plan.logsumexp(dim=2, keepdim=True)
+            following = log_plan - rows
+            following = following - following.logsumexp(dim=1, keepdim=True)
+            if tolerance is None:
+                log_plan = following
+                continue
+            log_plan = torch.where(going, following, log_plan)
+            # Rows of P sum to 1 / r, those here to 1: that is in u from the first iteration on.
+            change = eps * (rows + math.log(a.shape[1]) if iteration == 0 else rows)
+            going = going & (change.abs().sum(dim=1).mean() >= tolerance)
+            if going.device.type == 'cpu' and not going:
+                break
         return log_plan.exp()
 
 

@@ -14,13 +14,16 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from mmdet_multimix.evaluation import detection_measures, fgsm, pgd, uniformity
+from mmdet_multimix.evaluation.corruptions import corrupt
 from mmdet_multimix.evaluation.ood_images import noise_batches
 from mmdet_multimix.evaluation.pixel_classifier import PixelClassifier, load_classifier
 from mmdet_multimix.evaluation.report import choose_drawn, write_report
 from mmdet_multimix.evaluation.settings import MEASURES, Settings
 from mmdet_multimix.evaluation.suite import Evaluation
+from mmdet_multimix.evaluation.temperature import cross_fitted_confidence, fit_temperature
 
 CLOSE = TOLERANCE[torch.float32]
+FEW = dict(corruptions=('contrast', 'gaussian_noise'), severities=(1, 5))
 
 
 def model_config(num_classes=7):
@@ -81,7 +84,7 @@ def test_pixels_in_0_to_1_give_the_logits_of_the_model():
 
 def test_every_measure(folder):
     images = Images()
-    results = evaluate(images, Settings(ood={'photos': folder}, pgd_steps=2, seed=3))
+    results = evaluate(images, Settings(ood={'photos': folder}, pgd_steps=2, seed=3, **FEW))
     assert set(results.measures) == set(MEASURES)
     classifier = PixelClassifier(build())
     pixels, labels = images.inputs / 255, images.labels
@@ -113,6 +116,19 @@ def test_every_measure(folder):
     assert [found.pop(name) for name in ('images', 'eps', 'step', 'steps')] == [23, 4 / 255, 2 / 255, 2]
     assert found == expected(classifier(torch.cat(moved)))
 
+    found = results.measures['corruptions']
+    assert found['images'] == 23 and set(found['types']) == set(FEW['corruptions'])
+    tops = []
+    for name, row in found['types'].items():
+        for severity, top1 in row.items():
+            changed = [
+                torch.from_numpy(corrupt(image, name, int(severity), 3, index)).permute(2, 0, 1)
+                for index, image in enumerate(images.inputs.permute(0, 2, 3, 1).numpy())
+            ]
+            assert top1 == pytest.approx(top(classifier(torch.stack(changed) / 255), 1))
+            tops.append(top1)
+    assert found['top1'] == pytest.approx(sum(tops) / 4)
+
     inside = logits.double().softmax(1).amax(1).numpy()
     noise = torch.cat(list(noise_batches('gaussian', 23, (32, 32), 23, 3)))
     outside = classifier(noise).double().softmax(1).amax(1).numpy()
@@ -120,6 +136,33 @@ def test_every_measure(folder):
     assert found == pytest.approx({'images': 23, **detection_measures(inside, outside)}, rel=CLOSE)
     assert results.measures['ood']['photos']['images'] == 5
     assert set(results.scores) == {'', 'uniform', 'gaussian', 'photos'}
+
+
+def test_temperatures_are_fitted_on_the_other_half():
+    torch.manual_seed(0)
+    logits, labels = 6 * torch.randn(400, 5), torch.randint(0, 5, (400,))
+    logits[torch.arange(400), labels] += 4
+    logits[::2] *= 3  # the halves need temperatures of their own, and get each other's
+    found, temperature = cross_fitted_confidence(logits, labels)
+    fitted = []
+    for half in range(2):
+        grid = [
+            (F.cross_entropy(logits[half::2] / t, labels[half::2]).item(), t)
+            for t in np.geomspace(0.5, 60, 4000)
+        ]
+        fitted.append(min(grid)[1])
+        assert fit_temperature(logits[half::2], labels[half::2]) == pytest.approx(fitted[half], rel=0.01)
+    assert fitted[0] == pytest.approx(3 * fitted[1], rel=0.3)
+    assert temperature == pytest.approx(sum(fitted) / 2, rel=0.01)
+    for half in range(2):
+        expected = (
+            (logits[half::2] / fit_temperature(logits[1 - half :: 2], labels[1 - half :: 2]))
+            .softmax(1)
+            .amax(1)
+        )
+        assert_near(found[half::2].float(), expected, torch.float32)
+    single, temperature = cross_fitted_confidence(logits[:1], labels[:1])
+    assert temperature == 1 and single.item() == pytest.approx(logits[0].softmax(0).max().item())
 
 
 @pytest.mark.parametrize('count', [1, 7, 22, 23, 100])
@@ -167,7 +210,7 @@ def test_batches_and_collation_do_not_matter():
     ids=['one image', 'absent classes', 'two classes', 'one class'],
 )
 def test_small_sets_are_measured_and_reported(images, num_classes, tmp_path):
-    results = evaluate(images, Settings(pgd_steps=1), num_classes)
+    results = evaluate(images, Settings(pgd_steps=1, **FEW), num_classes)
     assert ('top5' in results.measures['accuracy']) == (num_classes >= 5)
     files = write_report(tmp_path, results, {'config': 'tiny.py'}, images.metainfo['classes'])
     report = json.loads((tmp_path / 'report.json').read_text())  # strict: no NaN
@@ -182,7 +225,7 @@ def test_small_sets_are_measured_and_reported(images, num_classes, tmp_path):
 def test_a_report_holds_only_what_was_measured(tmp_path):
     images = Images()
     for measures, pictures in ((MEASURES, 3), (('fgsm',), 0)):
-        results = evaluate(images, Settings(measures, pgd_steps=1))
+        results = evaluate(images, Settings(measures, pgd_steps=1, **FEW))
         files = write_report(tmp_path, results, {'config': 'tiny.py'}, images.metainfo['classes'])
         assert sorted(tmp_path.iterdir()) == sorted(files)
         assert len([path for path in files if path.suffix == '.png']) == pictures
@@ -216,6 +259,8 @@ def test_the_picture_of_some_of_many_classes(tmp_path):
         (dict(fgsm_eps=8.0), 'fgsm_eps must be in'),
         (dict(pgd_step=math.nan), 'pgd_step must be in'),
         (dict(pgd_steps=0), 'pgd_steps must be a number of at least 1'),
+        (dict(corruptions=('rain',)), 'unknown corruptions'),
+        (dict(corrupted_images=0), 'corrupted_images must be a number of at least 1'),
         (dict(attack_images=0), 'attack_images must be a number of at least 1'),
     ],
 )

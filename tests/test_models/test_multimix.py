@@ -240,6 +240,15 @@ def test_a_training_loop_learns():
     assert (net(centres[y] + torch.randn(150, 8)).argmax(dim=1) == y).float().mean() > 0.95
 
 
+def test_attention_by_softmax():
+    z, fc, y = torch.randn(4, 3, 5, dtype=F64), classifier(), torch.arange(4)
+    loss = DenseMultiMix(9, attention='cam', attention_norm='softmax', generator=generator())(z, y, fc)
+    attention = spatial_attention(z, kind='cam', norm='softmax', weight=fc.weight, labels=y)
+    rows = sample_weights(9, 4, r=5, generator=generator(), dtype=F64)
+    logits = F.linear(z.permute(2, 0, 1), fc.weight, fc.bias)
+    assert_near(loss, mixed_cross_entropy(logits, y, attend(rows, attention), impl='plain'), F64)
+
+
 def test_attention_is_detached_by_default():
     z = torch.randn(4, 3, 5, dtype=F64, requires_grad=True)
     fc, y = classifier(), torch.arange(4)
@@ -263,6 +272,7 @@ def test_attention_is_detached_by_default():
         (dict(alpha_per='batch'), "alpha_per must be one of 'tuple', 'example'; got 'batch'"),
         (dict(loss_weight=-1), 'loss_weight must not be negative, got -1'),
         (dict(clean_weight=float('nan')), 'clean_weight must not be negative, got nan'),
+        (dict(attention_norm='l2'), "attention_norm must be one of 'relu', 'softmax'; got 'l2'"),
         (dict(attention='max'), "attention must be one of 'gap', 'cam', 'mean', 'uniform'; got 'max'"),
     ],
 )

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from tolerances import assert_near
@@ -21,6 +23,20 @@ def test_equals_the_reference(shape, kind):
     a = spatial_attention(z, kind=kind, weight=weight, labels=labels)
     for i, u in enumerate(directions(z, kind, weight, labels)):
         assert_near(a[i], reference.attention_map(z[i].flatten(1), u), F64)
+
+
+@pytest.mark.parametrize('kind', ['gap', 'cam', 'mean', 'uniform'])
+def test_softmax_of_the_same_products(kind):
+    z, weight = torch.randn(4, 3, 5, dtype=F64), torch.randn(6, 3, dtype=F64)
+    labels = torch.randint(0, 6, (4,))
+    a = spatial_attention(z, kind=kind, norm='softmax', weight=weight, labels=labels)
+    if kind == 'uniform':
+        assert (a == 0.2).all()
+        return
+    for i, u in enumerate(directions(z, kind, weight, labels)):
+        products = [math.exp(sum(float(u[k] * z[i, k, j]) for k in range(3))) for j in range(5)]
+        expected = torch.tensor([p / sum(products) for p in products], dtype=F64)
+        assert_near(a[i], expected, F64)
 
 
 @pytest.mark.parametrize('kind', ['gap', 'cam', 'mean', 'uniform'])
@@ -143,6 +159,10 @@ def test_dense_multimix_equals_the_reference(problem, targets, m):
 @pytest.mark.parametrize(
     ('call', 'match'),
     [
+        (
+            lambda z: spatial_attention(z, norm='l2'),
+            "norm must be one of 'relu', 'softmax'",
+        ),
         (
             lambda z: spatial_attention(z, kind='max'),
             "kind must be one of 'gap', 'cam', 'mean', 'uniform'; got 'max'",

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from tolerances import assert_near
@@ -83,6 +85,28 @@ def test_assignment_and_alignment_against_loops(b, d, r):
     assert_near(align(a2, ours), moved, DOUBLE)
 
 
+@pytest.mark.parametrize('tolerance', [10.0, 0.3, 0.02, 1e-9])
+def test_the_iteration_ends_where_the_dual_variables_stand_still(tolerance):
+    """In the authors' form: u and v in units of the cost, the change of u summed over rows, averaged over pairs."""
+    eps, r = 0.5, 5
+    g = torch.Generator().manual_seed(0)
+    a, a2 = (torch.randn(3, 2, r, dtype=DOUBLE, generator=g) for _ in range(2))
+    cost = (a.transpose(1, 2)[:, :, None] - a2.transpose(1, 2)[:, None]).square().sum(-1)
+    u = v = torch.zeros(3, r, dtype=DOUBLE)
+    ended = None
+    for iteration in range(30):
+        before = u
+        u = eps * (-math.log(r) - ((v[:, None] - cost) / eps).logsumexp(2))
+        v = eps * (-math.log(r) - ((u[:, :, None] - cost) / eps).logsumexp(1))
+        if (u - before).abs().sum(1).mean() < tolerance:
+            ended = iteration
+            break
+    expected = r * ((u[:, :, None] + v[:, None] - cost) / eps).exp()
+    found = sinkhorn_assignment(a, a2, eps=eps, iterations=30, tolerance=tolerance)
+    assert_near(found, expected, DOUBLE)
+    assert (ended is None) == (tolerance < 1e-8) and (ended == 0) == (tolerance == 10)
+
+
 def test_assignment_is_doubly_stochastic_and_undoes_a_permutation():
     a = torch.randn(3, 6, 9)
     order = torch.randperm(9)
@@ -93,7 +117,7 @@ def test_assignment_is_doubly_stochastic_and_undoes_a_permutation():
 
 
 def test_pooling_does_not_see_a_doubly_stochastic_alignment():
-    """Why AlignMixup does not align right before global average pooling by default."""
+    """What AlignMixup right before global average pooling comes to."""
     a, a2 = torch.randn(2, 2, 5, 6, dtype=DOUBLE)
     assignment = sinkhorn_assignment(a, a2, eps=1.0, iterations=2000)
     assert_near(align(a2, assignment).mean(2), a2.mean(2), DOUBLE)

@@ -44,10 +44,15 @@ def test_every_measure_of_a_trained_classifier(trained):
         out,
         '--ood',
         f'noisy={trained.photos}',
+        '--corruptions',
+        'contrast',
+        'shot_noise',
+        '--severities',
+        5,
         options=FEW,
     )
     plan = output.index('40 images of 64x64, 10 classes')
-    assert plan < output.index('out of distribution: noisy, 6 images') < output.index('[1/7] clean images')
+    assert plan < output.index('out of distribution: noisy, 6 images') < output.index('[1/9] clean images')
 
     report = json.loads((out / 'report.json').read_text())
     assert (report['weights'], report['epoch'], report['images'], report['size']) == (
@@ -58,7 +63,7 @@ def test_every_measure_of_a_trained_classifier(trained):
     )
     assert report['versions']['torch'] and report['seconds'] > 0
     measures = report['measures']
-    assert set(measures) == {'accuracy', 'calibration', 'fgsm', 'pgd', 'ood', 'embedding'}
+    assert set(measures) == {'accuracy', 'calibration', 'fgsm', 'pgd', 'ood', 'embedding', 'corruptions'}
     assert measures['accuracy']['top1'] < measures['accuracy']['top5'] <= 100
     assert measures['fgsm']['nll'] > measures['accuracy']['nll'] < measures['pgd']['nll']
     assert 0 <= measures['calibration']['ece'] <= 1
@@ -72,7 +77,9 @@ def test_every_measure_of_a_trained_classifier(trained):
     text = (out / 'report.md').read_text()
     assert f'| clean images | top-1, % | {measures["accuracy"]["top1"]:.2f} |' in text
     assert '| FGSM of 40 images, eps 8/255 |' in text
-    assert '| PGD of 40 images, eps 4/255, 10 steps of 2/255 |' in text
+    assert '| PGD of 40 images, eps 4/255, 20 steps of 2/255 |' in text
+    assert '| mean over 2 corruptions of 40 images | top-1, % |' in text and '| shot_noise |' in text
+    assert 0 <= measures['calibration']['ece_temperature'] <= 1 < 100 * measures['calibration']['temperature']
     for name in ('reliability', 'ood', 'embedding'):
         assert f'({name}.png)' in text
         with Image.open(out / f'{name}.png') as picture:
@@ -164,7 +171,7 @@ CIFAR = ROOT / 'configs/pretrain/resnet18_cifar10_ce.py'
         (lambda t: ('no.py', t.checkpoint), 'config no.py does not exist'),
         (lambda t: (CONFIG, t.root / 'no.pth'), 'no.pth.* does not exist'),
         (lambda t: (CONFIG, CONFIG), 'cannot be read|damaged'),
-        (lambda t: (DETECTOR, t.checkpoint), 'FasterRCNN, which is not an ImageClassifier'),
+        (lambda t: (CONFIG, t.checkpoint, '--corrupted-images', 0), 'corrupted_images must be a number'),
         (
             lambda t: (CIFAR, t.checkpoint),
             r'is not one of the model in the config:\s+\d+ misshapen: backbone',

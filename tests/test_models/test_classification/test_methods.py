@@ -117,8 +117,10 @@ def test_all_stages_are_drawn():
     assert drawn == {0, 2, 4}
 
 
-def test_align_mixup_is_what_its_docstring_says():
-    method = AlignMixup(iterations=50)
+@pytest.mark.parametrize(('tolerance', 'normalise'), [(0.1, False), (None, False), (0.1, True)])
+def test_align_mixup_is_what_its_docstring_says(tolerance, normalise):
+    assert AlignMixup().stages == (0, -1) and AlignMixup().tolerance == 0.1
+    method = AlignMixup(iterations=50, tolerance=tolerance, normalise_rows=normalise)
     x = torch.randn(3, 4, 2, 3, dtype=torch.float64)
     flat = x.flatten(2)
     seen = set()
@@ -128,9 +130,12 @@ def test_align_mixup_is_what_its_docstring_says():
         torch.manual_seed(seed)
         at_partner = int(torch.randint(2, ()))
         seen.add(at_partner)
-        for i in range(3):
+        assignments = sinkhorn_assignment(flat, flat.roll(1, 0), iterations=50, tolerance=tolerance)
+        assert (assignments.sum(2) - 1).abs().max() > 1e-3
+        for i, R in enumerate(assignments):
             a, a2 = flat[i], flat[i - 1]
-            R = sinkhorn_assignment(a[None], a2[None], iterations=50)[0]
+            if normalise:
+                R = R / R.sum(0) if at_partner else R / R.sum(1, keepdim=True)
             expected = 0.3 * a @ R + 0.7 * a2 if at_partner else 0.3 * a + 0.7 * a2 @ R.T
             assert_near(mixed[i], expected, torch.float64)
     assert seen == {0, 1}
@@ -212,9 +217,12 @@ def test_several_factors_are_the_average_of_its_mixes():
 
 
 @pytest.mark.parametrize('head', ['MultiMixHead', 'DenseMultiMixHead'])
-@pytest.mark.parametrize('method', ['CutMix', 'InputMixup', 'ManifoldMixup', 'AlignMixup'])
+@pytest.mark.parametrize(
+    'method', ['CutMix', 'InputMixup', 'ManifoldMixup', dict(type='AlignMixup', stages=[0, -2])]
+)
 def test_mixing_before_the_head_goes_with_multimix_behind_it(head, method):
-    model = build(dict(type=method), head, multimix=dict(n=20))
+    method = method if isinstance(method, dict) else dict(type=method)
+    model = build(method, head, multimix=dict(n=20))
     loss = model(*batch(), mode='loss')['loss_multimix']
     loss.backward()
     assert loss.isfinite()

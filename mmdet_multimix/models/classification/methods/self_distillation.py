@@ -27,6 +27,10 @@ class SelfDistillation(PretrainMethod):
     it costs is one forward pass of the teacher without a gradient, and one copy of the weights. ``acc`` in
     the log counts the class of the larger target, the label's unless the teacher outweighs it.
 
+    Under Dense MultiMix the teacher's targets are image-level: T (b, c) at every position, as the labels are.
+    Another reading would be per position, T (b, c, r), the teacher's classifier at each, mixed there. What we
+    could read of the paper does not decide between them.
+
     The teacher is mmengine's averaged model: :class:`SelfDistillationHook` must be among the hooks.
     Its predictions have no temperature. We do not know the paper's weights; ours sum to 1, so that a recipe's
     learning rate means what it means without a teacher.
