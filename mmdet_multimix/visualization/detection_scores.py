@@ -114,7 +114,7 @@ def plot_highest_scores(
 
     Args:
         path: Picture to write.
-        inside: Of the test images, `(N,)`; 0 where nothing was found.
+        inside: Of the test images, ``(N,)``; 0 where nothing was found.
         outside: Of the others, by the name of their set.
         captions: For each set what its panel says beside its name.
         score_thr: The score from which a detection is confident, drawn as a line.
