@@ -92,10 +92,10 @@ def match_state_dict(
         prefix = found[0] if found else ''
     else:
         prefix += '.' if prefix and not prefix.endswith('.') else ''
-        there = (
+        there = [
             given for given in (prefix, f'module.{prefix}') if any(key.startswith(given) for key in source)
-        )
-        prefix = next(there, None) or _alone(source, wanted, prefix)
+        ]
+        prefix = there[0] if there else _alone(source, wanted, prefix)
 
     result = MatchedState(prefix, wanted=len(wanted))
     for key, value in target.items():

@@ -3,12 +3,40 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
+import mmcv
 from mmdet.registry import DATASETS
-from PIL.Image import Image
+from PIL import Image
 from torchvision import datasets as tv_datasets
 
 from ..utils.names import shorten
 from .cls_dataset import ClsDataset
+
+# Folders that file managers and archives leave behind, besides those whose name begins with a dot.
+_NO_CLASSES = ('__MACOSX', '@eaDir')
+
+
+def load_image(path: str | Path) -> Image.Image:
+    """Read an image as mmdet's ``LoadImageFromFile`` does: 8 bits a channel, turned upright by its Exif tag.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The image in RGB.
+
+    Raises:
+        ValueError: It is no image that OpenCV reads.
+    """
+    try:
+        pixels = mmcv.imfrombytes(Path(path).read_bytes(), flag='color', channel_order='rgb', backend='cv2')
+    except cv2.error:  # of an empty file
+        pixels = None
+    if pixels is None:
+        raise ValueError(
+            f'{path} cannot be read as an image: it is damaged, or of a kind OpenCV does not know'
+        )
+    return Image.fromarray(pixels)
 
 
 class _ImageFolder(tv_datasets.ImageFolder):
@@ -16,12 +44,14 @@ class _ImageFolder(tv_datasets.ImageFolder):
 
     def __init__(self, root: Path, classes: Sequence[str] | None) -> None:
         self.wanted = classes
-        super().__init__(str(root))
+        super().__init__(str(root), loader=load_image)
 
     def find_classes(self, directory: str) -> tuple[list[str], dict[str, int]]:
-        found, class_to_idx = super().find_classes(directory)
+        found = [name for name in super().find_classes(directory)[0] if not self._is_left_behind(name)]
         if self.wanted is None:
-            return found, class_to_idx
+            if not found:
+                raise FileNotFoundError(f'{directory} has no folder of a class')
+            return found, {name: label for label, name in enumerate(found)}
         missing = sorted(set(self.wanted) - set(found))
         unexpected = sorted(set(found) - set(self.wanted))
         if missing or unexpected:
@@ -31,10 +61,16 @@ class _ImageFolder(tv_datasets.ImageFolder):
             )
         return list(self.wanted), {name: label for label, name in enumerate(self.wanted)}
 
+    def _is_left_behind(self, name: str) -> bool:
+        """Whether a folder is hidden or a leftover, and nobody has named it as a class."""
+        return (name.startswith('.') or name in _NO_CLASSES) and name not in (self.wanted or ())
+
 
 @DATASETS.register_module()
 class ImageFolderDataset(ClsDataset):
-    """Images under ``data_root/split/CLASS/``, read by torchvision.
+    """Images under ``data_root/split/CLASS/``, found by torchvision and read as a detector reads them.
+
+    Hidden folders, ``__MACOSX`` and ``@eaDir`` are no classes.
 
     Args:
         data_root: The data set's folder.
@@ -107,8 +143,8 @@ class _ListedImages(tv_datasets.VisionDataset):
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> tuple[Image, int]:
-        return tv_datasets.folder.default_loader(str(self.paths[index])), self.targets[index]
+    def __getitem__(self, index: int) -> tuple[Image.Image, int]:
+        return load_image(self.paths[index]), self.targets[index]
 
 
 def _listed_images(annotations: Path, classes: Sequence[str]) -> _ListedImages:

@@ -1,5 +1,8 @@
+import shutil
+
 import numpy as np
 import pytest
+from mmcv.transforms import LoadImageFromFile
 from PIL import Image
 
 from mmdet_multimix.datasets import ImageFolderDataset, TinyImageNetDataset
@@ -37,6 +40,64 @@ def test_given_classes_set_the_labels(root):
 def test_other_classes_than_the_folders_are_refused(root):
     with pytest.raises(ValueError, match='missing lion, unexpected owl'):
         ImageFolderDataset(str(root), classes=['cat', 'dog', 'lion'])
+
+
+def test_hidden_folders_are_no_classes(root):
+    for name in ('.ipynb_checkpoints', '.thumbs', '__MACOSX', '@eaDir'):
+        shutil.copytree(root / 'train/cat', root / 'train' / name)
+    assert ImageFolderDataset(str(root)).classes == ('cat', 'dog', 'owl')
+    assert len(ImageFolderDataset(str(root), classes=['owl', 'dog', 'cat'])) == 6
+    named = ImageFolderDataset(str(root), classes=['owl', 'dog', 'cat', '.thumbs'])
+    assert named.classes[-1] == '.thumbs' and len(named) == 8
+
+
+def grey16(path):
+    Image.fromarray(np.linspace(0, 65535, 36, dtype=np.uint16).reshape(6, 6)).save(path)
+
+
+def turned(path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.effect_noise((8, 6), 80).convert('RGB').save(path, exif=exif)
+
+
+def transparent(path):
+    Image.effect_noise((6, 6), 80).convert('RGBA').save(path)
+
+
+def palette(path):
+    Image.effect_noise((6, 6), 80).convert('P').save(path)
+
+
+def cmyk(path):
+    Image.effect_noise((16, 16), 80).convert('CMYK').save(path)
+
+
+@pytest.mark.parametrize(
+    ('write', 'suffix'),
+    [
+        (grey16, 'png'),
+        (turned, 'jpg'),
+        (transparent, 'png'),
+        (palette, 'png'),
+        (grey16, 'tif'),
+        (cmyk, 'jpg'),
+    ],
+)
+def test_a_picture_is_the_same_in_pretraining_and_in_detection(root, write, suffix):
+    path = root / f'train/cat/00.{suffix}'
+    write(path)
+    detected = LoadImageFromFile()(dict(img_path=str(path)))['img'][..., ::-1]  # BGR
+    pretrained = ImageFolderDataset(str(root))[1]['inputs'].permute(1, 2, 0).numpy()
+    assert np.array_equal(pretrained, detected)
+    assert len(np.unique(pretrained)) > 20
+
+
+@pytest.mark.parametrize('content', [b'', b'no image', b'\x89PNG\r\n\x1a\n'])
+def test_a_file_that_is_no_image_is_named(root, content):
+    (root / 'train/cat/0.png').write_bytes(content)
+    with pytest.raises(ValueError, match=r'train/cat/0\.png cannot be read as an image'):
+        ImageFolderDataset(str(root))[0]
 
 
 def test_class_without_images_is_refused(root):
