@@ -13,6 +13,7 @@ from mmengine.config import DictAction
 from mmengine.runner import Runner
 from train import load_config
 
+from mmdet_multimix.checkpoints import load_weights_only
 from mmdet_multimix.checks import check_config
 from mmdet_multimix.evaluation.pixel_classifier import WEIGHTS, load_classifier
 from mmdet_multimix.evaluation.report import markdown, write_report
@@ -145,6 +146,7 @@ def announce(evaluation, out, facts):
 
 def main():
     args = parse_args()
+    load_weights_only()
     try:
         evaluation, classes, out, facts = prepare(args)
     except (OSError, ValueError, KeyError) as error:

@@ -2,7 +2,6 @@
 
 from .checkpoint import (
     MatchedState,
-    latest_checkpoint,
     load_whole,
     match_state_dict,
     read_checkpoint,
@@ -10,11 +9,19 @@ from .checkpoint import (
 )
 from .pretrained import MultiMixPretrained
 from .publish import publish_backbone
+from .resuming import Latest, NotResumableError, check_resumable, find_latest, latest_checkpoint
+from .safe_loading import UnsafeCheckpointError, load_weights_only
 
 __all__ = [
+    'Latest',
     'MatchedState',
     'MultiMixPretrained',
+    'NotResumableError',
+    'UnsafeCheckpointError',
+    'check_resumable',
+    'find_latest',
     'latest_checkpoint',
+    'load_weights_only',
     'load_whole',
     'match_state_dict',
     'publish_backbone',

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,29 +71,6 @@ def load_whole(model: nn.Module, path: str | Path) -> None:
     if missing:
         shown = ', '.join(missing[:5]) + (f' and {len(missing) - 5} more' if len(missing) > 5 else '')
         raise ValueError(f'checkpoint {str(path)!r} is of another model: it lacks {shown}')
-
-
-def latest_checkpoint(work_dir: str | Path) -> str | None:
-    """The checkpoint at which the run of a work dir goes on, None if it has none yet.
-
-    It is the one that `last_checkpoint` names. Where a kill or a move has left a name of nothing, it is the
-    newest training checkpoint that can be read.
-
-    Args:
-        work_dir: Work dir of a run of mmengine.
-    """
-    marker = Path(work_dir, 'last_checkpoint')
-    if not marker.is_file():
-        return None
-    named = marker.read_text().strip()
-    if named and Path(named).is_file():
-        return named
-    kept = [path for name in ('epoch', 'iter') for path in Path(work_dir).glob(f'{name}_*.pth')]
-    for path in sorted(kept, key=lambda path: path.stat().st_mtime, reverse=True):
-        with contextlib.suppress(ValueError):
-            if 'optimizer' in read_checkpoint(path):
-                return str(path)
-    return None
 
 
 def state_dict_of(checkpoint: dict) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from ..utils.whole_files import whole_file
 from .checkpoint import read_checkpoint, state_dict_of
 
 PREFIXES = ('backbone.', 'module.backbone.')
@@ -27,7 +28,7 @@ def publish_backbone(source: str | Path, target: str | Path, force: bool = False
     Raises:
         ValueError: The target exists, or the source holds no backbone.
     """
-    if Path(target).exists() and not force:
+    if os.path.lexists(target) and not force:  # a link that leads nowhere, too
         raise ValueError(f'{target} exists already; give --force to replace it')
     checkpoint = read_checkpoint(source)
     state = state_dict_of(checkpoint)
@@ -46,7 +47,6 @@ def publish_backbone(source: str | Path, target: str | Path, force: bool = False
         if name in meta
     }
     Path(target).parent.mkdir(parents=True, exist_ok=True)
-    partial = f'{target}.part'
-    torch.save({'meta': kept, 'state_dict': found}, partial)
-    os.replace(partial, target)
+    with whole_file(target) as file:
+        torch.save({'meta': kept, 'state_dict': found}, file)
     return len(found)

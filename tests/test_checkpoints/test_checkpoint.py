@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from mmdet_multimix.checkpoints import find_prefixes, match_state_dict, read_checkpoint, state_dict_of
+from mmdet_multimix.checkpoints import match_state_dict, read_checkpoint, state_dict_of
+from mmdet_multimix.checkpoints.checkpoint import find_prefixes
 
 
 class Evil:
