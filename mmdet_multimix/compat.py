@@ -91,6 +91,9 @@ def allow_checkpoint_globals() -> None:
     from mmengine.logging import HistoryBuffer
 
     multiarray = np._core.multiarray if hasattr(np, '_core') else np.core.multiarray
-    dtypes = {type(np.dtype(kind)) for kind in ('float64', 'float32', 'int64', 'int32', 'uint32', 'bool')}
-    allowed = [HistoryBuffer, multiarray._reconstruct, multiarray.scalar, np.ndarray, np.dtype, *dtypes]
+    dtypes = {type(np.dtype(kind)) for kind in (*'?bBhHiIlLqQefd', 'S1', 'U1')}
+    allowed = [HistoryBuffer, slice, np.ndarray, np.dtype, *dtypes]
+    # Each major version of NumPy writes the module's name of its own.
+    for home in ('numpy.core.multiarray', 'numpy._core.multiarray'):
+        allowed += [(getattr(multiarray, name), f'{home}.{name}') for name in ('_reconstruct', 'scalar')]
     torch.serialization.add_safe_globals([*allowed, (_history_method, 'builtins.getattr')])

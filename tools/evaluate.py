@@ -14,6 +14,7 @@ from mmengine.config import DictAction
 from mmengine.runner import Runner
 from train import load_config
 
+from mmdet_multimix.checkpoints import load_weights_only
 from mmdet_multimix.checks import check_config
 from mmdet_multimix.evaluation.corruptions import CORRUPTIONS, SEVERITIES
 from mmdet_multimix.evaluation.detection.command import FIT_ON, evaluate_detector
@@ -177,6 +178,7 @@ def announce(evaluation, out, facts):
 
 def main():
     args = parse_args()
+    load_weights_only()
     try:
         if run_detector(args):
             return

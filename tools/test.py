@@ -7,6 +7,7 @@ import sys
 from mmengine.config import DictAction
 from train import build_runner, load_config
 
+from mmdet_multimix.checkpoints import UnsafeCheckpointError, load_weights_only
 from mmdet_multimix.checks import PreflightError, check_config
 from mmdet_multimix.engine.launcher import LauncherError, start_launcher, stop_launcher
 
@@ -35,25 +36,26 @@ def parse_args():
 
 def main():
     args = parse_args()
+    load_weights_only()
     try:
         cfg = load_config(args.config, args.cfg_options, args.work_dir)
         start_launcher(cfg, args.launcher)
-        cfg.load_from = args.checkpoint
+        cfg.load_from, cfg.resume = args.checkpoint, False  # whatever the config says of training
         if args.show_dir:
             if 'visualization' not in cfg.get('default_hooks', {}):
                 raise PreflightError('--show-dir needs default_hooks.visualization in the config')
             cfg.default_hooks.visualization.update(draw=True, test_out_dir=args.show_dir)
         check_config(cfg, 'test')
         runner = build_runner(cfg, True)
+        if args.out:
+            from mmdet.evaluation import DumpDetResults
+
+            runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
+        runner.test()
     except LauncherError as error:
         sys.exit(str(error))
-    except PreflightError as error:
+    except (PreflightError, UnsafeCheckpointError) as error:
         sys.exit(f'{args.config}: {error}')
-    if args.out:
-        from mmdet.evaluation import DumpDetResults
-
-        runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
-    runner.test()
     del runner
     stop_launcher()
 

@@ -9,10 +9,17 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmdet_multimix.checkpoints import latest_checkpoint, load_whole
+from mmdet_multimix.checkpoints import (
+    NotResumableError,
+    UnsafeCheckpointError,
+    check_resumable,
+    find_latest,
+    load_weights_only,
+    load_whole,
+)
 from mmdet_multimix.checks import PreflightError, check_config
 from mmdet_multimix.checks.missing_config import missing_config
-from mmdet_multimix.engine import MissedValidationHook
+from mmdet_multimix.engine import MissedValidationHook, write_whole_checkpoints
 from mmdet_multimix.engine.launcher import LauncherError, has_accelerator, start_launcher, stop_launcher
 from mmdet_multimix.utils.unwrap import unwrapped
 
@@ -69,17 +76,29 @@ def apply_flags(cfg, args):
                 '--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config'
             )
         cfg.auto_scale_lr.enable = True
-    if args.resume == 'auto':
-        # Before the first checkpoint a run that was killed starts as it did: from load_from, if any.
-        latest = latest_checkpoint(cfg.work_dir)
-        cfg.resume = latest is not None
+    prepare_resume(cfg, args.resume)
+
+
+def prepare_resume(cfg, wanted):
+    """Finds the checkpoint to go on from, and sees that a run can, before anything long.
+
+    Before the first checkpoint a run that was killed starts as it did: from load_from, if any.
+    """
+    if wanted and wanted != 'auto':
+        cfg.resume, cfg.load_from = True, wanted
+    elif wanted or (cfg.get('resume') and not cfg.get('load_from')):
+        latest = find_latest(cfg.work_dir)
+        for reason in latest.passed_over:
+            print(f'--resume: passed over: {reason}')
+        cfg.resume = latest.path is not None
         if cfg.resume:
-            cfg.load_from = latest
+            print(f'--resume: going on from {latest.path}')
+            cfg.load_from = latest.path
         else:
             print(f'--resume: no checkpoint in {cfg.work_dir} yet, starting from the beginning')
-    elif args.resume:
-        cfg.resume = True
-        cfg.load_from = args.resume
+    if cfg.get('resume'):
+        for note in check_resumable(cfg.load_from, cfg):
+            print(f'--resume: {note}')
 
 
 def build_runner(cfg, whole):
@@ -103,18 +122,20 @@ def build_runner(cfg, whole):
 
 def main():
     args = parse_args()
+    load_weights_only()
     try:
         cfg = load_config(args.config, args.cfg_options, args.work_dir)
         apply_flags(cfg, args)
         check_config(cfg, 'train')
         runner = build_runner(cfg, cfg.get('resume') and cfg.get('load_from'))
+        write_whole_checkpoints(runner)
+        if cfg.get('resume'):
+            runner.register_hook(MissedValidationHook())
+        runner.train()
     except LauncherError as error:
         sys.exit(str(error))
-    except PreflightError as error:
+    except (PreflightError, NotResumableError, UnsafeCheckpointError) as error:
         sys.exit(f'{args.config}: {error}')
-    if cfg.get('resume'):
-        runner.register_hook(MissedValidationHook())
-    runner.train()
     del runner
     stop_launcher()
 

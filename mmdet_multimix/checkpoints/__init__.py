@@ -4,12 +4,20 @@ from .loading import load_whole
 from .matching import MatchedState, match_state_dict
 from .pretrained import MultiMixPretrained
 from .publish import publish_backbone
-from .reading import latest_checkpoint, read_checkpoint, state_dict_of
+from .reading import read_checkpoint, state_dict_of
+from .resuming import Latest, NotResumableError, check_resumable, find_latest, latest_checkpoint
+from .safe_loading import UnsafeCheckpointError, load_weights_only
 
 __all__ = [
+    'Latest',
     'MatchedState',
     'MultiMixPretrained',
+    'NotResumableError',
+    'UnsafeCheckpointError',
+    'check_resumable',
+    'find_latest',
     'latest_checkpoint',
+    'load_weights_only',
     'load_whole',
     'match_state_dict',
     'publish_backbone',

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import torch
 
-from ..utils.files import atomic_path
+from ..utils.files import whole_file
 from .reading import read_checkpoint, state_dict_of
 
 PREFIXES = ('backbone.', 'module.backbone.')
@@ -26,7 +27,7 @@ def publish_backbone(source: str | Path, target: str | Path, force: bool = False
     Raises:
         ValueError: The target exists, or the source holds no backbone.
     """
-    if Path(target).exists() and not force:
+    if os.path.lexists(target) and not force:  # a link that leads nowhere, too
         raise ValueError(f'{target} exists already; give --force to replace it')
     checkpoint = read_checkpoint(source)
     state = state_dict_of(checkpoint)
@@ -44,6 +45,7 @@ def publish_backbone(source: str | Path, target: str | Path, force: bool = False
         for name in ('epoch', 'iter', 'seed', 'experiment_name', 'dataset_meta')
         if name in meta
     }
-    with atomic_path(target) as partial:
-        torch.save({'meta': kept, 'state_dict': found}, partial)
+    Path(target).parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(target) as file:
+        torch.save({'meta': kept, 'state_dict': found}, file)
     return len(found)

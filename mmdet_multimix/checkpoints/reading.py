@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import pickle
 from pathlib import Path
 
@@ -46,32 +45,6 @@ def read_checkpoint(path: str | Path) -> dict:
     if not isinstance(checkpoint, dict):
         raise ValueError(f'checkpoint {str(path)!r} holds a {type(checkpoint).__name__}, not a state dict')
     return checkpoint
-
-
-def latest_checkpoint(work_dir: str | Path) -> str | None:
-    """Find the checkpoint at which a run resumes.
-
-    The file ``last_checkpoint`` names it. Where a kill or a move has left the name of a file that is not
-    there, it is the newest training checkpoint that can be read.
-
-    Args:
-        work_dir: Work dir of a run of mmengine.
-
-    Returns:
-        Its path, or None where there is none yet.
-    """
-    marker = Path(work_dir, 'last_checkpoint')
-    if not marker.is_file():
-        return None
-    named = marker.read_text().strip()
-    if named and Path(named).is_file():
-        return named
-    kept = [path for name in ('epoch', 'iter') for path in Path(work_dir).glob(f'{name}_*.pth')]
-    for path in sorted(kept, key=lambda path: path.stat().st_mtime, reverse=True):
-        with contextlib.suppress(ValueError):
-            if 'optimizer' in read_checkpoint(path):
-                return str(path)
-    return None
 
 
 def state_dict_of(checkpoint: dict) -> dict[str, Tensor]:

@@ -10,6 +10,8 @@ from .hooks import (
     MultiMixScheduleHook,
     MultiMixVisualizationHook,
     SelfDistillationHook,
+    WholeCheckpointHook,
+    write_whole_checkpoints,
 )
 
 __all__ = [
@@ -22,4 +24,6 @@ __all__ = [
     'MultiMixScheduleHook',
     'MultiMixVisualizationHook',
     'SelfDistillationHook',
+    'WholeCheckpointHook',
+    'write_whole_checkpoints',
 ]

@@ -4,7 +4,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader
+from mmengine.dataset import DefaultSampler, InfiniteSampler
+from mmengine.runner.loops import _InfiniteDataloaderIterator
+from torch.utils.data import DataLoader, Dataset, SequentialSampler
 
 from mmdet_multimix.datasets import ClsDataset
 from mmdet_multimix.engine import CheckClassesHook, EpochSeedHook, IterSeedHook
@@ -83,7 +85,9 @@ def of_every_generator():
 
 
 def draw(seed, epoch):
-    EpochSeedHook().before_train_epoch(SimpleNamespace(seed=seed, epoch=epoch))
+    hook, run = EpochSeedHook(), SimpleNamespace(seed=seed, epoch=epoch, train_dataloader=loader(['a', 'b']))
+    hook.before_train(run)
+    hook.before_train_epoch(run)
     return of_every_generator()
 
 
@@ -93,20 +97,74 @@ def test_epoch_and_seed_set_all_generators():
         assert all(a != b for a, b in zip(draw(0, 3), other, strict=True))
 
 
-def test_iterations_are_repeated_wherever_a_run_was_stopped():
-    def drawn(start, validated=()):
-        """What iterations draw: a resumed run starts after a checkpoint, and does not validate there again."""
-        hook, run, values = IterSeedHook(), SimpleNamespace(seed=7, iter=start), []
-        hook.before_train_epoch(run)
-        for index in range(start, 6):
-            values.append(of_every_generator())
-            hook.after_train_iter(run, index)
-            run.iter += 1
-            if run.iter in validated:
-                torch.rand(3)
-                hook.after_val_epoch(run)
-        return values
+class Draws(Dataset):
+    """Samples that are what every generator gives."""
 
-    whole = drawn(0, validated=(3,))
-    assert drawn(3) == whole[3:]
-    assert len(set(whole)) == 6
+    def __len__(self):
+        return 10
+
+    def __getitem__(self, index):
+        return index, *of_every_generator()
+
+
+def epochs(start, stop, **options):
+    """What the batches of epochs hold, in a run that begins or goes on at `start`."""
+    loader = DataLoader(Draws(), batch_size=2, collate_fn=tuple, **options)
+    hook, run = EpochSeedHook(), SimpleNamespace(seed=7, train_dataloader=loader)
+    hook.before_train(run)
+    for run.epoch in range(start, stop):
+        hook.before_train_epoch(run)
+        yield [*loader, of_every_generator()]
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        {},
+        dict(num_workers=2),
+        dict(num_workers=2, persistent_workers=True),
+        dict(num_workers=3, persistent_workers=True, prefetch_factor=4),
+        dict(num_workers=7, persistent_workers=True),  # more workers than batches
+    ],
+)
+def test_epochs_load_the_same_wherever_a_run_was_stopped(options):
+    whole = list(epochs(0, 4, **options))
+    for start in (1, 3):
+        assert list(epochs(start, 4, **options)) == whole[start:]
+    drawn = [sample[1:] for epoch in whole for batch in epoch[:-1] for sample in batch]
+    assert len(set(drawn)) == 4 * 10
+
+
+def iterations(start, stop, sampler=None, **options):
+    """The same of iterations, through mmengine's own iterator, which is told what to pass over."""
+    torch.manual_seed(start)  # whatever was drawn before
+    sampler = sampler(Draws()) if sampler else InfiniteSampler(Draws(), seed=3)
+    loader = DataLoader(Draws(), batch_size=2, collate_fn=tuple, sampler=sampler, **options)
+    run = SimpleNamespace(seed=7, iter=start, train_dataloader=loader)
+    run.train_loop = SimpleNamespace(dataloader_iterator=_InfiniteDataloaderIterator(loader))
+    IterSeedHook().before_train_epoch(run)
+    batches = run.train_loop.dataloader_iterator
+    if hasattr(_InfiniteDataloaderIterator, 'skip_iter'):
+        batches.skip_iter(start)
+    else:  # upstream
+        for _ in range(start):
+            next(batches)
+    for run.iter in range(start, stop):
+        yield next(batches), of_every_generator()
+        torch.rand(run.iter + 1)  # a validation
+
+
+@pytest.mark.parametrize('sampler', [None, DefaultSampler, SequentialSampler])
+@pytest.mark.parametrize('workers', [0, 2])
+def test_iterations_load_the_same_wherever_a_run_was_stopped(sampler, workers, monkeypatch):
+    """With a sampler that can be told to skip, one that shuffles anew in each epoch, and a plain one."""
+    monkeypatch.setattr('time.sleep', lambda seconds: None)  # mmengine's at the end of an epoch
+    whole = list(iterations(0, 8, sampler, num_workers=workers))
+    for start in (1, 4, 5, 6):
+        assert list(iterations(start, 8, sampler, num_workers=workers)) == whole[start:]
+    assert len({drawn for _, drawn in whole}) == 8
+
+
+def test_iterations_and_epochs_are_not_mistaken_for_each_other():
+    with pytest.raises(ValueError, match='IterSeedHook is for loops that count iterations'):
+        IterSeedHook().before_train(SimpleNamespace(train_loop=object()))

@@ -7,6 +7,7 @@ from .schedule_hook import MultiMixScheduleHook
 from .seed_hooks import EpochSeedHook, IterSeedHook
 from .self_distillation_hook import SelfDistillationHook
 from .visualization_hook import MultiMixVisualizationHook
+from .whole_checkpoint_hook import WholeCheckpointHook, write_whole_checkpoints
 
 __all__ = [
     'CheckClassesHook',
@@ -17,4 +18,6 @@ __all__ = [
     'MultiMixScheduleHook',
     'MultiMixVisualizationHook',
     'SelfDistillationHook',
+    'WholeCheckpointHook',
+    'write_whole_checkpoints',
 ]

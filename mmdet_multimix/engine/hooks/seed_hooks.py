@@ -1,13 +1,13 @@
 """Epochs and iterations that draw the same random numbers in a resumed run as in an unbroken one."""
 
-import random
+from __future__ import annotations
 
-import numpy as np
 import torch
 from mmdet.registry import HOOKS
-from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import IterBasedTrainLoop, Runner
+
+from ..seeded_loading import SeededBatches, SeededWorkers, seed_everything, step_seed
 
 
 @HOOKS.register_module()
@@ -15,42 +15,45 @@ class EpochSeedHook(Hook):
     """Seed Python, NumPy and torch from the run's seed and the epoch.
 
     A checkpoint does not hold the state of the random generators, so a resumed run would draw other
-    augmentations and mixing weights than an unbroken one. With this hook both draw the same, if the workers
-    that load data end with each epoch (``persistent_workers=False``).
+    augmentations and mixing weights than an unbroken one. With this hook both draw the same, in loading
+    workers, too.
     """
+
+    def before_train(self, runner: Runner) -> None:
+        """Has loading workers seeded for each batch."""
+        loader = runner.train_dataloader
+        if loader.persistent_workers:
+            # They start with a draw, in an unbroken run in the first epoch and in a resumed one later.
+            loader.generator = torch.Generator().manual_seed(runner.seed)
+        self._workers = SeededWorkers(loader, runner.seed, len(loader))
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Seed every random generator for this epoch and this process."""
-        _seed(runner, runner.epoch)
+        self._workers.next = runner.epoch * self._workers.length
+        seed_everything(step_seed(runner, runner.epoch))
 
 
 @HOOKS.register_module()
 class IterSeedHook(Hook):
-    """Seed Python, NumPy and torch from the run's seed and the iteration.
+    """Seed Python, NumPy and torch from the run's seed and the iteration, before its images are loaded.
 
-    It is for runs that count iterations, as :class:`EpochSeedHook` is for those that count epochs. Workers
-    that load data (``num_workers > 0``) have generators of their own: their augmentations differ after a
-    resume.
+    For runs that are counted in iterations, as ``EpochSeedHook`` is for epochs.
+
+    Raises:
+        ValueError: The run counts epochs.
     """
 
-    priority = 'VERY_LOW'  # after all hooks that may draw numbers
+    def before_train(self, runner: Runner) -> None:
+        """Check that the loop counts iterations."""
+        if not isinstance(runner.train_loop, IterBasedTrainLoop):
+            raise ValueError(
+                f'IterSeedHook is for loops that count iterations; for {type(runner.train_loop).__name__} '
+                'take EpochSeedHook'
+            )
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Seed for the first iteration, or that after the checkpoint."""
-        _seed(runner, runner.iter)
-
-    def after_train_iter(self, runner: Runner, batch_idx: int, *args, **kwargs) -> None:
-        """Seed for the next iteration: its images are loaded before any hook is called again."""
-        _seed(runner, runner.iter + 1)
-
-    def after_val_epoch(self, runner: Runner, *args, **kwargs) -> None:
-        """Seed anew: a resumed run does not repeat the validation at its checkpoint, nor its draws."""
-        _seed(runner, runner.iter)
-
-
-def _seed(runner: Runner, step: int) -> None:
-    """Seed every random generator of this process for an epoch or an iteration."""
-    seed = (runner.seed + step * get_world_size() + get_rank()) % 2**32
-    random.seed(seed)
-    np.random.seed(seed)  # the global one: mmdet's transforms draw from it
-    torch.manual_seed(seed)
+        """Put the seeds in front of the loop's iterator, before what was trained is passed over."""
+        loop = runner.train_loop
+        passed_over = not getattr(loop, 'fast_forward_on_resume', False)
+        first = 0 if passed_over else runner.iter
+        loop.dataloader_iterator = SeededBatches(runner, loop.dataloader_iterator, first)

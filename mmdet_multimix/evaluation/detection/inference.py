@@ -18,7 +18,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch.utils.data import Dataset, Subset
 
-from ...checkpoints.checkpoint import load_whole, read_checkpoint
+from ...checkpoints import load_whole, read_checkpoint
 from ...utils.progress import Progress
 from .boxes import Detections
 

@@ -1,0 +1,206 @@
+"""Every way by which a checkpoint comes into a process that the tools have started."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from cli import environment
+from hostile import KINDS, write_hostile
+from mmdet.registry import MODELS
+from mmengine.config import Config, ConfigDict
+from mmengine.model import BaseModule
+from mmengine.runner import CheckpointLoader, load_checkpoint
+from mmengine.runner import checkpoint as mmengine_checkpoint
+
+from mmdet_multimix.checkpoints import UnsafeCheckpointError, load_weights_only
+from mmdet_multimix.checkpoints.safe_loading import without_code
+
+PICKLES = ('reduce', 'getattr')
+
+
+@pytest.fixture
+def guard(monkeypatch):
+    """As in a tool's process, and only for one test."""
+    monkeypatch.setenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '0')
+    monkeypatch.setattr(CheckpointLoader, 'load_checkpoint', CheckpointLoader.__dict__['load_checkpoint'])
+    monkeypatch.setattr(mmengine_checkpoint, '_safe_torch_load', None, raising=False)
+    if not hasattr(mmengine_checkpoint, 'get_torch_safe_globals'):  # upstream has neither
+        monkeypatch.delattr(mmengine_checkpoint, '_safe_torch_load')
+    load_weights_only()
+
+
+@pytest.fixture
+def place(guard, tmp_path, monkeypatch):
+    """Puts hostile files where the loaders look for them."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
+    monkeypatch.setenv('MMENGINE_HOME', str(tmp_path / 'mmengine'))
+    for folder in ('torch/hub/checkpoints', 'mmengine', 'x:'):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / 'mmengine/open_mmlab.json').write_text(json.dumps({'evil': 'evil.pth'}))
+
+    def write(where, kind):
+        write_hostile(tmp_path / where, kind, tmp_path / 'marker')
+
+    return write
+
+
+def by_swin(path):
+    MODELS.build(
+        dict(
+            type='SwinTransformer', depths=(1,), num_heads=(1,), strides=(4,), out_indices=(0,), embed_dims=8
+        )
+        | dict(init_cfg=ConfigDict(type='Pretrained', checkpoint=path))
+    ).init_weights()
+
+
+def by_init_cfg(path):
+    class Module(BaseModule):
+        a = None
+
+    Module(init_cfg=dict(type='Pretrained', checkpoint=path)).init_weights()
+
+
+def by_name(path):
+    CheckpointLoader.load_checkpoint(path)
+
+
+def by_prefix(path):
+    mmengine_checkpoint._load_checkpoint_with_prefix('backbone', path)
+
+
+WAYS = {
+    'load_checkpoint': ('e.pth', 'e.pth', lambda path: load_checkpoint(torch.nn.Linear(1, 1), path)),
+    'init_cfg': ('e.pth', 'e.pth', by_init_cfg),
+    'init_cfg with a prefix': ('e.pth', 'e.pth', by_prefix),
+    'a backbone with a loader of its own': ('e.pth', 'e.pth', by_swin),
+    'like an address': ('x:/e.pth', 'x://e.pth', by_name),
+    'an address': ('torch/hub/checkpoints/e.pth', 'http://127.0.0.1/e.pth', by_name),
+    'the zoo': ('mmengine/evil.pth', 'open-mmlab://evil', by_name),
+    'torch itself': ('e.pth', 'e.pth', lambda path: torch.load(path, weights_only=False)),
+}
+
+
+@pytest.mark.parametrize('kind', PICKLES)
+@pytest.mark.parametrize('way', WAYS)
+def test_a_pickle_runs_nothing_whoever_loads_it(way, kind, place, tmp_path):
+    where, name, load = WAYS[way]
+    place(where, kind)
+    expected = UnsafeCheckpointError if way != 'torch itself' else Exception
+    with pytest.raises(expected) as error:
+        load(name)
+    assert not (tmp_path / 'marker').exists()
+    if way != 'torch itself':
+        assert name.replace('//', '/') in str(error.value).replace('//', '/')
+        assert 'loaded unsafely' in str(error.value)
+
+
+def test_the_files_do_run_code_without_the_guard(tmp_path):
+    """Otherwise the tests above would show nothing."""
+    write_hostile(tmp_path / 'e.pth', 'reduce', tmp_path / 'marker')
+    with pytest.raises(Exception, match=r'.*'):
+        torch.load(tmp_path / 'e.pth', weights_only=True)
+    torch.load(tmp_path / 'e.pth', weights_only=False)
+    assert (tmp_path / 'marker').exists()
+    (tmp_path / 'marker').unlink()
+    write_hostile(tmp_path / 'g.pth', 'getattr', tmp_path / 'marker')
+    with torch.serialization.safe_globals([getattr]), pytest.raises(AttributeError):
+        torch.load(tmp_path / 'g.pth', weights_only=True)
+    assert (tmp_path / 'marker').exists()
+
+
+@pytest.mark.parametrize(
+    'text', ['x = 1', 'gpu_ids = [0, 1]', 'gpu_ids = range(0, 4)', 'a = 1\ngpu_ids = []\n']
+)
+def test_of_a_config_in_a_checkpoint_the_gpus_are_kept(text):
+    meta = without_code({'meta': {'config': text, 'epoch': 1}})['meta']
+    expected = Config.fromstring(text, '.py').get('gpu_ids')
+    kept = Config.fromstring(meta['config'], '.py').gpu_ids if 'config' in meta else None
+    assert kept == expected and meta['epoch'] == 1
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        'gpu_ids = [print(1)]',
+        'gpu_ids = [0, __import__("os").getpid()]',
+        'gpu_ids = [0]; print(1)',
+        'gpu_ids = range(0, f(4))',
+        'gpu_ids = [0] if print() else []',
+        b'gpu_ids = [0]',
+        None,
+        7,
+    ],
+)
+def test_no_code_is_kept_of_a_config(text):
+    assert without_code({'meta': {'config': text}}) == {'meta': {}}
+
+
+def test_what_is_no_checkpoint_passes(tmp_path):
+    for thing in (3, {'meta': 3}, {}, {'meta': {}}):
+        assert without_code(thing) == thing
+
+
+def test_a_damaged_file_is_named(guard, tmp_path):
+    (tmp_path / 'half.pth').write_bytes(b'PK\x03\x04 nothing')
+    with pytest.raises(UnsafeCheckpointError, match=r'half\.pth.*cannot be read'):
+        CheckpointLoader.load_checkpoint(str(tmp_path / 'half.pth'))
+
+
+def test_checkpoints_of_both_versions_of_numpy_are_read(guard, tmp_path):
+    """The log history of a run, as the zoo's files have it, which were written with NumPy 1."""
+    import numpy as np
+    from mmengine.logging import HistoryBuffer
+
+    history = {'loss': HistoryBuffer([1.0, 2.0], [1, 1]), 'best': np.float64(3), 'n': np.uint8(4)}
+    torch.save({'state_dict': {}, 'message_hub': history}, tmp_path / 'new.pth', pickle_protocol=2)
+    for name, home in (('old.pth', 'numpy.core'), ('new.pth', 'numpy._core')):
+        if not (tmp_path / name).exists():
+            rewrite(tmp_path / 'new.pth', tmp_path / name, b'numpy._core', b'numpy.core')
+        assert home.encode() in (tmp_path / name).read_bytes()
+        read = CheckpointLoader.load_checkpoint(str(tmp_path / name))['message_hub']
+        assert read['loss'].mean() == 1.5 and read['best'] == 3 and read['n'] == 4
+
+
+def rewrite(source, target, old, new):
+    """Renames the modules in a torch file, whose pickle is one entry of a zip archive."""
+    import zipfile
+
+    with zipfile.ZipFile(source) as read, zipfile.ZipFile(target, 'w') as write:
+        for entry in read.namelist():
+            write.writestr(entry, read.read(entry).replace(old, new))
+
+
+def test_children_and_their_workers_load_safely_too(guard, tmp_path):
+    write_hostile(tmp_path / 'e.pth', 'reduce', tmp_path / 'marker')
+    child = f'import torch; torch.load({str(tmp_path / "e.pth")!r}, weights_only=False)'
+    done = subprocess.run([sys.executable, '-c', child], env=environment(), capture_output=True, text=True)
+    assert 'Unsupported' in done.stderr and not (tmp_path / 'marker').exists()
+
+
+def test_the_opposite_switch_of_torch_is_ignored(guard, tmp_path, monkeypatch):
+    monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
+    load_weights_only()
+    assert 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD' not in os.environ
+    write_hostile(tmp_path / 'e.pth', 'reduce', tmp_path / 'marker')
+    with pytest.raises(UnsafeCheckpointError):
+        CheckpointLoader.load_checkpoint(str(tmp_path / 'e.pth'))
+    assert not (tmp_path / 'marker').exists()
+
+
+def test_importing_the_package_changes_no_load_of_somebody_else():
+    code = (
+        'import os, torch, mmengine.runner.checkpoint as m; before = vars(m).copy(), m.CheckpointLoader.__dict__.copy()\n'
+        'load, env = torch.load, dict(os.environ)\n'
+        'import mmdet_multimix\n'
+        'assert torch.load is load and not [k for k in os.environ if "WEIGHTS_ONLY" in k]\n'
+        'assert before == (vars(m), m.CheckpointLoader.__dict__)\n'
+    )
+    subprocess.run([sys.executable, '-c', code], env=environment(), check=True)
+
+
+def test_the_kinds_are_all_tried():
+    assert set(KINDS) == {*PICKLES, 'config'}

@@ -1,0 +1,64 @@
+import os
+import stat
+
+import pytest
+
+from mmdet_multimix.utils.files import remove_partial_files, whole_file
+
+
+def write(path, data, fails=False):
+    with whole_file(path) as file:
+        file.write(data)
+        if fails:
+            raise OSError('no space left')
+
+
+def test_a_file_appears_whole_with_the_usual_rights(tmp_path):
+    write(tmp_path / 'a', b'one')
+    (tmp_path / 'b').write_bytes(b'')
+    assert (tmp_path / 'a').read_bytes() == b'one'
+    assert stat.S_IMODE(os.stat(tmp_path / 'a').st_mode) == stat.S_IMODE(os.stat(tmp_path / 'b').st_mode)
+    write(tmp_path / 'a', b'two')
+    assert (tmp_path / 'a').read_bytes() == b'two' and len(list(tmp_path.iterdir())) == 2
+
+
+def test_where_writing_fails_all_is_as_it_was(tmp_path):
+    write(tmp_path / 'a', b'one')
+    with pytest.raises(OSError, match='no space'):
+        write(tmp_path / 'a', b'two', fails=True)
+    with pytest.raises(OSError, match='no space'):
+        write(tmp_path / 'b', b'two', fails=True)
+    assert [path.name for path in tmp_path.iterdir()] == ['a'] and (tmp_path / 'a').read_bytes() == b'one'
+
+
+def test_a_link_of_its_name_is_replaced_and_not_followed(tmp_path):
+    (tmp_path / 'other').write_bytes(b'mine')
+    (tmp_path / 'a').symlink_to(tmp_path / 'other')
+    write(tmp_path / 'a', b'one')
+    assert (tmp_path / 'other').read_bytes() == b'mine' and not (tmp_path / 'a').is_symlink()
+
+
+def test_a_link_where_the_partial_file_goes_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr('secrets.token_hex', lambda count: '0' * 8)
+    (tmp_path / '.a.00000000.part').symlink_to(tmp_path / 'other')
+    with pytest.raises(FileExistsError):
+        write(tmp_path / 'a', b'one')
+    assert not (tmp_path / 'other').exists()
+
+
+def test_names_may_be_as_long_as_the_file_system_takes_them(tmp_path):
+    write(tmp_path / ('n' * 250), b'one')
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_what_kills_have_left_is_removed_and_nothing_else(tmp_path):
+    others = [
+        '.epoch_1.pth.part',
+        'epoch_1.pth.0123abcd.part',
+        '.report.json.0123abcd.part',
+        '.epoch_1.pth.xyz.part',
+    ]
+    for name in ('.epoch_1.pth.0123abcd.part', '.best_coco_epoch_2.pth.00000000.part', *others):
+        (tmp_path / name).touch()
+    remove_partial_files(tmp_path, '*.pth')
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)
