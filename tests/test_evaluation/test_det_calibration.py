@@ -9,6 +9,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from mmdet.structures.bbox import HorizontalBoxes
 from mmengine.evaluator import Evaluator
+from mmengine.registry import init_default_scope
 from tolerances import TOLERANCE
 
 from mmdet_multimix.evaluation import DetCalibration
@@ -53,6 +54,7 @@ def expected():
 
 @pytest.mark.parametrize('wrap', [lambda boxes: boxes, lambda boxes: HorizontalBoxes(boxes.float())])
 def test_agrees_with_the_measures_of_files(wrap):
+    init_default_scope('mmdet')
     evaluator = Evaluator(dict(type='DetCalibration'))
     evaluator.dataset_meta = {'classes': ('a', 'b', 'c', 'd')}
     for sample in samples(wrap):

@@ -1,5 +1,8 @@
+import sys
+
 import pytest
 import torch
+from cli import ROOT
 from mmdet.registry import MODELS
 
 from mmdet_multimix.datasets.digits_detection import write_digits_detection
@@ -29,3 +32,23 @@ def backbone_r50(tmp_path_factory):
     torch.manual_seed(0)
     torch.save({'meta': {}, 'state_dict': MODELS.build(dict(type='ResNet', depth=50)).state_dict()}, path)
     return path
+
+
+@pytest.fixture
+def evaluate_main(monkeypatch, capsys):
+    """tools/evaluate.py in this process, which has imported everything already: its output or its refusal."""
+    monkeypatch.syspath_prepend(ROOT / 'tools')
+    import evaluate
+
+    def call(*arguments, fails=False):
+        monkeypatch.setattr(sys, 'argv', ['evaluate.py', *map(str, arguments)])
+        if not fails:
+            evaluate.main()
+            return capsys.readouterr().out
+        with pytest.raises(SystemExit) as error:
+            evaluate.main()
+        captured = capsys.readouterr()
+        assert error.value.code not in (0, None) and '[1/' not in captured.out
+        return f'{error.value.code}{captured.err}'
+
+    return call

@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -98,27 +97,7 @@ def test_every_measure_of_a_trained_classifier(trained):
     assert f'calibration/nll: {measures["accuracy"]["nll"]:.4f}' in output
 
 
-@pytest.fixture
-def main(monkeypatch, capsys):
-    """The tool in this process, which has imported everything already."""
-    monkeypatch.syspath_prepend(ROOT / 'tools')
-    import evaluate
-
-    def call(*arguments, fails=False):
-        monkeypatch.setattr(sys, 'argv', ['evaluate.py', *map(str, arguments)])
-        if not fails:
-            evaluate.main()
-            return capsys.readouterr().out
-        with pytest.raises(SystemExit) as error:
-            evaluate.main()
-        captured = capsys.readouterr()
-        assert error.value.code not in (0, None) and '[1/' not in captured.out
-        return f'{error.value.code}{captured.err}'
-
-    return call
-
-
-def test_averaged_and_trained_weights_of_a_run_with_ema(tmp_path, main):
+def test_averaged_and_trained_weights_of_a_run_with_ema(tmp_path, evaluate_main):
     cfg = Config.fromfile(CONFIG)
     cfg.work_dir = str(tmp_path)
     cfg.experiment_name = tmp_path.name
@@ -129,19 +108,19 @@ def test_averaged_and_trained_weights_of_a_run_with_ema(tmp_path, main):
     losses = {}
     for weights in ('ema', 'model'):
         arguments = ('--weights', weights, '--out', tmp_path / weights, '--measures', 'accuracy', '--seed', 1)
-        main(CONFIG, tmp_path / 'epoch_1.pth', *arguments)
+        evaluate_main(CONFIG, tmp_path / 'epoch_1.pth', *arguments)
         report = json.loads((tmp_path / weights / 'report.json').read_text())
         assert report['weights'] == weights and set(report['measures']) == {'accuracy'}
         losses[weights] = report['measures']['accuracy']['nll']
     assert losses['ema'] != losses['model']
 
 
-def test_the_seed_repeats_every_number(trained, main):
+def test_the_seed_repeats_every_number(trained, evaluate_main):
     reports = []
     for name, seed in (('a', 1), ('b', 1), ('c', 2)):
         out = trained.root / name
         arguments = ('--out', out, '--seed', seed, '--measures', 'pgd', 'ood', '--pgd-steps', 1)
-        main(
+        evaluate_main(
             CONFIG, trained.checkpoint, *arguments, '--cfg-options', 'test_dataloader.dataset.per_class=(0,3)'
         )
         reports.append(json.loads((out / 'report.json').read_text())['measures'])
@@ -197,7 +176,7 @@ CIFAR = ROOT / 'configs/pretrain/resnet18_cifar10_ce.py'
         (lambda t: (CONFIG, t.checkpoint, '--cfg-options', 'test_dataloader=None'), 'no test_dataloader'),
     ],
 )
-def test_what_cannot_be_done_is_refused_at_once(trained, main, change, message):
+def test_what_cannot_be_done_is_refused_at_once(trained, evaluate_main, change, message):
     (trained.root / 'empty').mkdir(exist_ok=True)
-    error = main(*change(trained), fails=True)
+    error = evaluate_main(*change(trained), fails=True)
     assert re.search(message, error), error

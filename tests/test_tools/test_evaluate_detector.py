@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 from types import SimpleNamespace
 
 import pytest
@@ -73,23 +72,13 @@ def test_every_measure_of_a_trained_detector(trained):
 
 
 @pytest.fixture
-def main(monkeypatch, capsys):
-    """The tool in this process, which has imported everything already."""
-    monkeypatch.syspath_prepend(ROOT / 'tools')
-    import evaluate
+def main(evaluate_main):
+    """The tool on what was trained."""
 
     def call(trained, *arguments, fails=False, config=CONFIG):
         options = [f'{key}={value}' for key, value in trained.options.items()]
         arguments = [config, trained.checkpoint, *arguments, '--cfg-options', *options]
-        monkeypatch.setattr(sys, 'argv', ['evaluate.py', *map(str, arguments)])
-        if not fails:
-            evaluate.main()
-            return capsys.readouterr().out
-        with pytest.raises(SystemExit) as error:
-            evaluate.main()
-        captured = capsys.readouterr()
-        assert error.value.code not in (0, None) and '[1/' not in captured.out
-        return f'{error.value.code}{captured.err}'
+        return evaluate_main(*arguments, fails=fails)
 
     return call
 

@@ -70,7 +70,6 @@ class NoisyDetector(BaseDetector):
     def loss(self, *args, **kwargs): ...
 
 
-init_default_scope('mmdet')
 PIPELINE = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(96, 96), keep_ratio=True),
@@ -80,6 +79,7 @@ PIPELINE = [
 
 
 def build(kind, root, **options):
+    init_default_scope('mmdet')
     dataset = DATASETS.build(
         dict(type=kind, data_root=f'{root}/', test_mode=True, pipeline=PIPELINE, **options)
     )
@@ -287,6 +287,7 @@ def test_objects_of_voc_and_of_several_sets(tmp_path):
         )
         for year in ('VOC2007', 'VOC2012')
     ]
+    init_default_scope('mmdet')
     voc = DATASETS.build(sets[0])
     truth, _ = ground_truth(voc)
     assert len(truth.names) == 20 and truth.image_ids == [0, 1, 2, 3]
