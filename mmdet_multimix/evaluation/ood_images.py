@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.datasets.folder import IMG_EXTENSIONS
 from torchvision.transforms.v2 import functional as F
+
+from ..datasets.image_folder import load_image
 
 NOISES = ('uniform', 'gaussian')
 
@@ -38,12 +39,7 @@ class FolderImages(Dataset):
         return len(self.paths)
 
     def __getitem__(self, index: int) -> Tensor:
-        path = self.paths[index]
-        try:
-            image = Image.open(path).convert('RGB')
-        except (UnidentifiedImageError, OSError) as error:
-            raise ValueError(f'{path} cannot be read as an image: {error}') from error
-        pixels = F.pil_to_tensor(image)
+        pixels = F.pil_to_tensor(load_image(self.paths[index]))
         if pixels.shape[1:] != self.size:
             pixels = F.resize(pixels, list(self.size), antialias=True)
         return pixels.float() / 255

@@ -23,7 +23,15 @@ from ..ops import (
     spatial_attention,
 )
 from ..ops.attention import KINDS, NORMS
-from ..ops.checks import PAPER_ALPHA, check_choice, check_count, check_strength
+from ..ops.checks import (
+    PAPER_ALPHA,
+    check_choice,
+    check_count,
+    check_factor,
+    check_flag,
+    check_generator,
+    check_strength,
+)
 from ..ops.gather import gather_examples, shared_generator
 
 # Whole mini-batches mixed with alpha near 1 make every target close to the class prior, a weak
@@ -84,9 +92,10 @@ class MultiMix(nn.Module):
         if m is not None:
             check_count('m', m)
         check_strength(alpha, ess, alpha_per)
-        for name, value in (('loss_weight', loss_weight), ('clean_weight', clean_weight)):
-            if not value >= 0:
-                raise ValueError(f'{name} must not be negative, got {value!r}')
+        check_factor('loss_weight', loss_weight)
+        check_factor('clean_weight', clean_weight)
+        check_flag('gather', gather)
+        check_generator(generator)
         self.n = n
         self.m = m
         self.alpha = PAPER_ALPHA if alpha is None and ess is None else alpha
@@ -240,6 +249,7 @@ class DenseMultiMix(MultiMix):
         super().__init__(n, **kwargs)
         check_choice('attention', attention, KINDS)
         check_choice('attention_norm', attention_norm, NORMS)
+        check_flag('attention_grad', attention_grad)
         self.attention = attention
         self.attention_norm = attention_norm
         self.attention_grad = attention_grad

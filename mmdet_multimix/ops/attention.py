@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .checks import check_choice, check_labels
+from .checks import check_attention, check_choice, check_labels
 
 KINDS = ('gap', 'cam', 'mean', 'uniform')
 NORMS = ('relu', 'softmax')
@@ -83,7 +83,8 @@ def attend(weights: Tensor, attention: Tensor) -> Tensor:
     """Multiply weights by attention, eq. (10), and renormalise every row, eq. (11).
 
     Where none of a tuple's examples has any attention at a position, eq. (11) is 0 / 0, and the row
-    stays as it was drawn.
+    stays as it was drawn. Where they have next to none, the row is right, but no gradient flows
+    through it.
 
     Args:
         weights: ``(r, n, b)``.
@@ -93,7 +94,7 @@ def attend(weights: Tensor, attention: Tensor) -> Tensor:
         ``(r, n, b)``, rows sum to 1.
 
     Raises:
-        ValueError: Shapes that do not match.
+        ValueError: Shapes that do not match; attention that is negative or not finite.
     """
     if weights.dim() != 3 or attention.shape != (weights.shape[2], weights.shape[0]):
         raise ValueError(
@@ -101,17 +102,23 @@ def attend(weights: Tensor, attention: Tensor) -> Tensor:
         )
     if not weights.numel():
         return weights
+    check_attention(attention)
     a = attention.t().unsqueeze(1)  # (r, 1, b)
     # Scaling the attention of a position changes nothing. With a largest entry of 1 the products of
     # small attention and small weights do not underflow.
     top = a.detach().amax(dim=2, keepdim=True)
     mixed = weights * (a / torch.where(top > 0, top, 1))  # eq. (10)
     total = mixed.sum(dim=2, keepdim=True)
-    alive = total > 0
-    # Nearly always all rows are alive. The CPU can look at no cost; another device would be waited for.
-    if weights.device.type == 'cpu' and bool(alive.all()):
+    solid = total > torch.finfo(total.dtype).eps
+    # Nearly always all rows are solid. The CPU can look at no cost; another device would be waited for.
+    if weights.device.type == 'cpu' and bool(solid.all()):
         return mixed / total  # eq. (11)
-    return torch.where(alive, mixed / torch.where(alive, total, 1), weights)  # eq. (11)
+    # The slope of a quotient is one over its divisor. Below the rounding of 1 no step could follow it, and it
+    # overflows: such a row has its value and no gradient.
+    alive = total > 0
+    steep = mixed.detach() / torch.where(alive, total, 1).detach()
+    gentle = mixed / torch.where(solid, total, 1)
+    return torch.where(solid, gentle, torch.where(alive, steep, weights))  # eq. (11)
 
 
 def _label_rows(z: Tensor, weight: Tensor | None, labels: Tensor | None) -> Tensor:

@@ -13,6 +13,8 @@ import math
 import torch
 from torch import Tensor
 
+_MANY = 2**31 - 1
+
 
 def check_count(name: str, value: int, *, at_most: int | None = None, limit: str | None = None) -> None:
     """Refuse anything but an integer in ``[1, at_most]``."""
@@ -22,6 +24,31 @@ def check_count(name: str, value: int, *, at_most: int | None = None, limit: str
         raise ValueError(f'{name} must be at least 1, got {value}')
     if at_most is not None and value > at_most:
         raise ValueError(f'{name} must be at most {at_most}, {limit}; got {value}')
+    if value > _MANY:
+        raise ValueError(f'{name} must be at most {_MANY}, which is more than can be drawn; got {value}')
+
+
+def check_flag(name: str, value: bool) -> None:
+    """Refuse anything but True and False: the text 'false' would count as true."""
+    if not isinstance(value, bool):
+        raise ValueError(f'{name} must be True or False, got {value!r}')
+
+
+def check_factor(name: str, value: float) -> None:
+    """Refuse a factor of a loss that is negative or no finite number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value < math.inf:
+        raise ValueError(f'{name} must be a finite number, got {value!r}')
+    if value < 0:
+        raise ValueError(f'{name} must not be negative, got {value!r}')
+
+
+def check_generator(generator: torch.Generator | None) -> None:
+    """Refuse a seed in the place of a generator."""
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise ValueError(
+            f'generator must be a torch.Generator, got {generator!r}; one with the seed 3 is '
+            'torch.Generator().manual_seed(3)'
+        )
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -30,6 +57,7 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
         raise ValueError(f'{name} must be one of {", ".join(map(repr, choices))}; got {value!r}')
 
 
+_LARGE = 1e30  # what float32 still multiplies
 PAPER_ALPHA = (0.5, 2.0)  # of MultiMix: the range that one alpha is drawn from
 
 
@@ -38,9 +66,9 @@ def check_alpha(alpha: float | tuple[float, float]) -> tuple[float, float]:
     low, high = _range('alpha', alpha)
     if not (0 < low <= high and math.isfinite(high)):
         raise ValueError(f'alpha must be positive and finite with low <= high, got {alpha!r}')
-    if low < 1e-30:
-        # The logarithm of a gamma variate is about -1 / alpha, which must stay finite.
-        raise ValueError(f'alpha must be at least 1e-30, got {alpha!r}')
+    if low < 1e-30 or high > _LARGE:
+        # The logarithm of a gamma variate is about -1 / alpha, and its square root has to be drawn.
+        raise ValueError(f'alpha must lie in [1e-30, {_LARGE:.0e}], got {alpha!r}')
     return low, high
 
 
@@ -51,6 +79,8 @@ def check_ess(ess: float | tuple[float, float]) -> tuple[float, float]:
         raise ValueError(
             f'ess must be above 1 (a tuple of one example) and finite with low <= high, got {ess!r}'
         )
+    if high > _LARGE:
+        raise ValueError(f'ess must be at most {_LARGE:.0e}, got {ess!r}')
     return low, high
 
 
@@ -78,9 +108,33 @@ def _range(name: str, value: float | tuple[float, float]) -> tuple[float, float]
     """A number, or a pair of them, as a pair."""
     try:
         low, high = (value, value) if isinstance(value, (int, float)) else value
+        if any(isinstance(end, (bool, str)) for end in (low, high)):
+            raise TypeError
         return float(low), float(high)
     except (TypeError, ValueError):
         raise ValueError(f'{name} must be a number or a (low, high) pair, got {value!r}') from None
+
+
+def check_finite(name: str, values: Tensor) -> None:
+    """Refuse NaN and infinity; on the CPU only."""
+    if values.device.type == 'cpu' and values.numel():
+        low, high = values.detach().aminmax()  # NaN is contagious
+        if not bool(low.isfinite() & high.isfinite()):
+            raise ValueError(f'{name} must be finite, got values from {float(low):g} to {float(high):g}')
+
+
+def check_attention(attention: Tensor) -> None:
+    """Refuse attention that is negative or not finite."""
+    if not attention.numel():
+        return
+    low, high = attention.detach().aminmax()
+    good = (low >= 0) & high.isfinite()
+    if attention.device.type != 'cpu':
+        torch._assert_async(good, 'attention must be finite and not negative')
+    elif not bool(good):
+        raise ValueError(
+            f'attention must be finite and not negative, got values from {float(low):g} to {float(high):g}'
+        )
 
 
 def check_logits(logits: Tensor, *, competing: bool = True) -> None:

@@ -5,6 +5,8 @@ Shape letters: b examples of this rank, B of all ranks, c classes, r positions.
 
 from __future__ import annotations
 
+import zlib
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -34,14 +36,30 @@ def gather_examples(*tensors: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, ..
     Args:
         tensors: All with the same number of examples b.
         dims: The axis of examples of each.
+
+    Raises:
+        ValueError: On all ranks, where the dtypes or the other axes of some differ.
     """
     if world_size() == 1:
         return tensors
-    own = tensors[0].shape[dims[0]]
-    sizes = [torch.zeros(1, dtype=torch.long, device=tensors[0].device) for _ in range(world_size())]
-    dist.all_gather(sizes, torch.full_like(sizes[0], own))
-    counts = torch.cat(sizes).tolist()
+    kinds = [_kind(x, dim) for x, dim in zip(tensors, dims, strict=True)]
+    own = [tensors[0].shape[dims[0]], zlib.crc32(' '.join(kinds).encode())]
+    own = torch.tensor(own, dtype=torch.long, device=tensors[0].device)
+    sizes = [torch.empty_like(own) for _ in range(world_size())]
+    dist.all_gather(sizes, own)
+    counts, digests = torch.stack(sizes).t().tolist()
+    if len(set(digests)) > 1:  # on every rank, so that none waits for the others
+        raise ValueError(
+            'the ranks give examples of different kinds, which cannot be one mini-batch: rank '
+            f'{rank()} has {", ".join(kinds)}. Give all of them integer targets, or all of them soft ones'
+        )
     return tuple(_Gather.apply(x, dim, counts) for x, dim in zip(tensors, dims, strict=True))
+
+
+def _kind(tensor: Tensor, dim: int) -> str:
+    """The dtype and the shape of a tensor, whatever its number of examples."""
+    shape = ['b' if axis == dim % tensor.dim() else str(size) for axis, size in enumerate(tensor.shape)]
+    return f'{tensor.dtype} ({", ".join(shape)})'
 
 
 class _Gather(torch.autograd.Function):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .checks import check_logits
+from .checks import check_attention, check_logits
 from .fused_autograd import drawn_loss
 from .targets import compute_dtype, expand_targets, with_positions
 from .weights import Recipe
@@ -91,6 +91,8 @@ def _drawn(kind, logits, targets, n, m, alpha, ess, alpha_per, attention, genera
         raise ValueError(
             f'attention must be (b, r) = ({b}, {r}) beside logits (r, b, c), got {tuple(attention.shape)}'
         )
+    if attention is not None:
+        check_attention(attention)
     dtype = compute_dtype(logits.dtype)
     recipe = Recipe.checked(
         n, max(b, 1), r, m if b else None, alpha, ess, alpha_per, generator, logits.device, dtype

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .checks import check_labels
+from .checks import check_finite, check_labels
 
 
 def with_positions(logits: Tensor) -> Tensor:
@@ -43,6 +43,7 @@ def expand_targets(targets: Tensor, logits: Tensor, *, background: bool = False)
             f'for these logits, got {tuple(targets.shape)}'
         )
     if soft:
+        check_finite('soft targets', targets)
         return targets.expand(r, b, c)
     check_labels(targets, c, background=background)
     return targets.long().expand(r, b)
@@ -60,6 +61,7 @@ def expand_weights(weights: Tensor, logits: Tensor, *, positions: bool) -> Tenso
         raise ValueError('weights must have n >= 1 rows, got n = 0')
     if weights.device != logits.device:
         raise ValueError(f'weights are on {weights.device}, logits on {logits.device}')
+    check_finite('weights', weights)
     return weights.expand(r, *weights.shape[-2:])
 
 

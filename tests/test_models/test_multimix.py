@@ -271,7 +271,7 @@ def test_attention_is_detached_by_default():
         (dict(alpha=0), 'alpha must be positive'),
         (dict(alpha_per='batch'), "alpha_per must be one of 'tuple', 'example'; got 'batch'"),
         (dict(loss_weight=-1), 'loss_weight must not be negative, got -1'),
-        (dict(clean_weight=float('nan')), 'clean_weight must not be negative, got nan'),
+        (dict(clean_weight=float('nan')), 'clean_weight must be a finite number, got nan'),
         (dict(attention_norm='l2'), "attention_norm must be one of 'relu', 'softmax'; got 'l2'"),
         (dict(attention='max'), "attention must be one of 'gap', 'cam', 'mean', 'uniform'; got 'max'"),
     ],

@@ -23,6 +23,12 @@ CASES = {
     'dense, cam, soft': (DenseMultiMix, dict(n=20, attention='cam'), 'soft'),
     'dense, attention trained': (DenseMultiMix, dict(n=20, attention_grad=True), 'integer'),
 }
+# What the second of two tensors is on either rank.
+OTHERS = {
+    'soft beside integers': (torch.zeros(2, 5), torch.zeros(2, dtype=torch.long)),
+    'other classes': (torch.zeros(2, 5), torch.zeros(2, 6)),
+    'other precision': (torch.zeros(2, 5), torch.zeros(2, 5, dtype=torch.float64)),
+}
 
 
 class Net(nn.Module):
@@ -70,6 +76,11 @@ def worker(rank, rendezvous, folder):
                 results[name, case, own] = steps(case, lo, lo + split[rank], **args)
     integers = torch.arange(3 + rank) + 10 * rank
     results['labels'] = gather_examples(integers, dims=(0,))[0]
+    for name, options in OTHERS.items():
+        try:
+            gather_examples(torch.zeros(2, 5), options[rank], dims=(0, 0))
+        except ValueError as error:
+            results[name] = str(error)
     torch.save(results, os.path.join(folder, f'{rank}.pt'))
     dist.destroy_process_group()
 
@@ -96,6 +107,12 @@ def test_two_processes_equal_one(ranks, split, case, own_generator):
 def test_integers_are_gathered_in_the_order_of_the_ranks(ranks):
     for rank in ranks:
         assert rank['labels'].tolist() == [0, 1, 2, 10, 11, 12, 13]
+
+
+def test_ranks_with_examples_of_other_kinds_are_refused_on_all_of_them(ranks):
+    for number, rank in enumerate(ranks):
+        for name, options in OTHERS.items():
+            assert f'rank {number} has torch.float32 (b, 5), {options[number].dtype} (b' in rank[name]
 
 
 def test_one_process_needs_no_group():

@@ -178,7 +178,7 @@ def test_rejected_proposals_are_drawn_again(monkeypatch):
         (dict(alpha=(0.0, 0.5)), 'alpha must be positive'),
         (dict(alpha='high'), "alpha must be a number.*got 'high'"),
         (dict(alpha=(1, 2, 3)), r'alpha must be a number.*\(1, 2, 3\)'),
-        (dict(alpha=1e-40), 'alpha must be at least'),
+        (dict(alpha=1e-40), 'alpha must lie in'),
         (dict(alpha_per='batch'), "alpha_per must be one of 'tuple', 'example'; got 'batch'"),
         (dict(dtype=torch.int64), 'dtype must be a floating dtype, got torch.int64'),
         (dict(generator=torch.Generator(), device='meta'), 'generator lives on cpu'),
