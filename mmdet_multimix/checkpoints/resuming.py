@@ -31,17 +31,15 @@ class Latest:
 def find_latest(work_dir: str | Path) -> Latest:
     """Finds the checkpoint at which the run of a work dir goes on.
 
-    It is the one that ``last_checkpoint`` names. Where a kill or a move has left a name of nothing, or of
-    half a file, it is the newest training checkpoint that can be read.
+    It is the one that ``last_checkpoint`` names. Where a kill or a move has left no name, or one of nothing or
+    of half a file, it is the newest training checkpoint that can be read.
 
     Args:
         work_dir: Work dir of a run of mmengine.
     """
     latest = Latest()
     marker = Path(work_dir, 'last_checkpoint')
-    if not marker.is_file():
-        return latest
-    named = marker.read_text(errors='replace').strip()
+    named = marker.read_text(errors='replace').strip() if marker.is_file() else ''
     if named:
         reason = _unreadable(named)
         if reason is None:

@@ -1,10 +1,11 @@
 import random
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from mmengine.dataset import DefaultSampler, InfiniteSampler
+from mmengine.dataset import DefaultSampler, InfiniteSampler, worker_init_fn
 from mmengine.runner.loops import _InfiniteDataloaderIterator
 from torch.utils.data import DataLoader, Dataset, SequentialSampler
 
@@ -139,6 +140,10 @@ def iterations(start, stop, sampler=None, **options):
     """The same of iterations, through mmengine's own iterator, which is told what to pass over."""
     torch.manual_seed(start)  # whatever was drawn before
     sampler = sampler(Draws()) if sampler else InfiniteSampler(Draws(), seed=3)
+    # As mmengine seeds workers: upstream starts them before any hook is called.
+    options['worker_init_fn'] = partial(
+        worker_init_fn, num_workers=options['num_workers'], rank=0, seed=7, disable_subprocess_warning=True
+    )
     loader = DataLoader(Draws(), batch_size=2, collate_fn=tuple, sampler=sampler, **options)
     run = SimpleNamespace(seed=7, iter=start, train_dataloader=loader)
     run.train_loop = SimpleNamespace(dataloader_iterator=_InfiniteDataloaderIterator(loader))

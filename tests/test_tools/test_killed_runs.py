@@ -176,9 +176,8 @@ def test_a_kill_at_a_write_loses_no_more_than_that_write(kill, tmp_path):
 def test_half_a_checkpoint_is_passed_over(tmp_path):
     """One that a release before this one, or mmengine's own tools, have left."""
     config = tmp_path / 'config.py'
-    config.write_text(
-        CLASSIFIER.format(root=ROOT, method='multimix') + 'default_hooks["checkpoint"]["max_keep_ckpts"] = 3'
-    )
+    keep = WRITES.replace('max_keep_ckpts=1', 'max_keep_ckpts=3')
+    config.write_text(CLASSIFIER.format(root=ROOT, method='multimix') + keep)
     run = tmp_path / 'run'
     train(config, run, {}, kill='iter:12')
     newest = run / 'epoch_2.pth'
