@@ -31,7 +31,7 @@ class Latest:
 def find_latest(work_dir: str | Path) -> Latest:
     """Finds the checkpoint at which the run of a work dir goes on.
 
-    It is the one that ``last_checkpoint`` names. Where a kill or a move has left no name, or one of nothing or
+    It is the one that ``last_checkpoint`` names. Where a kill or a move has left no name, one of nothing or
     of half a file, it is the newest training checkpoint that can be read.
 
     Args:
