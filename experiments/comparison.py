@@ -195,7 +195,7 @@ def load_comparison(path: str | Path) -> Comparison:
         raise ValueError(f'{path}: images_per_class must be a tuple of numbers, and not empty, got {sizes!r}')
     sizes = dict(sizes) if isinstance(sizes, dict) else {count: {} for count in sizes}
     for key, value in (('seeds', seeds), *(('images_per_class', count) for count in sizes)):
-        if not isinstance(value, int) or value < 1:
+        if type(value) is not int or value < 1:
             raise ValueError(f'{path}: {key} must be a number of at least 1, got {value!r}')
     methods = _read_methods(path, cfg['methods'])
     tuning = _read_tuning(path, cfg.get('tuning'), sizes, seeds)

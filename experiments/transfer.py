@@ -222,7 +222,7 @@ def load_experiment(path: str | Path) -> TransferExperiment:
     seeds = cfg['seeds']
     pretraining_seeds = cfg.get('pretraining_seeds', seeds)
     for key, value in (('seeds', seeds), ('pretraining_seeds', pretraining_seeds)):
-        if not isinstance(value, int) or value < 1:
+        if type(value) is not int or value < 1:
             raise ValueError(f'{path}: {key} must be a number of at least 1, got {value!r}')
     return TransferExperiment(
         path.stem,

@@ -1,13 +1,17 @@
 """What is checked before anything long starts.
 
-:func:`check_config` takes milliseconds and runs before every training and test. :func:`check_data` reads all
-annotations and looks for every image of several configs, in seconds. Both ask the same files of this folder:
+:func:`check_config` takes a second or two and runs before every training and test. :func:`check_data` reads
+all annotations and looks for every image of several configs, in seconds. Both ask the files of this folder:
 
 - ``walk``: which data sets, metrics and modules a config names.
 - ``coco``, ``voc``, ``image_folders``: whether a data set of this format is there and whole.
 - ``classes``: whether data sets and heads have the same classes.
+- ``coco_content``, ``voc_content``, ``kept``: which boxes mmdet keeps, and what it drops or misreads.
+- ``images``: whether images are there and as large as their annotations say.
+- ``splits``: whether an evaluation measures the images that are loaded, and what is learnt.
 - ``metrics``: whether an evaluation gives the metrics that are asked for.
-- ``checkpoints``: whether the files of initial weights are there.
+- ``checkpoints``: whether the files of initial weights are there, fit, and are of the same classes.
+- ``remark``: what is only said, as mmdet trains on it.
 """
 
 from .config import PreflightError, check_config

@@ -81,6 +81,8 @@ def check_whole(dataset: DataSet, wanted: int | None) -> Iterator[str]:
             if there != wanted:
                 yield f'{dataset.root / prefix} has {there:,} images, but must have {wanted:,}. {remedy}'
                 return
+    if dataset.remote_images:
+        return
     images = dataset.root / dataset.prefixes.get('img', '')
     without = [images / name for name in known.values() if not _has_content(images / name)]
     if without:

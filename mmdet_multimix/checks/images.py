@@ -62,6 +62,8 @@ def check_images(dataset: DataSet, listed: Sequence[Listed], total: int) -> Iter
     Yields:
         A line for each kind of fault; a remark where only some sizes differ and every box is inside.
     """
+    if dataset.remote_images:
+        return
     path = dataset.annotations
     without = [image.path for image in listed if not _has_content(image.path)]
     if without:

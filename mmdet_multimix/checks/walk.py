@@ -10,15 +10,18 @@ from typing import Any
 from mmdet.registry import DATASETS
 from mmengine.config import Config
 
+# By type: what stands in the name of its annotations, and where it is from.
 _REMEDIES = {
     'CocoDataset': (
+        '2017',
         'COCO: unpack train2017.zip, val2017.zip and annotations_trainval2017.zip from cocodataset.org into '
-        'data/coco (train2017/, val2017/, annotations/), or link data/coco to your copy'
+        'data/coco (train2017/, val2017/, annotations/), or link data/coco to your copy',
     ),
     'VOCDataset': (
+        'VOC',
         'Pascal VOC: unpack the VOC2007 trainval and test and the VOC2012 trainval archives from '
         'host.robots.ox.ac.uk/pascal/VOC into data/ (data/VOCdevkit/VOC2007, .../VOC2012), or link '
-        'data/VOCdevkit to your copy'
+        'data/VOCdevkit to your copy',
     ),
 }
 
@@ -61,7 +64,15 @@ class DataSet:
     @property
     def remote(self) -> bool:
         """Whether it is read from another machine, where nothing can be looked for."""
-        return any('://' in str(self.cfg.get(name)) for name in ('data_root', 'ann_file'))
+        backend = (self.cfg.get('backend_args') or {}).get('backend', 'local')
+        return backend != 'local' or any(
+            '://' in str(self.cfg.get(name)) for name in ('data_root', 'ann_file')
+        )
+
+    @property
+    def remote_images(self) -> bool:
+        """Whether its images are on another machine."""
+        return any('://' in str(prefix) for prefix in self.prefixes.values())
 
     @property
     def annotations(self) -> Path | None:
@@ -97,7 +108,9 @@ class DataSet:
     @property
     def remedy(self) -> str:
         """What to do where it is missing or damaged."""
-        return _REMEDIES.get(self.type_name, 'set data_root, ann_file and data_prefix to where it is')
+        mark, remedy = _REMEDIES.get(self.type_name, ('', ''))
+        its_own = remedy and mark in str(self.cfg.get('ann_file'))  # not one's own data in the same format
+        return remedy if its_own else 'set data_root, ann_file and data_prefix to where it is'
 
     @property
     def content(self) -> str:

@@ -54,6 +54,7 @@ def test_a_choice_follows_the_trials_and_the_finals_follow_it(tmp_path):
     'changes, message',
     [
         ({'seeds': 0}, 'seeds must be a number of at least 1, got 0'),
+        ({'seeds': True}, 'seeds must be a number of at least 1, got True'),
         ({'images_per_class': 4}, 'images_per_class must be a tuple of numbers, and not empty, got 4'),
         ({'images_per_class': ()}, 'images_per_class must be a tuple of numbers, and not empty'),
         ({'images_per_class': (0,)}, 'images_per_class must be a number of at least 1, got 0'),

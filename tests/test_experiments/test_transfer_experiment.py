@@ -157,6 +157,7 @@ def test_c4_detectors_take_layer4_from_the_backbone_too():
     'changes, message',
     [
         ({'seeds': 0}, 'seeds must be a number of at least 1, got 0'),
+        ({'seeds': True}, 'seeds must be a number of at least 1, got True'),
         ({'methods': None}, 'lacks methods'),
         ({'methods': {}}, 'methods must be a dict by name, and not empty, got {}'),
         ({'seed': 1}, 'has unknown seed; known are counts, detectors'),
