@@ -155,6 +155,8 @@ def test_methods_differ_from_cross_entropy_in_the_method_alone(path):
     ours['model'].pop('head')
     theirs['model'].pop('head')
     ours['default_hooks'].pop('distillation', None)
+    log = ours['default_hooks'].pop('multimix', None)
+    assert log == (dict(type='MultiMixScheduleHook') if 'multimix' in method else None)
     assert ours == theirs
     assert len(path.read_text().splitlines()) <= 6 or method == 'ce'
 
