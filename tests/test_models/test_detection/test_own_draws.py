@@ -59,7 +59,9 @@ def test_what_ranks_share_is_another_sequence_than_what_each_draws(hub, monkeypa
     assert shared == same and len({alone, other, shared}) == 3
 
 
-def test_without_a_run_the_state_of_torch_stands_for_it_and_is_not_moved():
+def test_without_a_run_the_state_of_torch_stands_for_it_and_is_not_moved(monkeypatch):
+    nothing = MessageHub('test_own_draws_without_a_run')  # another test of this process may have had a run
+    monkeypatch.setattr(MessageHub, 'get_current_instance', classmethod(lambda cls: nothing))
     torch.manual_seed(5)
     state = torch.get_rng_state()
     first = [numbers(OwnDraws())[0] for _ in range(2)]
