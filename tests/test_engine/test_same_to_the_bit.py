@@ -93,7 +93,7 @@ def test_a_resumed_run_mixes_as_the_unbroken_one(way, tmp_path):
     """Also without a hook that seeds torch anew: RetinaNet and these RoI heads are followed by their draws."""
     from mmdet.registry import MODELS
 
-    hooks, name = [dict(type='IterSeedHook')], 'faster_rcnn_fpn'
+    hooks, name = [dict(type='EpochSeedHook')], 'faster_rcnn_fpn'
     if way == 'hook':
         hooks, name = [], 'retinanet'  # which draws nothing itself
         hooks.append(dict(type='MultiMixHook', n=20, among='balanced'))
