@@ -66,8 +66,35 @@ def test_a_schedule_of_nothing_and_two_schedules():
     hook = MultiMixScheduleHook()
     with pytest.raises(ValueError, match='nothing to schedule'):
         hook.before_train(runner_of(nn.Linear(1, 1), hook))
-    with pytest.raises(ValueError, match='two hooks'):
-        hook.before_train(runner_of(MultiMix(), hook, MultiMixHook()))
+    hooks = MultiMixScheduleHook(ramp=1), MultiMixHook(stop=2)
+    for hook in hooks:
+        with pytest.raises(ValueError, match='two hooks'):
+            MultiMixScheduleHook.before_train(hook, runner_of(MultiMix(), *hooks))
+
+
+@pytest.mark.parametrize(
+    ('hooks', 'acting'),
+    [
+        ((MultiMixScheduleHook(), MultiMixScheduleHook(ramp=10, by_epoch=False)), 1),
+        ((MultiMixScheduleHook(stop=20, by_epoch=False), MultiMixScheduleHook()), 0),
+        ((MultiMixScheduleHook(), MultiMixHook()), 1),
+        ((MultiMixScheduleHook(), MultiMixScheduleHook()), 0),
+    ],
+)
+def test_a_hook_without_a_schedule_yields_to_another(hooks, acting):
+    model = MultiMix(loss_weight=2.0)
+    runner = runner_of(model, *hooks, loop=IterBasedTrainLoop)
+    for hook in hooks:
+        MultiMixScheduleHook.before_train(hook, runner)
+    assert [bool(hook._weights) for hook in hooks] == [i == acting for i in range(2)]
+    runner.iter = 5
+    for hook in hooks:
+        MultiMixScheduleHook.before_train_iter(hook, runner, 0)
+        MultiMixScheduleHook.after_train_iter(hook, runner, 0)
+    assert model.loss_weight == pytest.approx(2.0 * hooks[acting].factor(5))
+    for hook in hooks:
+        hook.after_train(runner)
+    assert model.loss_weight == 2.0
 
 
 @pytest.mark.parametrize(

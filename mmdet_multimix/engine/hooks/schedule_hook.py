@@ -79,6 +79,9 @@ class MultiMixScheduleHook(Hook):
                 f'{type(self).__name__} counts epochs, but {type(loop).__name__} counts iterations: '
                 'give ramp and stop in iterations and set by_epoch=False'
             )
+        self._weights = []
+        if self._yields(runner):
+            return
         self._weights = [(module, module.loss_weight) for module in self._modules(runner)]
         choosing = [module for module, _ in self._weights if isinstance(module, ExampleChoice)]
         for number, module in enumerate(choosing):  # so that the stages of a cascade do not draw alike
@@ -86,6 +89,8 @@ class MultiMixScheduleHook(Hook):
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """Sets the weights of this iteration."""
+        if not self._weights:
+            return
         factor = self.factor(runner.iter, len(runner.train_dataloader) if self.by_epoch else 1)
         for module, weight in self._weights:
             module.loss_weight = weight * factor
@@ -99,6 +104,8 @@ class MultiMixScheduleHook(Hook):
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
     ) -> None:
         """Now and then estimates what was mixed."""
+        if not self._weights:
+            return
         if self.every_n_train_iters(runner, self.interval):
             found = [mixed_numbers(module) for module, _ in self._weights]
             means = {key: sum(numbers[key] for numbers in found) / len(found) for key in found[0]}
@@ -138,12 +145,23 @@ class MultiMixScheduleHook(Hook):
             return 0.0
         return min(1.0, progress / self.ramp) if self.ramp else 1.0
 
-    def _modules(self, runner: Runner) -> list[MultiMix]:
-        if any(isinstance(hook, MultiMixScheduleHook) and hook is not self for hook in runner.hooks):
+    def _yields(self, runner: Runner) -> bool:
+        """Whether another hook acts in place of this one, which has no schedule.
+
+        A config and its base may each bring one, as those of this package do to log.
+        """
+        hooks = [hook for hook in runner.hooks if isinstance(hook, MultiMixScheduleHook)]
+        scheduled = [hook for hook in hooks if hook.ramp or hook.stop is not None]
+        if len(scheduled) > 1:
             raise ValueError(
-                'two hooks schedule MultiMix: set ramp and stop of the one that is there (in configs of this '
-                'package default_hooks.multimix; MultiMixHook has them, too), and drop the other'
+                'two hooks schedule MultiMix: set ramp and stop of one of them (in configs of this package '
+                'default_hooks.multimix; MultiMixHook has them, too)'
             )
+        # The one with a schedule acts, else the one that mixes, else the first.
+        best = max(hooks, key=lambda hook: (hook in scheduled, type(hook) is not MultiMixScheduleHook))
+        return best is not self
+
+    def _modules(self, runner: Runner) -> list[MultiMix]:
         modules = [module for module in unwrapped(runner).modules() if isinstance(module, MultiMix)]
         if not modules:
             raise ValueError(
