@@ -133,19 +133,23 @@ def test_a_cell_measures_what_the_command_line_does(done):
 )
 def test_what_was_killed_ends_in_the_same_table(stage, number, alone, done, tmp_path):
     """SIGKILL of every process, as when the machine goes down; SIGTERM of the command alone, which ends the rest."""
-    work_dir, killed = tmp_path / 'work', tmp_path / 'work' / stage
-    if stage == SSD:
-        shutil.copytree(done[0] / 'pretrain', work_dir / 'pretrain')
-    driver = drive('transfer.py', alone, work_dir, tmp_path / 'killed.log')
-    wait_for((killed / 'last_checkpoint').exists, driver)
-    if number == signal.SIGKILL:
-        kill_all(work_dir)
-    else:
-        driver.send_signal(number)
-    assert driver.wait(timeout=60) != 0
-    assert not pids_of(work_dir)
-    if number == signal.SIGTERM:
-        assert 'interrupted; the same command goes on from here' in (tmp_path / 'killed.log').read_text()
+    for attempt in range(3):  # a busy machine may give the killer no turn before the training's end
+        work_dir, log = tmp_path / f'work{attempt}', tmp_path / f'killed{attempt}.log'
+        killed = work_dir / stage
+        if stage == SSD:
+            shutil.copytree(done[0] / 'pretrain', work_dir / 'pretrain')
+        driver = drive('transfer.py', alone, work_dir, log)
+        wait_for((killed / 'last_checkpoint').exists, driver)
+        if number == signal.SIGKILL:
+            kill_all(work_dir)
+        else:
+            driver.send_signal(number)
+        assert driver.wait(timeout=60) != 0
+        assert not pids_of(work_dir)
+        if number == signal.SIGTERM:
+            assert 'interrupted; the same command goes on from here' in log.read_text()
+        if not list(killed.glob('result-*.json')):
+            break
     assert not list(killed.glob('result-*.json'))
     again = drive('transfer.py', alone, work_dir, tmp_path / 'again.log')
     assert again.wait(timeout=400) == 0
