@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdet_multimix.checks import check_data, check_metrics
+from mmdet_multimix.checks.missing_config import missing_config
 
 from .cells import detect_cell, from_scratch, pretrain_cell
 from .digits import digits_options, prepare_digits
@@ -115,7 +116,7 @@ class TransferExperiment:
         """A line for each config that is named and not there."""
         named = [(f'methods[{name!r}]', path) for name, path in self.methods.items() if path]
         named += [(f'detectors[{name!r}].config', value.config) for name, value in self.detectors.items()]
-        return [f'{key}: config {path} does not exist' for key, path in named if not path.is_file()]
+        return [f'{key}: {missing_config(path)}' for key, path in named if not path.is_file()]
 
     def prepare(self, root: Path) -> None:
         """Writes the digits set where the experiment needs it and it is not there."""

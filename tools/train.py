@@ -18,7 +18,7 @@ from mmdet_multimix.checkpoints import (
     load_whole,
 )
 from mmdet_multimix.checks import PreflightError, check_config
-from mmdet_multimix.checks.missing_config import missing_config
+from mmdet_multimix.checks.missing_config import missing_config, new_name
 from mmdet_multimix.engine import MissedValidationHook, write_whole_checkpoints
 from mmdet_multimix.engine.launcher import LauncherError, has_accelerator, start_launcher, stop_launcher
 from mmdet_multimix.utils.unwrap import unwrapped
@@ -53,7 +53,10 @@ def load_config(path, cfg_options, work_dir):
     """Reads a config with the overrides of the command line; shared with tools/test.py."""
     if not Path(path).is_file():
         raise PreflightError(missing_config(path))
-    cfg = Config.fromfile(path)
+    try:
+        cfg = Config.fromfile(path)
+    except FileNotFoundError as error:
+        raise PreflightError(f'its _base_: {error}{new_name(str(error))}') from error
     if cfg_options:
         cfg.merge_from_dict(cfg_options)
     cfg.work_dir = work_dir or cfg.get('work_dir') or str(Path('work_dirs', Path(path).stem))

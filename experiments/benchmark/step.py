@@ -151,8 +151,8 @@ def _mixing(model: torch.nn.Module, losses: Callable[[], dict]) -> Callable[[], 
     for value in (value for _, given in calls for value in given):
         if isinstance(value, torch.nn.Module):  # a classifier
             wanted += value.parameters()
-        elif _has_gradient(value):
-            wanted.append(value)
+        else:  # a tensor, or a list with one for each level of a feature pyramid
+            wanted += filter(_has_gradient, value if isinstance(value, list) else [value])
 
     def step() -> None:
         terms = [term for compute, given in calls for term in compute(*given).values()]
@@ -162,9 +162,15 @@ def _mixing(model: torch.nn.Module, losses: Callable[[], dict]) -> Callable[[], 
 
 
 def _recorded(calls: list[tuple[Callable, tuple]], compute: Callable, *given: Any) -> dict[str, torch.Tensor]:
-    leaves = [value.detach().requires_grad_() if _has_gradient(value) else value for value in given]
-    calls.append((compute, tuple(leaves)))
+    calls.append((compute, tuple(map(_leaf, given))))
     return compute(*given)
+
+
+def _leaf(value: Any) -> Any:
+    """What a loss is given, cut off from the model: a tensor, a list of them, or anything else as it is."""
+    if isinstance(value, list):
+        return [_leaf(part) for part in value]
+    return value.detach().requires_grad_() if _has_gradient(value) else value
 
 
 def _has_gradient(value: Any) -> bool:

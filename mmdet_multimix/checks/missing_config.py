@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-_RENAMED = (
-    # multi-mix, several interpolations of one pair, looked like MultiMix.
-    (re.compile(r'multi_mix_(mixup|manifold_mixup|cutmix)'), r'\1_k5'),
-)
+# multi-mix, several interpolations of one pair, looked like MultiMix.
+_OLD = re.compile(r'(\w*)multi_mix_(mixup|manifold_mixup|cutmix)(\w*\.py)')
 
 
 def missing_config(path: str | Path) -> str:
@@ -17,8 +15,14 @@ def missing_config(path: str | Path) -> str:
     Args:
         path: The path that was given.
     """
-    name = Path(path).name
-    for pattern, replacement in _RENAMED:
-        if pattern.search(name):
-            return f'config {path} does not exist: it is called {pattern.sub(replacement, name)} now'
-    return f'config {path} does not exist'
+    return f'config {path} does not exist{new_name(str(path))}'
+
+
+def new_name(text: str) -> str:
+    """What to add to a text that names a config which is called otherwise now; else nothing.
+
+    Args:
+        text: A path or a message with one.
+    """
+    found = _OLD.search(text)
+    return f': it is called {found[1]}{found[2]}_k5{found[3]} now' if found else ''

@@ -347,4 +347,6 @@ def test_the_papers_cells_train_resume_and_evaluate(path, coco, voc, backbone_r1
     else:
         metrics = ['pascal_voc/mAP', 'pascal_voc_area/mAP']
     for metric in metrics:
-        assert 0 <= last_scalar(tmp_path, metric) <= 1
+        # COCO's evaluation says -1 of a size that no object has.
+        least = -1 if metric.endswith(('_s', '_m', '_l')) else 0
+        assert least <= last_scalar(tmp_path, metric) <= 1
