@@ -12,7 +12,7 @@ import torch
 from cli import ROOT, environment, tool
 from mmengine.config import Config
 
-from experiments import last_scalar, read_scalars
+from experiments.scalars import last_scalar, read_scalars
 from mmdet_multimix.checkpoints import publish_backbone, read_checkpoint
 
 TINY = ROOT / 'configs/detection/faster_rcnn_tiny_digits_multimix.py'

@@ -10,7 +10,7 @@ from mmdet.datasets import VOCDataset
 from mmengine.config import Config
 from PIL import Image
 
-from experiments import last_scalar
+from experiments.scalars import last_scalar
 
 CONFIG = ROOT / 'configs/detection/faster_rcnn_tiny_digits.py'
 LOW = {'model.test_cfg.rcnn.score_thr': 0.001}  # a detector of four iterations is sure of nothing

@@ -10,7 +10,7 @@ import pytest
 from cli import ROOT, environment, tool
 from mmengine.config import Config
 
-from experiments import last_scalar, read_scalars
+from experiments.scalars import last_scalar, read_scalars
 
 HEAD = "custom_imports = dict(imports=['mmdet_multimix'], allow_failed_imports=False)\n"
 
