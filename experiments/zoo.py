@@ -9,24 +9,17 @@ same weights and seed.
 from __future__ import annotations
 
 import copy
-import logging
-import os
-import re
 import tempfile
 import traceback
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import mmdet
 import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.logging import MMLogger
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
@@ -36,14 +29,9 @@ from mmdet_multimix.models.detection.example_choice import ExampleChoice
 from mmdet_multimix.models.detection.mixable_heads import SHOWN, bbox_heads, unknown
 
 from .zoo_data import VIDEOS, Samples
+from .zoo_kinds import ROOT, dicts_of, each, short, type_of
 
-ROOT = Path(mmdet.__file__).parent / '.mim' / 'configs'
 OUTCOMES = ('mixed', 'refused', 'not triable', 'wrong', 'crashed')
-# Of a kind, the config whose name says that it is cheap: a higher number is dearer.
-_DEAR = {
-    r'r101|s101|x101|effb|regnet|_x_|_l_|-l_|swin|dconv|mdconv|r152|hrnet|vovnet': 2,
-    r'_r50|_s_|tiny': -1,
-}
 _CHEAP = {
     'num': {512: 64, 256: 64},
     'max_per_img': {2000: 100, 1000: 100},
@@ -52,32 +40,6 @@ _CHEAP = {
 }
 # Weights that would be downloaded, and what a step of training does not need.
 _LEFT_OUT = ('init_cfg', 'pretrained', 'teacher_ckpt', 'checkpoint', 'batch_augments', 'tracker')
-
-
-def kinds(paths: Iterable[Path], jobs: int = 1, tell: Callable[[int, int], None] | None = None) -> dict:
-    """Groups configs by what there is to mix in them.
-
-    Args:
-        paths: Config files.
-        jobs: Processes.
-        tell: Told after each file how many are read, and of how many.
-
-    Returns:
-        For each kind, a tuple of its parts, its files, the cheapest first. Files without a model are left
-        out; those that cannot be read are under the kind `('unreadable', reason)`.
-    """
-    paths, found = list(paths), defaultdict(list)
-    for done, (path, kind) in enumerate(_each(_kind_of, paths, jobs), 1):
-        if kind is not None:
-            found[kind].append(path)
-        if tell:
-            tell(done, len(paths))
-    return {kind: sorted(found[kind], key=_cost) for kind in sorted(found)}
-
-
-def shipped() -> list[Path]:
-    """All configs of mmdet but the parts they are made of."""
-    return sorted(path for path in ROOT.rglob('*.py') if '_base_' not in path.parts)
 
 
 def walk(kinds: dict, *, jobs: int = 1, force: bool = False, tell: Callable[[dict], None]) -> None:
@@ -90,7 +52,7 @@ def walk(kinds: dict, *, jobs: int = 1, force: bool = False, tell: Callable[[dic
         tell: Told the result of :func:`try_config`, with `kind` and the number of `files`, when it is there.
     """
     tasks = [(kind, files, force) for kind, files in kinds.items()]
-    for (kind, files, _), result in _each(_try_kind, tasks, jobs):
+    for (kind, files, _), result in each(_try_kind, tasks, jobs):
         tell(dict(kind=list(kind), files=len(files), **result))
 
 
@@ -106,26 +68,32 @@ def try_config(path: str | Path, *, force: bool = False) -> dict[str, Any]:
     try:
         model, samples = _build(Config.fromfile(path).model)
     except Exception as error:  # whatever mmdet or a library that is not there says
-        return {**result, 'outcome': 'not triable', 'reason': _short(error)}
+        return {**result, 'outcome': 'not triable', 'reason': short(error)}
     hook = dict(type='MultiMixHook', n=50, among='balanced', interval=1, force=force)
     probe = _Probe()
     try:
         mixed = _step(copy.deepcopy(model), samples, hook, probe)
     except ValueError as error:
         if str(error).startswith('MultiMixHook can be added to none'):
-            return {**result, 'outcome': 'refused', 'reason': ' '.join(str(error).split()[10:])}
+            reason = ' '.join(str(error).partition(':')[2].split()).removeprefix('- ')
+            return {**result, 'outcome': 'refused', 'reason': reason}
         mixed = error
     except Exception as error:
         mixed = error
     try:
-        plain = _step(model, samples)
+        plain = _step(copy.deepcopy(model), samples)
     except Exception as error:
-        return {**result, 'outcome': 'not triable', 'reason': _short(error)}
+        return {**result, 'outcome': 'not triable', 'reason': short(error)}
     if isinstance(mixed, Exception):
         trace = ''.join(traceback.format_exception(mixed)[-3:])
-        return {**result, 'outcome': 'crashed', 'reason': f'{_short(mixed)}\n{trace}'}
+        return {**result, 'outcome': 'crashed', 'reason': f'{short(mixed)}\n{trace}'}
     result['heads'] = probe.heads
-    reason = _fault(plain, mixed, probe, samples, type(model).__name__)
+    changed = _changed(plain, mixed)
+    if changed:  # once more: torch may round a sum by where in memory it lies, with or without us
+        again = _step(copy.deepcopy(model), samples), _step(copy.deepcopy(model), samples, hook, _Probe())
+        changed = _changed(plain, mixed) - _changed(plain, again[0]) - _changed(mixed, again[1])
+    reason = f'{min(changed)} is not the same to the bit' if changed else None
+    reason = reason or _fault(mixed, probe, samples, type(model).__name__)
     return {**result, 'outcome': 'wrong' if reason else 'mixed', 'reason': reason}
 
 
@@ -204,11 +172,14 @@ class _Probe(Hook):
             self.examples[name] = labels[objects], None if origins is None else origins[objects, 0]
 
 
-def _fault(plain: dict, mixed: dict, probe: _Probe, samples: Samples, detector: str) -> str | None:
-    """What is wrong with a step, if anything is."""
-    for key in sorted(set(plain) - {'loss'}):
-        if key not in mixed or not torch.equal(plain[key], mixed[key]):
-            return f'{key} is not the same to the bit'
+def _changed(plain: dict, other: dict) -> set[str]:
+    """The losses of a step that another step of the same weights and seed has otherwise."""
+    own = set(plain) - {'loss'}
+    return {key for key in own if key not in other or not torch.equal(plain[key], other[key])}
+
+
+def _fault(mixed: dict, probe: _Probe, samples: Samples, detector: str) -> str | None:
+    """What is wrong with what was mixed, if anything is."""
     ours = {key: value for key, value in mixed.items() if 'multimix' in key}
     if not ours or not all(bool(torch.isfinite(value)) for value in ours.values()):
         return 'loss_multimix is missing or not finite'
@@ -258,7 +229,7 @@ def _step(model: nn.Module, samples: Samples, *hooks: Any) -> dict[str, torch.Te
 def _build(model: Any) -> tuple[nn.Module, Samples]:
     """The detector of a config, made cheap, and data for it."""
     model = copy.deepcopy(model)
-    for part in _dicts(model):
+    for part in dicts_of(model):
         for key, value in part.items():
             if key in _LEFT_OUT:
                 part[key] = None
@@ -270,7 +241,7 @@ def _build(model: Any) -> tuple[nn.Module, Samples]:
                 _use_resnet18(part)
     if 'teacher_config' in model:
         model.teacher_config = str(ROOT / str(model.teacher_config).removeprefix('configs/'))
-    numbers = [part['num_classes'] for part in _dicts(model) if isinstance(part.get('num_classes'), int)]
+    numbers = [part['num_classes'] for part in dicts_of(model) if isinstance(part.get('num_classes'), int)]
     samples = Samples(model, min(numbers, default=1))
     torch.manual_seed(0)
     built = MODELS.build(model)
@@ -283,7 +254,7 @@ def _use_resnet18(model: Any) -> None:
     backbone, neck = model['backbone'], model.get('neck')
     neck = neck[0] if isinstance(neck, list) else neck
     widths = neck.get('in_channels') if isinstance(neck, dict) else None
-    plain = _type(backbone) == 'ResNet' and not {'dcn', 'plugins'} & set(backbone)
+    plain = type_of(backbone) == 'ResNet' and not {'dcn', 'plugins'} & set(backbone)
     if plain and isinstance(widths, list) and set(widths) <= {256, 512, 1024, 2048}:
         backbone['depth'] = 18
         neck['in_channels'] = [width // 4 for width in widths]
@@ -298,68 +269,3 @@ def _try_kind(task: tuple) -> dict:
         if result['outcome'] != 'not triable':
             break
     return result
-
-
-def _kind_of(path: Path) -> tuple | None:
-    try:
-        model = Config.fromfile(path).get('model')
-    except Exception as error:  # a library or a base that is not there
-        return 'unreadable', _short(error)
-    if not model or 'type' not in model:
-        return None
-    parts = []
-    for name, part in _dicts(model, named=True):
-        loss = part.get('loss_cls')
-        if isinstance(loss, dict):
-            flags = [key for key in ('use_sigmoid', 'activated', 'class_weight') if loss.get(key)]
-            parts.append(f'{name}: {_type(part)} with {" ".join([_type(loss), *flags])}')
-        elif name.split('.')[-1] in ('bbox_head', 'roi_head', 'detector') or name.endswith('rcnn.sampler'):
-            parts.append(f'{name}: {_type(part)}')
-    return _type(model), *sorted(set(parts))
-
-
-def _dicts(node: Any, name: str = '', *, named: bool = False) -> Iterator[Any]:
-    if isinstance(node, dict):
-        yield (name, node) if named else node
-        for key, value in node.items():
-            yield from _dicts(value, f'{name}.{key}'.lstrip('.'), named=named)
-    elif isinstance(node, (list, tuple)):
-        for value in node:
-            yield from _dicts(value, name, named=named)
-
-
-def _type(part: dict) -> str:
-    kind = part.get('type', '')
-    return kind if isinstance(kind, str) else kind.__name__
-
-
-def _cost(path: Path) -> tuple:
-    return (
-        sum(cost for words, cost in _DEAR.items() if re.search(words, path.name)),
-        len(path.name),
-        str(path),
-    )
-
-
-def _short(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or ['']
-    return f'{type(error).__name__}: {lines[0][:200]}'
-
-
-def _each(function: Callable, tasks: list, jobs: int) -> Iterator[tuple[Any, Any]]:
-    """Each task with its result, as they come."""
-    if jobs == 1:
-        _prepare()
-        yield from ((task, function(task)) for task in tasks)
-        return
-    with ProcessPoolExecutor(jobs, get_context('fork'), initializer=_prepare) as pool:
-        waiting = {pool.submit(function, task): task for task in tasks}
-        for future in as_completed(waiting):
-            yield waiting[future], future.result()
-
-
-def _prepare() -> None:
-    os.environ['HF_HUB_OFFLINE'] = '1'  # nothing is downloaded
-    torch.set_num_threads(1)
-    logging.disable(logging.WARNING)
-    MMLogger.get_current_instance().setLevel('ERROR')

@@ -15,6 +15,7 @@ from rich.progress import Progress
 
 import mmdet_multimix  # noqa: F401
 from experiments import zoo
+from experiments.zoo_kinds import ROOT, kinds, shipped
 
 
 def parse_args():
@@ -31,13 +32,13 @@ def parse_args():
 def main() -> int:
     """Walks; 1 if anything is wrong."""
     args = parse_args()
-    paths = [path for path in zoo.shipped() if args.only in str(path.relative_to(zoo.ROOT))]
+    paths = [path for path in shipped() if args.only in str(path.relative_to(ROOT))]
     if not paths:
         sys.exit(f'no config of mmdet has {args.only!r} in its path')
     print(f'reading {len(paths)} configs ...', flush=True)
     with Progress() as progress:
         reading = progress.add_task('reading configs', total=len(paths))
-        found = zoo.kinds(paths, args.jobs, lambda done, _: progress.update(reading, completed=done))
+        found = kinds(paths, args.jobs, lambda done, _: progress.update(reading, completed=done))
         trying = progress.add_task('trying kinds', total=len(found))
         out, results = Path(args.work_dir), []
         out.mkdir(parents=True, exist_ok=True)
