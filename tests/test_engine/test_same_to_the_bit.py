@@ -96,13 +96,13 @@ def test_a_resumed_run_mixes_as_the_unbroken_one(way, tmp_path):
     hooks, name = [dict(type='EpochSeedHook')], 'faster_rcnn_fpn'
     if way == 'hook':
         hooks, name = [], 'retinanet'  # which draws nothing itself
-        hooks.append(dict(type='MultiMixHook', n=20, among='balanced'))
+        hooks.append(dict(type='MultiMixHook', n=20, among='balanced', ess=(2, 4)))
 
     def model():
         cfg = tiny_model(name)
         if way == 'head':
             cfg.roi_head.bbox_head.update(
-                type='MultiMixShared2FCBBoxHead', multimix=dict(n=20, among='balanced')
+                type='MultiMixShared2FCBBoxHead', multimix=dict(n=20, among='balanced', ess=3)
             )
         elif way == 'loss':
             cfg.roi_head.bbox_head.loss_cls = dict(type='MultiMixLoss', n=20, among='balanced')

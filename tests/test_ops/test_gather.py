@@ -18,6 +18,8 @@ SPLITS = {'equal': (4, 4), 'unequal': (5, 3), 'one empty': (0, 8)}
 CASES = {
     'multimix': (MultiMix, dict(n=30), 'integer'),
     'multimix, m < b, clean': (MultiMix, dict(n=30, m=3, clean_weight=0.5, loss_weight=2.0), 'integer'),
+    'multimix, ess': (MultiMix, dict(n=30, ess=3, clean_weight=0.5), 'integer'),
+    'dense, ess': (DenseMultiMix, dict(n=20, ess=(2, 4)), 'integer'),
     'multimix, soft': (MultiMix, dict(n=30, clean_weight=0.5), 'soft'),
     'dense': (DenseMultiMix, dict(n=20, clean_weight=0.5), 'integer'),
     'dense, cam, soft': (DenseMultiMix, dict(n=20, attention='cam'), 'soft'),
