@@ -92,8 +92,11 @@ def try_config(path: str | Path, *, force: bool = False) -> dict[str, Any]:
     if changed:  # once more: torch may round a sum by where in memory it lies, with or without us
         again = _step(copy.deepcopy(model), samples), _step(copy.deepcopy(model), samples, hook, _Probe())
         changed = _changed(plain, mixed) - _changed(plain, again[0]) - _changed(mixed, again[1])
-    reason = f'{min(changed)} is not the same to the bit' if changed else None
-    reason = reason or _fault(mixed, probe, samples, type(model).__name__)
+    reason = _fault(mixed, probe, samples, type(model).__name__)
+    if changed:
+        key = min(changed)
+        values = f'{mixed.get(key)} with the hook, {plain[key]} without'
+        reason = f'{key} is not the same to the bit: {values}'
     return {**result, 'outcome': 'wrong' if reason else 'mixed', 'reason': reason}
 
 
@@ -195,7 +198,8 @@ def _fault(mixed: dict, probe: _Probe, samples: Samples, detector: str) -> str |
             return f'the images of the examples of {name} are not known'
         if images is not None and detector != 'SoftTeacher':
             pairs = zip(labels.tolist(), images.tolist(), strict=True)
-            if not all(label in image_of[int(image)] for label, image in pairs):
+            # TridentNet repeats the images, once for each branch.
+            if not all(label in image_of[int(image) % len(image_of)] for label, image in pairs):
                 return f'{name} mixed labels that are of another image'
     return None
 
