@@ -13,7 +13,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def environment():
-    return {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONUNBUFFERED': '1'}
+    # A tool that ran in this process has told torch to load weights only; stock mmdet's processes are not told.
+    inherited = {key: value for key, value in os.environ.items() if key != 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'}
+    return {**inherited, 'OMP_NUM_THREADS': '1', 'PYTHONUNBUFFERED': '1'}
 
 
 def tool(name, *arguments, options=None, fails=False, timeout=300):

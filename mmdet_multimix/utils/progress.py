@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, track
 from rich.progress import Progress as Bar
 
@@ -23,7 +24,7 @@ def show_progress(items: Iterable[T], title: str, total: int) -> Iterator[T]:
         total: The number of items.
     """
     if sys.stdout.isatty():
-        yield from track(items, title, total=total, transient=True)
+        yield from track(items, title, total=total, transient=True, console=Console())
         return
     print(f'{title} ...', flush=True)
     last = time.monotonic()

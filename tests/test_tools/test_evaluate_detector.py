@@ -120,7 +120,7 @@ def test_a_detector_of_voc_that_is_validated_on_other_images(trained, voc, tmp_p
         (('--ood', 'nowhere'), 'no folder .*nowhere'),
         (('--fit-on', 'val'), '4 images of val_dataloader are in test_dataloader'),
         (('--out', CONFIG), 'is a file'),
-        (('--device', 'abacus'), '--device abacus'),
+        (('--device', 'abacus'), 'device abacus'),
     ],
 )
 def test_what_cannot_be_done_is_refused_at_once(trained, main, arguments, message):
