@@ -1,11 +1,15 @@
 """With MultiMixHook a detector's own losses and draws are those of training without it, to the bit."""
 
+import itertools
+
 import pytest
 import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from test_families import Images
 from tiny_detectors import detector, tiny_model
+
+RUNS = itertools.count()
 
 
 class Seen(Hook):
@@ -42,7 +46,8 @@ def train(name, folder, *hooks, epochs=2, lr=0.0, model=None, **kwargs):
         default_scope='mmdet',
         randomness=dict(seed=0),
         log_level='ERROR',
-        experiment_name=f'{name}_{folder.name}',
+        # Runs of one name in one second would share mmengine's message hub, and heads its iteration.
+        experiment_name=f'{name}_{next(RUNS)}',
         **kwargs,
     )
     runner.train()
@@ -86,6 +91,23 @@ def test_own_losses_and_draws(name, among, tmp_path):
     assert any(value > 0 for losses in mixed.losses for key, value in losses.items() if 'multimix' in key)
     for ours, theirs in zip(plain.states, mixed.states, strict=True):
         assert torch.equal(ours, theirs)
+
+
+def test_the_draws_are_of_the_run_that_trains_not_of_the_one_built_last(tmp_path):
+    from mmengine.logging import MessageHub
+
+    hook = dict(type='MultiMixHook', n=20, among='balanced')
+    first = train('retinanet', tmp_path / 'first', hook)
+
+    class BuildsAnother(Hook):
+        def before_train_iter(self, runner, batch_idx, data_batch=None):
+            hub = MessageHub.get_instance(f'{runner.experiment_name}_{runner.iter}')
+            hub.update_info('seed', 5)
+            hub.update_info('iter', 7)
+
+    second = train('retinanet', tmp_path / 'second', hook, BuildsAnother())
+    ours, theirs = ([losses['loss_multimix'] for losses in run.losses] for run in (first, second))
+    assert ours == theirs and any(loss > 0 for loss in ours)
 
 
 @pytest.mark.parametrize('way', ['hook', 'head', 'loss', 'maps'])

@@ -85,7 +85,7 @@ class MultiMixScheduleHook(Hook):
         self._weights = [(module, module.loss_weight) for module in self._modules(runner)]
         choosing = [module for module, _ in self._weights if isinstance(module, ExampleChoice)]
         for number, module in enumerate(choosing):  # so that the stages of a cascade do not draw alike
-            module.draws.stream = number
+            module.draws.stream, module.draws.run = number, runner.message_hub.instance_name
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """Sets the weights of this iteration."""

@@ -8,7 +8,8 @@ its own.
 What seeds it is known on every rank and after every resume:
 
 * the seed of the run and the iteration, which mmengine's ``RuntimeInfoHook`` (a default hook of every Runner)
-  keeps in the current ``MessageHub``, where heads and losses without a hook of ours can read them;
+  keeps in the Runner's ``MessageHub``. The hooks of this package say which one that is. Heads and losses without
+  any hook read the current one, which is that of the Runner built last;
 * the rank;
 * the number of the module, where there are several, such as the stages of a cascade. The hooks of this
   package number them; without any hook, stages draw alike;
@@ -35,9 +36,11 @@ class OwnDraws:
 
     Args:
         stream: The number of the module, where there are several.
+        run: The name of the Runner's ``MessageHub``; None means the current one.
     """
 
     stream: int = 0
+    run: str | None = None
     _moment: tuple = field(default=(), repr=False)
     _count: int = field(default=0, repr=False)
 
@@ -49,7 +52,7 @@ class OwnDraws:
             shared: Whether ranks draw alike. Then each has to call, and waits for the seed of rank 0.
                 Otherwise both are the same generator.
         """
-        moment = _moment()
+        moment = _moment(self.run)
         self._count = self._count + 1 if moment == self._moment else 0
         self._moment = moment
         alone = torch.Generator(device).manual_seed(self._seed(rank()))
@@ -60,9 +63,9 @@ class OwnDraws:
         return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), 'big') >> 1
 
 
-def _moment() -> tuple:
+def _moment(run: str | None) -> tuple:
     """What tells this iteration of this run from others."""
-    hub = MessageHub.get_current_instance()
+    hub = MessageHub.get_instance(run) if run else MessageHub.get_current_instance()
     seed, iteration = hub.get_info('seed'), hub.get_info('iter')
     if seed is not None and iteration is not None:
         return int(seed), int(iteration)
