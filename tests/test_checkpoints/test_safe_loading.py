@@ -179,7 +179,8 @@ def rewrite(source, target, old, new):
 def test_children_and_their_workers_load_safely_too(guard, tmp_path):
     write_hostile(tmp_path / 'e.pth', 'reduce', tmp_path / 'marker')
     child = f'import torch; torch.load({str(tmp_path / "e.pth")!r}, weights_only=False)'
-    done = subprocess.run([sys.executable, '-c', child], capture_output=True, text=True)  # the guard's environment
+    # With the environment of this process, where the guard is.
+    done = subprocess.run([sys.executable, '-c', child], capture_output=True, text=True)
     assert 'Unsupported' in done.stderr and not (tmp_path / 'marker').exists()
 
 

@@ -8,8 +8,8 @@ its own.
 What seeds it is known on every rank and after every resume:
 
 * the seed of the run and the iteration, which mmengine's ``RuntimeInfoHook`` (a default hook of every Runner)
-  keeps in the Runner's ``MessageHub``. The hooks of this package say which one that is. Heads and losses without
-  any hook read the current one, which is that of the Runner built last;
+  keeps in the Runner's ``MessageHub``. The hooks of this package say which one that is. Heads and losses
+  without any hook read the current one, which is that of the Runner built last;
 * the rank;
 * the number of the module, where there are several, such as the stages of a cascade. The hooks of this
   package number them; without any hook, stages draw alike;
