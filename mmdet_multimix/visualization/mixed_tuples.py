@@ -101,4 +101,5 @@ def _bars(axes: Axes, target: dict[str, float]) -> None:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= _NAME else name[: _NAME - 1] + '…'
+    name = name if len(name) <= _NAME else name[: _NAME - 1] + '…'
+    return name.replace('$', r'\$')  # or matplotlib would read it as a formula

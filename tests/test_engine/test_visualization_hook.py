@@ -181,6 +181,78 @@ def test_crops_are_the_boxes_of_the_examples_of_the_shown_class(monkeypatch, tmp
             assert (crop[..., 2] == 200).mean() > 0.45 and crop[..., :2].max() <= 1
 
 
+INF = float('inf')
+
+
+@pytest.mark.parametrize(
+    ('box', 'rows', 'columns'),
+    [
+        ((8, 2, 16, 12), (2, 12), (8, 16)),
+        ((-50, -50, -1, 12), None, None),
+        ((40, 3, 60, 9), None, None),
+        ((3, 30, 9, 31), None, None),
+        ((-50, 4, 7, 60), (4, 30), (0, 7)),
+        ((-1e9, -1e30, 1e9, INF), (0, 30), (0, 40)),
+        ((-INF, 5, INF, 9.4), (5, 9), (0, 40)),
+        ((39.8, 29.9, 41, 35), (26, 30), (36, 40)),
+        ((10, 10, 10, 10), (10, 14), (10, 14)),
+        ((INF, 2, INF, 9), None, None),
+    ],
+)
+def test_a_crop_is_the_part_of_a_box_inside_its_image(box, rows, columns):
+    image = torch.arange(3 * 30 * 40).reshape(3, 30, 40) % 251
+    model = nn.Identity()
+    model.data_preprocessor = nn.Identity()
+    crop = hooks._crop(model, image[None], torch.tensor([[0, *box]]), 0)
+    assert (crop is None) == (rows is None)
+    if rows:
+        expected = image[:, slice(*rows), slice(*columns)].byte().permute(1, 2, 0).numpy()
+        assert np.array_equal(crop, expected)
+
+
+def test_a_crop_of_repeated_images_and_of_images_that_are_not_at_hand():
+    images = torch.arange(2).view(2, 1, 1, 1).expand(2, 3, 8, 8) * 100
+    model = nn.Identity()
+    model.data_preprocessor = nn.Identity()
+    for index in range(6):  # TridentNet has three branches
+        crop = hooks._crop(model, images, torch.tensor([[index, 0.0, 0, 8, 8]]), 0)
+        assert (crop == index % 2 * 100).all()
+    assert hooks._crop(model, dict(sup=images), torch.tensor([[0.0, 0, 0, 8, 8]]), 0) is None
+    assert hooks._crop(model, None, torch.tensor([[0.0, 0, 0, 8, 8]]), 0) is None
+
+
+@pytest.mark.parametrize('fault', ['disk', 'box', 'names'])
+def test_a_picture_that_fails_is_one_warning(fault, tmp_path, monkeypatch):
+    name = 'faster_rcnn_fpn'
+    dataset, model = Images(name), tiny_model(name)
+    mixing = dict(type='MultiMixHook', n=20, among='all')
+    drawing = dict(type='MultiMixVisualizationHook', interval=1)
+    plain, weights, _ = train(tmp_path / 'plain', model, dataset, mixing)
+    said = []
+    monkeypatch.setattr('mmengine.logging.MMLogger.warning', lambda self, text, *args: said.append(text))
+    if fault == 'disk':
+
+        def add_image(*args, **kwargs):
+            raise OSError(28, 'No space left on device')
+
+        monkeypatch.setattr('mmengine.visualization.Visualizer.add_image', add_image)
+    elif fault == 'box':
+        monkeypatch.setattr(hooks, '_crop', lambda *args: np.zeros((4, 4, 3, 3))[5])
+    else:
+        dataset.metainfo = None
+    seen, same, pictures = train(tmp_path / 'drawn', model, dataset, mixing, drawing)
+    assert seen == plain and len(seen) > 1 and not pictures
+    assert all(torch.equal(weights[key], same[key]) for key in weights)
+    (line,) = [text for text in said if 'no picture' in text]
+    assert 'in iteration 1: ' in line and 'roi_head.bbox_head' in line
+    assert {'disk': 'No space left', 'box': 'IndexError', 'names': 'AttributeError'}[fault] in line
+
+
+def test_a_class_name_is_no_formula():
+    item = MixedTuple([None], ['$5 and $'], [1.0], 1, {'a$b$': 0.6, r'$\frac$': 0.4})
+    assert draw_mixed_tuples([item], title='Dollars').shape[1] == 1000
+
+
 def test_weights_are_those_of_each_group():
     module = DetectionMultiMix(among='all', within_image=True, m=3, alpha=1.0)
     module.losses(torch.randn(10, 4), torch.arange(10) % 4, origins=torch.tensor([[0.0]] * 8 + [[1.0]] * 2))

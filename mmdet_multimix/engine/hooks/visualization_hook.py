@@ -24,6 +24,8 @@ from ...ops.gather import gather_examples, rank
 from ...utils.unwrap import unwrapped
 from ...visualization.mixed_tuples import MixedTuple, draw_mixed_tuples
 
+_LEAST = 4  # pixels of a crop along each side
+
 
 @HOOKS.register_module()
 class MultiMixVisualizationHook(Hook):
@@ -37,8 +39,9 @@ class MultiMixVisualizationHook(Hook):
     An example is drawn as the part of the input image that it stands for: the box of a RoI, the neighbourhood
     of a position (4 strides wide) or the predicted box of a query in a one-stage head, the whole image in a
     classifier, or in a one-stage head whose scores are of half precision, which cannot carry positions. What
-    is not at hand is drawn grey: examples of other ranks, and those of ``MultiMixLoss``, which is not told
-    their boxes.
+    is not at hand is drawn grey: examples of other ranks, boxes outside of their image, those of
+    ``MultiMixLoss``, which is not told their boxes, and those of semi-supervised detectors. A picture that
+    fails, for whatever reason, is one warning and never the end of the training.
 
     The examples are those mixed in that iteration. The tuples are drawn for the picture, from the
     distribution that trains but not those of the loss, which are gone by then. With attention (Dense
@@ -65,6 +68,7 @@ class MultiMixVisualizationHook(Hook):
         self.num_examples = num_examples
         self._given: dict[str, Any] = {}
         self._handle: Any = None
+        self._warned = False
 
     def before_train(self, runner: Runner) -> None:
         """Looks whether there is anything to draw."""
@@ -98,18 +102,36 @@ class MultiMixVisualizationHook(Hook):
         model = unwrapped(runner)
         modules = _mixing(model)
         for name, module in modules.items():
-            targets, origins = _mixed(module, given)
-            if isinstance(module, ExampleChoice):
-                module.record, module.mixed_origins = False, None
-            if targets is None or not len(targets) or not is_main_process():
-                continue
-            tuples = self._tuples(runner, module, targets.cpu(), origins, given.get('inputs'))
-            parents = name.split('.')[:-1]  # a slash in a key would be a folder that is not there
-            key = '_'.join(['multimix', *parents]) if len(modules) > 1 else 'multimix'
-            title = f'{".".join(parents) or "MultiMix"}, iteration {runner.iter + 1}: {len(targets)} examples'
-            if getattr(module, 'attention', 'uniform') != 'uniform':
-                title += ', weights before attention'
-            runner.visualizer.add_image(key, draw_mixed_tuples(tuples, title=title), runner.iter + 1)
+            try:
+                self._draw(runner, name, module, given, alone=len(modules) == 1)
+            except Exception as error:  # a disk that is full, a data set without names: no loss for training
+                self._warn(runner, name, error)
+            finally:
+                if isinstance(module, ExampleChoice):
+                    module.record, module.mixed_origins = False, None
+
+    def _draw(
+        self, runner: Runner, name: str, module: MultiMix, given: dict[str, Any], *, alone: bool
+    ) -> None:
+        targets, origins = _mixed(module, given)
+        if targets is None or not len(targets) or not is_main_process():
+            return
+        tuples = self._tuples(runner, module, targets.cpu(), origins, given.get('inputs'))
+        parents = name.split('.')[:-1]  # a slash in a key would be a folder that is not there
+        key = 'multimix' if alone else '_'.join(['multimix', *parents])
+        title = f'{".".join(parents) or "MultiMix"}, iteration {runner.iter + 1}: {len(targets)} examples'
+        if getattr(module, 'attention', 'uniform') != 'uniform':
+            title += ', weights before attention'
+        runner.visualizer.add_image(key, draw_mixed_tuples(tuples, title=title), runner.iter + 1)
+
+    def _warn(self, runner: Runner, name: str, error: Exception) -> None:
+        if not self._warned:
+            runner.logger.warning(
+                f'MultiMixVisualizationHook: no picture of {name or "the model"} in iteration '
+                f'{runner.iter + 1}: {type(error).__name__}: {error}. The training goes on; '
+                'pictures that fail from now on are not mentioned'
+            )
+        self._warned = True
 
     def _tuples(
         self, runner: Runner, module: MultiMix, targets: Tensor, origins: Tensor | None, inputs: Any
@@ -167,24 +189,33 @@ def _class_names(runner: Runner, module: MultiMix, targets: Tensor) -> list[str]
 
 def _crop(model: nn.Module, inputs: Any, origins: Tensor | None, index: int) -> np.ndarray | None:
     """What an example stands for in its image, ``(h, w, 3)``."""
-    if origins is None or inputs is None or origins[index, 0].isnan():
+    if origins is None or not isinstance(inputs, (Tensor, list)) or origins[index, 0].isnan():
         return None
-    image = inputs[int(origins[index, 0])]
+    image = inputs[int(origins[index, 0]) % len(inputs)]  # TridentNet repeats the images for each branch
     h, w = image.shape[-2:]
-    box = origins[index, 1:]
+    box = origins[index, 1:].float()
     if not len(box) or box.isnan().any():
         return displayable(image, model.data_preprocessor)
-    x1, y1, x2, y2 = box.round().int().tolist()
-    x2, y2 = max(x2, x1 + 4), max(y2, y1 + 4)
-    crop = np.full(
-        (y2 - y1, x2 - x1, 3), 238, np.uint8
-    )  # grey outside the image: a position is in the middle
-    inside = image[:, max(y1, 0) : min(y2, h), max(x1, 0) : min(x2, w)]
-    if inside.numel():
-        top, left = max(-y1, 0), max(-x1, 0)
-        patch = displayable(inside, model.data_preprocessor)
-        crop[top : top + inside.shape[1], left : left + inside.shape[2]] = patch
-    return crop
+    sides = [_visible(*box[[axis, axis + 2]].tolist(), side) for axis, side in ((0, w), (1, h))]
+    if None in sides:
+        return None
+    (x1, x2), (y1, y2) = sides
+    return displayable(image[:, y1:y2, x1:x2], model.data_preprocessor)
+
+
+def _visible(start: float, end: float, side: int) -> tuple[int, int] | None:
+    """The pixels of an image that a box covers along an axis, four at least; None if it covers none.
+
+    Args:
+        start: Where the box begins, in pixels; any number, an infinite one too.
+        end: Where it ends.
+        side: The number of pixels that the image has.
+    """
+    if end <= 0 or start >= side:
+        return None
+    first, last = round(max(start, 0)), round(min(end, side))
+    first = max(min(first, side - _LEAST), 0)
+    return first, min(max(last, first + _LEAST), side)
 
 
 def displayable(image: Tensor, data_preprocessor: nn.Module) -> np.ndarray:
