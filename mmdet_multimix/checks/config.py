@@ -12,6 +12,7 @@ from . import coco_file
 from .checkpoints import check_initial_weights, check_load_from, check_start, check_stored_classes
 from .classes import check_heads, check_same
 from .data import EVALUATORS, LOADERS, check_set
+from .lost_hooks import check_lost_hooks
 from .metrics import check_evaluators
 from .remark import Remark, say_remarks
 from .splits import check_evaluated, check_learnt
@@ -35,6 +36,14 @@ def check_config(cfg: Config, stage: str = 'train') -> None:
     Raises:
         PreflightError: With all that is wrong, a line for each fault: its key in the config, and what to do.
     """
+    faults = say_remarks(problems_of(cfg, stage))
+    if faults:
+        lines = '\n'.join(f'  - {fault}' for fault in faults)
+        raise PreflightError(f'cannot {stage}:\n{lines}')
+
+
+def problems_of(cfg: Config, stage: str) -> list[str]:
+    """All that :func:`check_config` finds: remarks, and lines of which any is a fault."""
     sets = data_sets(cfg, LOADERS[stage])
     problems = [_at(dataset.key, line) for dataset in sets for line in check_set(dataset)]
     problems += check_same(sets)
@@ -47,14 +56,12 @@ def check_config(cfg: Config, stage: str = 'train') -> None:
         problems += check_start(cfg)
     if stage == 'train':
         problems += check_initial_weights(cfg)
+        problems += check_lost_hooks(cfg)
     if all(isinstance(line, Remark) for line in problems):  # what follows reads the files again
         problems += check_evaluated(cfg, EVALUATORS[stage])
         problems += check_learnt(sets)
     coco_file.forget()
-    faults = say_remarks(problems)
-    if faults:
-        lines = '\n'.join(f'  - {fault}' for fault in faults)
-        raise PreflightError(f'cannot {stage}:\n{lines}')
+    return problems
 
 
 def _at(key: str, line: str) -> str:

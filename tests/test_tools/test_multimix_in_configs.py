@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from cli import ROOT, environment, tool
-from mmengine.config import Config
 
 from experiments.scalars import last_scalar, read_scalars
 
@@ -16,11 +15,9 @@ HEAD = "custom_imports = dict(imports=['mmdet_multimix'], allow_failed_imports=F
 
 
 def write(path, base, hook):
-    """A user's config: three lines, and what its base has in custom_hooks."""
-    base = str(base)
-    path.write_text(f'_base_ = {base!r}\n{HEAD}')
-    hooks = Config.fromfile(path).get('custom_hooks', [])
-    path.write_text(f'_base_ = {base!r}\n{HEAD}custom_hooks = {[*map(dict, hooks), hook]!r}\n')
+    """A user's config: the three lines of the README."""
+    hooks = f"custom_hooks = [*_base_.get('custom_hooks', []), {hook!r}]\n"
+    path.write_text(f'_base_ = {str(base)!r}\n{HEAD}{hooks}')
     return path
 
 

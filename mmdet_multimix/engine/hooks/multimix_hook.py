@@ -23,9 +23,9 @@ class MultiMixHook(MultiMixScheduleHook):
     In a config, or beside one::
 
         custom_imports = dict(imports=['mmdet_multimix'], allow_failed_imports=False)
-        custom_hooks = [dict(type='MultiMixHook', n=1000, loss_weight=0.1)]
+        custom_hooks = [*_base_.get('custom_hooks', []), dict(type='MultiMixHook', n=1000, loss_weight=0.1)]
 
-    A list in a config replaces that of its base: repeat the base's ``custom_hooks``, if it has any.
+    A list in a config replaces that of its base; this one begins with the base's, if it has any.
 
     Before training starts it finds the detector's ``bbox_head``, or that of its ``roi_head``, every stage of
     a cascade; never RPNs, mask or semantic heads. In each it adds ``loss_multimix`` to the head's losses, of

@@ -1,0 +1,74 @@
+"""Whether a config has lost the hooks of its bases: a list in a config replaces that of its base."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from mmengine.config import Config
+
+from .remark import Remark
+from .walk import class_name
+
+_ONE_OF = {'EpochSeedHook', 'IterSeedHook'}  # who takes the one leaves the other
+
+
+def check_lost_hooks(cfg: Config) -> Iterator[str]:
+    """Compare ``custom_hooks`` with those of the files that a config is based on.
+
+    RTMDet without its ``PipelineSwitchHook`` or YOLOX without its ``EMAHook`` trains, and ends elsewhere. An
+    empty list is taken for what is meant. Bases that are imported (``with read_base()``) are not looked at.
+
+    Args:
+        cfg: The config. One that was not read from a file has nothing to lose.
+
+    Yields:
+        A remark with the hooks that are in no list any more.
+    """
+    if not cfg.filename or not cfg.get('custom_hooks') or _is_lazy(cfg.filename):
+        return
+    there = set(_types(cfg))
+    there |= _ONE_OF if there & _ONE_OF else set()
+    lost: dict[str, str] = {}
+    for path in _files(cfg.filename):
+        if _sets_hooks(path):
+            new = [name for name in _types(Config.fromfile(path)) if name not in there]
+            lost.update({name: Path(path).name for name in new if name not in lost})
+    if lost:
+        named = ', '.join(f'{name} ({path})' for name, path in lost.items())
+        yield Remark(
+            f'custom_hooks: a list replaces that of its base, so these hooks do not run: {named}. To keep '
+            'them, write custom_hooks = [*_base_.custom_hooks, dict(type=...)]; or an empty list to run none'
+        )
+
+
+def _files(path: str) -> Iterator[str]:
+    """A config and all that it is based on, each once."""
+    found, waiting = set(), [path]
+    while waiting:
+        path = waiting.pop(0)
+        if path not in found:
+            found.add(path)
+            yield path
+            waiting += [Config._get_cfg_path(base, path)[0] for base in Config._get_base_files(path)]
+
+
+def _sets_hooks(path: str) -> bool:
+    """Whether the text of a file gives ``custom_hooks``; reading a config with its bases takes longer."""
+    text = Path(path).read_text(encoding='utf-8')
+    if 'custom_hooks' not in text or not path.endswith('.py'):
+        return 'custom_hooks' in text
+    assigned = (node for node in ast.walk(ast.parse(text)) if isinstance(node, (ast.Assign, ast.AnnAssign)))
+    targets = (t for node in assigned for t in getattr(node, 'targets', None) or [node.target])
+    return any(isinstance(target, ast.Name) and target.id == 'custom_hooks' for target in targets)
+
+
+def _types(cfg: Config) -> list[str]:
+    hooks = cfg.get('custom_hooks') or []
+    return [class_name(hook['type']) for hook in hooks if isinstance(hook, dict) and 'type' in hook]
+
+
+def _is_lazy(path: str) -> bool:
+    """Whether a config is Python that imports its bases."""
+    return path.endswith('.py') and Config._is_lazy_import(path)

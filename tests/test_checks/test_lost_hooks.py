@@ -1,0 +1,69 @@
+"""Hooks of a base that a config has replaced without meaning to."""
+
+import pytest
+from checking import ROOT
+from mmengine.config import Config
+
+from mmdet_multimix.checks import check_config
+
+OURS = "dict(type='MultiMixHook', n=10)"
+
+
+def said(tmp_path, capsys, text, name='mine.py', **options):
+    (tmp_path / name).write_text(text)
+    cfg = Config.fromfile(tmp_path / name, import_custom_modules=False)
+    cfg.merge_from_dict(options)
+    check_config(Config(dict(custom_hooks=cfg.custom_hooks), filename=cfg.filename))
+    return [line for line in capsys.readouterr().err.splitlines() if 'custom_hooks' in line]
+
+
+@pytest.mark.parametrize(
+    ('base', 'lost'),
+    [
+        ('rtmdet/rtmdet_tiny_8xb32-300e_coco.py', ('EMAHook', 'PipelineSwitchHook')),
+        ('yolox/yolox_tiny_8xb8-300e_coco.py', ('YOLOXModeSwitchHook', 'SyncNormHook', 'EMAHook')),
+        ('ssd/ssd300_coco.py', ('NumClassCheckHook', 'CheckInvalidLossHook')),
+    ],
+)
+def test_hooks_of_the_zoo_are_kept_or_named(tmp_path, capsys, base, lost):
+    head = f"_base_ = 'mmdet::{base}'\n"
+    (line,) = said(tmp_path, capsys, f'{head}custom_hooks = [{OURS}]\n')
+    assert all(f'{name} (' in line for name in lost) and '*_base_.custom_hooks' in line
+    kept = f"{head}custom_hooks = [*_base_.get('custom_hooks', []), {OURS}]\n"
+    assert not said(tmp_path, capsys, kept)
+    cfg = Config.fromfile(tmp_path / 'mine.py')
+    assert [hook.type for hook in cfg.custom_hooks] == [*lost, 'MultiMixHook']
+    assert not said(tmp_path, capsys, f'{head}custom_hooks = []\n')
+
+
+def test_all_files_on_the_way_are_looked_at(tmp_path, capsys):
+    (tmp_path / 'root.py').write_text("custom_hooks = [dict(type='EMAHook'), dict(type='SyncNormHook')]\n")
+    (tmp_path / 'other.py').write_text('base_batch_size = 2\n')
+    (tmp_path / 'middle.py').write_text(
+        f"_base_ = ['other.py', 'root.py']\ncustom_hooks = [{OURS}, dict(type='SyncNormHook')]\n"
+    )
+    (line,) = said(tmp_path, capsys, "_base_ = './middle.py'\n")
+    assert 'do not run: EMAHook (root.py). To' in line
+    assert not said(tmp_path, capsys, "_base_ = './root.py'\n")
+    # The command line replaces a list, too.
+    (line,) = said(tmp_path, capsys, "_base_ = './root.py'\n", custom_hooks=[dict(type='EMAHook')])
+    assert 'do not run: SyncNormHook (root.py). To' in line
+
+
+def test_a_config_without_a_base_or_a_file_has_nothing_to_lose(tmp_path, capsys):
+    assert not said(tmp_path, capsys, f'custom_hooks = [{OURS}]\n')
+    (tmp_path / 'root.yaml').write_text('custom_hooks:\n- type: EMAHook\n')
+    (line,) = said(tmp_path, capsys, f"_base_ = './root.yaml'\ncustom_hooks = [{OURS}]\n")
+    assert 'EMAHook (root.yaml)' in line
+    check_config(Config(dict(custom_hooks=[dict(type='EMAHook')])))
+    assert not capsys.readouterr().err
+
+
+OWN = [path for path in sorted((ROOT / 'configs').rglob('*.py')) if 'custom_hooks =' in path.read_text()]
+
+
+@pytest.mark.parametrize('path', OWN, ids=lambda path: path.stem)
+def test_no_config_of_the_project_loses_a_hook(path, capsys):
+    cfg = Config.fromfile(path, import_custom_modules=False)
+    check_config(Config(dict(custom_hooks=cfg.custom_hooks), filename=cfg.filename))
+    assert not capsys.readouterr().err
