@@ -15,6 +15,8 @@ import sys
 sys.path.insert(0, {root!r})
 {setup}
 import mmdet_multimix
+
+pytestmark = pytest.mark.smoke
 """
 
 
@@ -40,10 +42,8 @@ def test_an_unsupported_version_is_named(monkeypatch):
     import mmdet
 
     monkeypatch.setattr(mmdet, '__version__', '2.28.0')
-    with pytest.raises(ImportError, match=r'needs mmdet >= 3\.1\.0.* 2\.28\.0 is installed'):
+    with pytest.raises(ImportError, match=r'needs mmdet>=3\.1,<3\.6, but 2\.28\.0 is installed'):
         compat.check_stack()
-    compat_versions = compat.SUPPORTED_VERSIONS
-    assert set(compat_versions) == {'mmengine', 'mmcv', 'mmdet'}
 
 
 def test_stock_ssd_trains_and_predicts():

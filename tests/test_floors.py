@@ -14,7 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = 'mmdet_multimix'
 # From the ground up. Rooms of one floor do not know each other.
 FLOORS = (
-    {'version', 'compat'},
+    {'version', 'supported', 'shipped'},
+    {'compat'},
     {'ops', 'utils'},
     {'checkpoints'},
     {'models.multimix'},
@@ -23,6 +24,8 @@ FLOORS = (
     {'evaluation'},
     {'engine'},
     {'checks'},
+    {'commands'},
+    {'__main__'},
 )
 LEVELS = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 MODULES = {

@@ -1,31 +1,6 @@
-"""Exports the backbone of a training checkpoint, under its own names, for any mmdet detector.
+"""Exports the backbone of a training checkpoint, under its own names, for any mmdet detector."""
 
-The file loads with init_cfg=dict(type='MultiMixPretrained', checkpoint=OUT), and with mmengine's own
-'Pretrained' where this package is not installed.
-"""
-
-import argparse
-import sys
-
-from mmdet_multimix.checkpoints import publish_backbone
-
-
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        'source', metavar='IN', help='training checkpoint; with EMA, its averaged weights are taken'
-    )
-    parser.add_argument('target', metavar='OUT', help='file to write')
-    parser.add_argument('--force', action='store_true', help='replace OUT if it exists')
-    args = parser.parse_args()
-    try:
-        count = publish_backbone(args.source, args.target, args.force)
-    except (OSError, ValueError) as error:
-        sys.exit(f'publish_backbone: {error}')
-    print(f'{args.target}: {count} tensors')
-
+from mmdet_multimix.commands.publish_backbone import main
 
 if __name__ == '__main__':
     main()

@@ -1,64 +1,6 @@
 """Evaluates a checkpoint of a classifier or a detector."""
 
-import argparse
-import os
-import sys
-
-from mmengine.config import DictAction
-from train import build_runner, load_config
-
-from mmdet_multimix.checkpoints import UnsafeCheckpointError, load_weights_only
-from mmdet_multimix.checks import PreflightError, check_config
-from mmdet_multimix.engine.launcher import LauncherError, start_launcher, stop_launcher
-
-
-def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('--work-dir', help='folder for logs and metrics')
-    parser.add_argument('--out', help='write the predictions of a detector to this pickle file')
-    parser.add_argument('--show-dir', help='paint detections into this folder, inside the work dir')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='override keys of the config, as a.b=1 a.c="[1,2]"',
-    )
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    args = parser.parse_args()
-    if args.out and not args.out.endswith(('.pkl', '.pickle')):
-        parser.error(f'--out must end in .pkl, got {args.out}')
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    return args
-
-
-def main():
-    args = parse_args()
-    load_weights_only()
-    try:
-        cfg = load_config(args.config, args.cfg_options, args.work_dir)
-        start_launcher(cfg, args.launcher)
-        cfg.load_from, cfg.resume = args.checkpoint, False  # whatever the config says of training
-        if args.show_dir:
-            if 'visualization' not in cfg.get('default_hooks', {}):
-                raise PreflightError('--show-dir needs default_hooks.visualization in the config')
-            cfg.default_hooks.visualization.update(draw=True, test_out_dir=args.show_dir)
-        check_config(cfg, 'test')
-        runner = build_runner(cfg, True)
-        if args.out:
-            from mmdet.evaluation import DumpDetResults
-
-            runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
-        runner.test()
-    except LauncherError as error:
-        sys.exit(str(error))
-    except (PreflightError, UnsafeCheckpointError) as error:
-        sys.exit(f'{args.config}: {error}')
-    del runner
-    stop_launcher()
-
+from mmdet_multimix.commands.test import main
 
 if __name__ == '__main__':
     main()

@@ -1,5 +1,6 @@
 """Checkpoints: reading them safely, matching their weights with a model, exporting backbones."""
 
+from .allowed import allow_checkpoint_globals
 from .loading import load_whole
 from .matching import MatchedState, match_state_dict
 from .pretrained import MultiMixPretrained
@@ -14,6 +15,7 @@ __all__ = [
     'MultiMixPretrained',
     'NotResumableError',
     'UnsafeCheckpointError',
+    'allow_checkpoint_globals',
     'check_resumable',
     'find_latest',
     'latest_checkpoint',

@@ -19,13 +19,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.logging import print_log
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from ..compat import allow_checkpoint_globals
-from .reading import read_checkpoint
+from .allowed import allow_checkpoint_globals
+from .reading import is_safetensors, load_file, read_checkpoint
+from .restricted_unpickler import use_restricted_unpickler
 
 # torch's own switches: `torch.load` looks at them in each call, and so do processes that this one starts.
 _ALWAYS_SAFE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
@@ -48,6 +48,7 @@ def load_weights_only() -> None:
     if os.environ.pop(_NEVER_SAFE, '0') in _ON:
         print_log(f'{_NEVER_SAFE} is ignored: checkpoints are read weights-only', level=logging.WARNING)
     os.environ[_ALWAYS_SAFE] = '1'
+    use_restricted_unpickler()
     if hasattr(mmengine_checkpoint, '_safe_torch_load'):  # the fork's
         mmengine_checkpoint._safe_torch_load = _load
     current = CheckpointLoader.load_checkpoint.__func__
@@ -57,13 +58,14 @@ def load_weights_only() -> None:
 
 def _load(file: Any, map_location: Any = None, weights_only: bool | None = None) -> Any:
     """Stands in for the loader of mmengine's fork, which falls back to an unsafe load."""
-    allow_checkpoint_globals()
-    return torch.load(file, map_location=map_location, weights_only=True)
+    return load_file(file, map_location)
 
 
 def _guarded(load: Any) -> Any:
     @functools.wraps(load)
     def load_checkpoint(cls: type, filename: str, map_location: Any = None, logger: Any = 'current') -> Any:
+        if is_safetensors(filename) and '://' not in filename:
+            return read_checkpoint(filename)
         allow_checkpoint_globals()  # upstream reads with whatever torch's list holds at the moment
         try:
             checkpoint = load(cls, filename, map_location, logger)

@@ -193,8 +193,9 @@ class _Group:
                 grad.masked_fill_(self.masked, 0)
         if grads.targets is not None:
             grad = grads.targets[here]
-            beta = 1 if self.kind == 'softmax' else 0
-            torch.baddbmm(grad, self.gram, self.logits, beta=beta, alpha=-1, out=grad)
+            if self.kind != 'softmax':
+                grad.zero_()
+            torch.baddbmm(grad, self.gram, self.logits, alpha=-1, out=grad)
             grad.mul_(self.scale)
         return value
 
@@ -239,7 +240,10 @@ def _accumulate(out: Tensor, weights: Tensor, rows: Tensor, *, first: bool) -> N
         rows: ``(q, k, j)``.
         first: Whether out holds nothing yet.
     """
-    torch.baddbmm(out, weights.transpose(1, 2), rows, beta=0 if first else 1, out=out)
+    if first:  # torch 2.0 takes NaN over from an empty `out` even where baddbmm multiplies it by 0
+        torch.bmm(weights.transpose(1, 2), rows, out=out)
+    else:
+        torch.baddbmm(out, weights.transpose(1, 2), rows, out=out)
 
 
 def _softmax_(s: Tensor, mass: Tensor) -> tuple[Tensor, Tensor]:

@@ -22,17 +22,6 @@ PICKLES = ('reduce', 'getattr')
 
 
 @pytest.fixture
-def guard(monkeypatch):
-    """As in a tool's process, and only for one test."""
-    monkeypatch.setenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '0')
-    monkeypatch.setattr(CheckpointLoader, 'load_checkpoint', CheckpointLoader.__dict__['load_checkpoint'])
-    monkeypatch.setattr(mmengine_checkpoint, '_safe_torch_load', None, raising=False)
-    if not hasattr(mmengine_checkpoint, 'get_torch_safe_globals'):  # upstream has neither
-        monkeypatch.delattr(mmengine_checkpoint, '_safe_torch_load')
-    load_weights_only()
-
-
-@pytest.fixture
 def place(guard, tmp_path, monkeypatch):
     """Puts hostile files where the loaders look for them."""
     monkeypatch.chdir(tmp_path)
@@ -152,6 +141,7 @@ def test_a_damaged_file_is_named(guard, tmp_path):
         CheckpointLoader.load_checkpoint(str(tmp_path / 'half.pth'))
 
 
+@pytest.mark.smoke
 def test_checkpoints_of_both_versions_of_numpy_are_read(guard, tmp_path):
     """The log history of a run, as the zoo's files have it, which were written with NumPy 1."""
     import numpy as np

@@ -64,7 +64,15 @@ class Losses(Hook):
         self.seen.append({key: value.item() for key, value in outputs.items()})
 
 
-def train(folder, model, dataset, *custom_hooks, collate='pseudo_collate', batch_size=2):
+def train(
+    folder,
+    model,
+    dataset,
+    *custom_hooks,
+    collate='pseudo_collate',
+    batch_size=2,
+    backends=('LocalVisBackend',),
+):
     probe = Losses()
     torch.manual_seed(0)
     runner = Runner(
@@ -81,7 +89,7 @@ def train(folder, model, dataset, *custom_hooks, collate='pseudo_collate', batch
         train_cfg=dict(by_epoch=True, max_epochs=1),
         custom_hooks=[*custom_hooks, probe],
         default_hooks=dict(checkpoint=None, logger=dict(type='LoggerHook', interval=1)),
-        visualizer=dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend')]),
+        visualizer=dict(type='Visualizer', vis_backends=[dict(type=backend) for backend in backends]),
         default_scope='mmdet',
         randomness=dict(seed=0),
         log_level='WARNING',
@@ -119,6 +127,22 @@ def test_training_is_the_same_to_the_bit_with_pictures(name, among, tmp_path):
     stages = {re.sub(r'_\d+\.png', '', key) for key in pictures}
     cascade = {f'multimix_roi_head_bbox_head_{stage}' for stage in range(3)}
     assert stages == (cascade if name == 'cascade_rcnn' else {'multimix'})
+
+
+def test_scalars_and_pictures_reach_other_backends_too(tmp_path):
+    """Through mmengine's visualizer alone, so that WandB's and MLflow's get what TensorBoard's gets."""
+    pytest.importorskip('tensorboard')
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    hooks = (dict(type='MultiMixHook', n=20, interval=1), dict(type='MultiMixVisualizationHook', interval=1))
+    backends = ('LocalVisBackend', 'TensorboardVisBackend')
+    _, _, pictures = train(tmp_path, tiny_model('retinanet'), Images('retinanet'), *hooks, backends=backends)
+    (events,) = tmp_path.glob('*/vis_data/events.out.tfevents.*')
+    read = EventAccumulator(str(events)).Reload()
+    tags = read.Tags()
+    ours = {'loss_multimix', 'multimix_weight', 'multimix_examples', 'multimix_signal'}
+    assert ours <= set(tags['scalars']) and tags['images'] == ['multimix']
+    assert all(len(read.Scalars(tag)) == 2 for tag in ours) and len(pictures) == len(read.Images('multimix'))
 
 
 @pytest.mark.parametrize('kind', ['MultiMixHead', 'DenseMultiMixHead'])

@@ -133,6 +133,7 @@ torch.save(dict(result.items()), image)
 """
 
 
+@pytest.mark.smoke
 def test_stock_mmdet_loads_it_strictly_and_predicts_the_same(trained, tmp_path):
     """In a process that cannot import this package."""
     (tmp_path / 'stock.py').write_text(STOCK)

@@ -53,6 +53,7 @@ model.load_state_dict(state, strict=True)
 """
 
 
+@pytest.mark.smoke
 def test_a_resumed_run_goes_on_in_the_schedule(config, digits_options, tmp_path):
     tool('train.py', config, '--work-dir', tmp_path, options={**digits_options, **iterations(2)})
     printed = tool(

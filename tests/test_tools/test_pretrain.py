@@ -184,6 +184,7 @@ def test_tiny_backbone_is_the_one_of_the_stock_r18():
     assert {key: value.shape for key, value in ours.items()} == {k: v.shape for k, v in stock.items()}
 
 
+@pytest.mark.smoke
 def test_command_line_trains_tests_and_resumes_exactly(tmp_path):
     """MultiMix draws its weights at random, so a resumed run must draw those of the unbroken one."""
     config, broken = DIGITS.format('multimix'), tmp_path / 'broken'

@@ -4,6 +4,7 @@ from .cifar_resnet import CIFARResNet
 from .heads import DenseMultiMixHead, LinearClsHead, MultiMixHead
 from .image_classifier import ImageClassifier
 from .methods import AlignMixup, CutMix, InputMixup, ManifoldMixup, PretrainMethod, SelfDistillation
+from .multimix_cls_loss import MultiMixClsLoss
 
 __all__ = [
     'AlignMixup',
@@ -14,6 +15,7 @@ __all__ = [
     'InputMixup',
     'LinearClsHead',
     'ManifoldMixup',
+    'MultiMixClsLoss',
     'MultiMixHead',
     'PretrainMethod',
     'SelfDistillation',

@@ -13,7 +13,7 @@ from .base import Classifier, PretrainMethod
 
 
 class _InputMixing(PretrainMethod):
-    transform_class: type[v2.Transform]
+    transform_class: str  # in torchvision.transforms.v2
     factor: str  # torchvision's name for the share of the example itself, not of its partner
 
     def __init__(self, alpha: float = 1.0, *, K: int = 1) -> None:
@@ -22,7 +22,15 @@ class _InputMixing(PretrainMethod):
             raise ValueError(f'{type(self).__name__}: alpha must be a number, got {alpha!r}')
         check_count('K', K)
         self.K = K
-        self.transform = self.transform_class(alpha=alpha)
+        if not hasattr(v2, self.transform_class):
+            raise ValueError(f'{type(self).__name__} needs torchvision >= 0.16, which is for torch >= 2.1')
+        # Only labels would need the number of classes, and targets are mixed here.
+        self.transform = getattr(v2, self.transform_class)(alpha=alpha, num_classes=1)
+        # The names are public since torchvision 0.21.
+        self._make_params, self._apply = (
+            getattr(self.transform, name, None) or getattr(self.transform, old)
+            for name, old in (('make_params', '_get_params'), ('transform', '_transform'))
+        )
 
     def __call__(self, model: Classifier, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Features and soft targets of the mixed images, (K b, ...)."""
@@ -32,12 +40,12 @@ class _InputMixing(PretrainMethod):
     def mix(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Mix images (b, 3, h, w) and targets (b, c), giving (K b, 3, h, w) and (K b, c)."""
         # torchvision always pairs an image with the one before it: K calls mix the same pairs.
-        drawn = [self.transform.make_params([inputs]) for _ in range(self.K)]
+        drawn = [self._make_params([inputs]) for _ in range(self.K)]
         images, mixed = [], []
         for params in sorted(drawn, key=lambda params: params[self.factor]):
-            params = dict(params, labels=targets, batch_size=len(inputs))
-            images.append(self.transform.transform(inputs, params))
-            mixed.append(self.transform.transform(targets, params))
+            images.append(self._apply(inputs, dict(params, labels=None, batch_size=len(inputs))))
+            share = params[self.factor]
+            mixed.append(targets.roll(1, 0) * (1 - share) + targets * share)
         return torch.cat(images), torch.cat(mixed)
 
 
@@ -61,7 +69,7 @@ class InputMixup(_InputMixing):
         ValueError: An alpha that is not positive, a K below 1.
     """
 
-    transform_class = v2.MixUp
+    transform_class = 'MixUp'
     factor = 'lam'
 
 
@@ -86,5 +94,5 @@ class CutMix(_InputMixing):
         ValueError: An alpha that is not positive, a K below 1.
     """
 
-    transform_class = v2.CutMix
+    transform_class = 'CutMix'
     factor = 'lam_adjusted'

@@ -1,0 +1,67 @@
+"""What a checkpoint may hold beside tensors and plain containers.
+
+mmengine's own checkpoints carry the log history of the message hub: ``HistoryBuffer`` objects with NumPy
+arrays. Nothing else is allowed, to torch's weights-only loader (:func:`allow_checkpoint_globals`) or to the
+one that stands in for it where torch is older than 2.6 (:mod:`.restricted_unpickler`).
+"""
+
+from __future__ import annotations
+
+from pickle import UnpicklingError
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer
+
+# Since then `add_safe_globals` takes an object under another name than its own.
+TORCH_HAS_ALLOW_LIST = torch.__version__ >= (2, 6)
+DTYPES = tuple(sorted({type(np.dtype(kind)) for kind in (*'?bBhHiIlLqQefd', 'S1', 'U1')}, key=str))
+
+
+def history_method(owner: type, name: str) -> object:
+    """Look up one of the four statistics of a ``HistoryBuffer``, in place of ``getattr``.
+
+    A pickled ``HistoryBuffer`` names them through ``getattr``. The real one would let a file reach into
+    everything else that is loaded.
+
+    Args:
+        owner: ``HistoryBuffer``.
+        name: The statistic.
+
+    Raises:
+        UnpicklingError: It is anything else.
+    """
+    if owner is HistoryBuffer and name in ('min', 'max', 'current', 'mean'):
+        return getattr(owner, name)
+    raise UnpicklingError(f'a checkpoint may not ask for {name!r} of {owner!r}')
+
+
+def allowed_globals() -> dict[str, Any]:
+    """The objects that a checkpoint may name, by the names it gives them, without torch's own."""
+    # NumPy 1.26 has the name of NumPy 2's module, but not what is in it.
+    core = np._core if np.lib.NumpyVersion(np.__version__) >= '2.0.0' else np.core
+    by_name: dict[str, Any] = {
+        'builtins.getattr': history_method,
+        'builtins.slice': slice,
+        'mmengine.logging.history_buffer.HistoryBuffer': HistoryBuffer,
+        'numpy.dtype': np.dtype,
+        'numpy.ndarray': np.ndarray,
+    }
+    for kind in DTYPES:
+        by_name[f'{kind.__module__}.{kind.__qualname__}'] = kind
+    # Each major version of NumPy writes the module's name of its own.
+    for home in ('numpy.core.multiarray', 'numpy._core.multiarray'):
+        by_name |= {f'{home}.{name}': getattr(core.multiarray, name) for name in ('_reconstruct', 'scalar')}
+    return by_name
+
+
+def allow_checkpoint_globals() -> None:
+    """Let torch's weights-only loader read mmengine's own checkpoints.
+
+    Upstream mmengine does not register their classes, so resuming fails there with torch 2.6, which loads
+    weights-only by default. Registering them here mends that. Safe loading stays on. An older torch keeps no
+    such list, and is left as it is.
+    """
+    if TORCH_HAS_ALLOW_LIST:
+        torch.serialization.add_safe_globals([(thing, name) for name, thing in allowed_globals().items()])

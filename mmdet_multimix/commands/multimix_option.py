@@ -1,0 +1,81 @@
+"""``--multimix``: MultiMix in a detector whose config stays as it is, from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import inspect
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+from mmengine.config import Config, DictAction
+
+from ..checks import PreflightError
+from ..checks.walk import class_name
+from ..engine import MultiMixHook
+from ..models.detection.settings import MixingSettings
+
+_PACKAGE = 'mmdet_multimix'
+
+
+class SettingsAction(DictAction):
+    """Reads ``KEY=VALUE ...``, maybe none, into a dict."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: Any,
+        values: Sequence[str],
+        option: str | None = None,
+    ) -> None:
+        """Refuses what is no setting: the config, most likely, which the option has swallowed."""
+        for value in values:
+            if '=' not in value:
+                parser.error(f'{option} takes KEY=VALUE, got {value!r}; the config stands before it')
+        super().__call__(parser, namespace, values, option)
+
+
+def add_multimix(cfg: Config, settings: dict[str, Any]) -> None:
+    """Add ``MultiMixHook`` to the hooks that a config and its bases have, or set it where they have one.
+
+    The config as it is dumped says so too, and imports this package.
+
+    Args:
+        cfg: The config; changed in place.
+        settings: Arguments of the hook.
+
+    Raises:
+        PreflightError: A setting that the hook does not have, or a value that it refuses.
+    """
+    hooks = list(cfg.get('custom_hooks') or [])
+    name = MultiMixHook.__name__
+    mine = next((hook for hook in hooks if class_name(hook['type']).split('.')[-1] == name), None)
+    if mine is None:
+        hooks.append(mine := dict(type=name))
+    mine.update(settings)
+    _check({key: value for key, value in mine.items() if key not in ('type', 'priority')})
+    cfg.custom_hooks = hooks
+    imports = dict(cfg.get('custom_imports') or dict(allow_failed_imports=False))
+    there = imports.get('imports') or []
+    there = [there] if isinstance(there, str) else list(there)
+    cfg.custom_imports = imports | dict(imports=[*there, *([] if _PACKAGE in there else [_PACKAGE])])
+    print(f'--multimix: {mine}, beside {len(hooks) - 1} other custom_hooks of the config', flush=True)
+
+
+def _check(settings: dict[str, Any]) -> None:
+    own = [
+        parameter.name
+        for parameter in inspect.signature(MultiMixHook).parameters.values()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    ]
+    known = [*(field.name for field in fields(MixingSettings)), *own]
+    for key in settings:
+        if key not in known:
+            close = difflib.get_close_matches(key, known)
+            hint = f'; did you mean {" or ".join(close)}?' if close else f': it has {", ".join(known)}'
+            raise PreflightError(f'--multimix: MultiMixHook has no setting {key!r}{hint}')
+    try:
+        MultiMixHook(**settings)
+    except (TypeError, ValueError) as error:
+        raise PreflightError(f'--multimix: {error}') from error

@@ -1,0 +1,70 @@
+"""What the commands that run a config share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+from ..checkpoints import load_whole
+from ..checks import PreflightError
+from ..checks.missing_config import missing_config, new_name
+from ..shipped import config
+from ..utils.unwrap import unwrapped
+
+
+def load_config(path: str, cfg_options: dict[str, Any] | None, work_dir: str | None) -> Config:
+    """Read a config with the overrides of the command line.
+
+    Args:
+        path: The file, or the name of a config of this package.
+        cfg_options: The overrides.
+        work_dir: The work dir, by default that of the config, or one of its name in ``work_dirs``.
+
+    Raises:
+        PreflightError: There is no such config, or one of its bases.
+    """
+    try:
+        cfg = Config.fromfile(_file_of(path))
+    except FileNotFoundError as error:
+        raise PreflightError(f'its _base_: {error}{new_name(str(error))}') from error
+    if cfg_options:
+        cfg.merge_from_dict(cfg_options)
+    cfg.work_dir = work_dir or cfg.get('work_dir') or str(Path('work_dirs', Path(path).stem))
+    return cfg
+
+
+def _file_of(path: str) -> str:
+    """The file, or the config of this package that is called so."""
+    if Path(path).is_file():
+        return path
+    try:
+        return config(path)
+    except FileNotFoundError:
+        raise PreflightError(missing_config(path)) from None
+
+
+def build_runner(cfg: Config, whole: bool) -> Runner:
+    """The runner of a config.
+
+    Args:
+        cfg: The config.
+        whole: Whether the checkpoint of ``load_from`` must be that of the whole model.
+
+    Raises:
+        PreflightError: Its checkpoint is of another model: mmengine would go on
+            with random weights in the place of those that it lacks.
+    """
+    if 'runner_type' in cfg:
+        return RUNNERS.build(cfg)
+    runner = Runner.from_cfg(cfg)
+    if whole and '://' not in cfg.load_from:
+        model = unwrapped(runner)
+        try:
+            load_whole(model, cfg.load_from)
+        except (ValueError, OSError) as error:
+            raise PreflightError(str(error)) from error
+    return runner

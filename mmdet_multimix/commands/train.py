@@ -1,0 +1,124 @@
+"""Trains a classifier or a detector from a config."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from mmengine.config import Config, DictAction
+
+from ..checkpoints import (
+    NotResumableError,
+    UnsafeCheckpointError,
+    check_resumable,
+    find_latest,
+    load_weights_only,
+)
+from ..checks import PreflightError, check_config
+from ..engine import MissedValidationHook, write_whole_checkpoints
+from ..engine.launcher import LauncherError, has_accelerator, start_launcher, stop_launcher
+from .multimix_option import SettingsAction, add_multimix
+from .running import build_runner, load_config
+
+
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--work-dir', help='folder for logs and checkpoints')
+    parser.add_argument('--amp', action='store_true', help='mixed precision; on a CPU in bfloat16')
+    parser.add_argument('--auto-scale-lr', action='store_true', help='scale the learning rate with the batch')
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        help='go on from this checkpoint, or from the latest one in the work dir',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='override keys of the config, as a.b=1 a.c="[1,2]"',
+    )
+    parser.add_argument(
+        '--multimix',
+        nargs='*',
+        action=SettingsAction,
+        metavar='KEY=VALUE',
+        help='add MultiMixHook to the hooks of the config, which stays as it is, with these settings, as '
+        'ess=3 loss_weight=0.5',
+    )
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    args = parser.parse_args(arguments)
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def apply_flags(cfg: Config, args: argparse.Namespace) -> None:
+    """Writes the flags of the command line into the config."""
+    start_launcher(cfg, args.launcher)
+    if args.amp and has_accelerator():
+        cfg.optim_wrapper.type = 'AmpOptimWrapper'
+        cfg.optim_wrapper.loss_scale = 'dynamic'
+    elif args.amp:
+        cfg.optim_wrapper.type = 'BFloat16OptimWrapper'
+        for key in ('loss_scale', 'dtype'):
+            cfg.optim_wrapper.pop(key, None)
+    if args.auto_scale_lr:
+        if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
+            raise PreflightError(
+                '--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config'
+            )
+        cfg.auto_scale_lr.enable = True
+    prepare_resume(cfg, args.resume)
+
+
+def prepare_resume(cfg: Config, wanted: str | None) -> None:
+    """Finds the checkpoint to go on from, and sees that a run can, before anything long.
+
+    Before the first checkpoint a run that was killed starts as it did: from load_from, if any.
+    """
+    if wanted and wanted != 'auto':
+        cfg.resume, cfg.load_from = True, wanted
+    elif wanted or (cfg.get('resume') and not cfg.get('load_from')):
+        latest = find_latest(cfg.work_dir)
+        for reason in latest.passed_over:
+            print(f'--resume: passed over: {reason}')
+        cfg.resume = latest.path is not None
+        if cfg.resume:
+            print(f'--resume: going on from {latest.path}')
+            cfg.load_from = latest.path
+        else:
+            print(f'--resume: no checkpoint in {cfg.work_dir} yet, starting from the beginning')
+    if cfg.get('resume'):
+        for note in check_resumable(cfg.load_from, cfg):
+            print(f'--resume: {note}')
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command.
+
+    Args:
+        arguments: Of the command line, that of this process by default.
+    """
+    args = parse_args(arguments)
+    load_weights_only()
+    try:
+        cfg = load_config(args.config, args.cfg_options, args.work_dir)
+        if args.multimix is not None:
+            add_multimix(cfg, args.multimix)
+        apply_flags(cfg, args)
+        check_config(cfg, 'train')
+        runner = build_runner(cfg, cfg.get('resume') and cfg.get('load_from'))
+        write_whole_checkpoints(runner)
+        if cfg.get('resume'):
+            runner.register_hook(MissedValidationHook())
+        runner.train()
+    except LauncherError as error:
+        sys.exit(str(error))
+    except (PreflightError, NotResumableError, UnsafeCheckpointError) as error:
+        sys.exit(f'{args.config}: {error}')
+    del runner
+    stop_launcher()
