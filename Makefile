@@ -3,15 +3,16 @@ STACK ?= onedl
 # One process for each of up to four cores; a process needs 1-2 GB.
 PYTEST_ARGS ?= -n auto --maxprocesses=4 --dist loadfile
 PYTHON ?= $(shell command -v python3 || command -v python)
-VENV := $(if $(filter openmmlab,$(STACK)),.venv-openmmlab,.venv)
+VENV := $(if $(filter onedl,$(STACK)),.venv,.venv-$(STACK))
 BIN := $(VENV)/bin
 
-.PHONY: help env demo test test-slurm lint format clean
+.PHONY: help env demo test smoke test-slurm lint format clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make demo    pretrain, transfer, detect and evaluate on handwritten digits (work_dirs/demo)'
-	@echo 'make test    run the tests                STACK=openmmlab: with the upstream stack'
+	@echo 'make test    run the tests                STACK=openmmlab or classic: with that stack'
+	@echo 'make smoke   run a few of them: each way to mix, a resume, a strict load by stock mmdet'
 	@echo 'make test-slurm    run the tests that need a Slurm, on one that it installs and starts (root, Debian)'
 	@echo 'make lint    check with ruff              make format: let ruff mend it'
 	@echo 'make env     only set up $(VENV), and Snakemake in .venv-experiments'
@@ -24,6 +25,9 @@ demo: env
 
 test: env
 	@$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+
+smoke: env
+	@$(BIN)/python -m pytest -q -m smoke
 
 test-slurm: env
 	@tests/slurm/run $(BIN)/python -m pytest -q $(PYTEST_SLURM_ARGS)

@@ -7,8 +7,9 @@ and other versions than the stacks.
 Standard library only, so that any Python can start it. A second call with unchanged requirements
 returns at once; an interrupted one continues with what is missing.
 
-    python3 tools/setup_env.py                     # reference stack into .venv
-    python3 tools/setup_env.py --stack openmmlab   # upstream stack into .venv-openmmlab
+    python3 tools/setup_env.py                     # the reference stack into .venv
+    python3 tools/setup_env.py --stack openmmlab   # the upstream stack into .venv-openmmlab
+    python3 tools/setup_env.py --stack classic     # the upstream stack with torch 2.1 into .venv-classic
 """
 
 import argparse
@@ -21,30 +22,43 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import NamedTuple
+
+from mmcv_wheel import has_ops, install_mmcv
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / 'requirements'
+METADATA = (ROOT / 'setup.py', ROOT / 'mmdet_multimix' / 'supported.py')
 SUPPORTED = ((3, 10), (3, 11), (3, 12))
-VENVS = {'onedl': '.venv', 'openmmlab': '.venv-openmmlab'}
 EXPERIMENTS, EXPERIMENTS_PYTHON = '.venv-experiments', (3, 11)
-# A compiled op is called, not only imported: an mmcv without ops imports well and fails in training.
-CHECK_OPS = (
-    'import torch; from mmcv.ops import nms, roi_align; '
-    'nms(torch.tensor([[0.0, 0, 1, 1]]), torch.tensor([1.0]), 0.5); '
-    'roi_align(torch.ones(1, 1, 4, 4), torch.tensor([[0.0, 0, 0, 2, 2]]), (2, 2))'
-)
+
+
+class Stack(NamedTuple):
+    """Where a stack goes, the Pythons that it has wheels for, and its files of requirements."""
+
+    venv: str
+    pythons: tuple = SUPPORTED
+    build: str = 'build'
+    torch: str = 'torch'
+
+
+STACKS = {
+    'onedl': Stack('.venv'),
+    'openmmlab': Stack('.venv-openmmlab'),
+    'classic': Stack('.venv-classic', SUPPORTED[:2], 'classic_build', 'classic_torch'),
+}
 
 
 def stop(message):
     sys.exit(f'setup: {message}')
 
 
-def find_python(least=SUPPORTED[0]):
-    """The interpreter for an environment: this one if supported, else one on the PATH, or None."""
-    if least <= sys.version_info[:2] and sys.version_info[:2] in SUPPORTED:
+def find_python(pythons=SUPPORTED):
+    """The interpreter for an environment: this one if of these versions, else one on the PATH, or None."""
+    if sys.version_info[:2] in pythons:
         return sys.executable
-    for major, minor in reversed(SUPPORTED):
-        path = shutil.which(f'python{major}.{minor}') if (major, minor) >= least else None
+    for major, minor in reversed(pythons):
+        path = shutil.which(f'python{major}.{minor}')
         works = path and subprocess.run([path, '-c', 'pass'], capture_output=True).returncode == 0
         if works:
             return path
@@ -91,11 +105,6 @@ def run(title, command, log, env=None):
     return code
 
 
-def has_ops(python):
-    # From elsewhere than the checkout, so that nothing in it can shadow an installed package.
-    return subprocess.run([python, '-c', CHECK_OPS], capture_output=True, cwd=python.parent).returncode == 0
-
-
 def pinned(stack, name):
     for line in (REQUIREMENTS / f'{stack}.txt').read_text().splitlines():
         if re.match(rf'(onedl-)?{name}==', line):
@@ -103,33 +112,24 @@ def pinned(stack, name):
     stop(f'requirements/{stack}.txt does not pin {name}')
 
 
-def build_mmcv(stack, python, pip, log):
-    """Compiles mmcv's ops once; a wheel cached by pip that lacks them is built again."""
-    cores = os.cpu_count() or 1
-    package = pinned(stack, 'mmcv')
-    env = {'MMCV_WITH_OPS': '1', 'MAX_JOBS': str(cores)}
-    # --verbose shows ninja's own counter, from which the progress line is made.
-    install = [*pip, 'install', '--verbose', '--no-build-isolation', '--no-deps', package]
-    rebuild = [*install, '--no-cache-dir', '--force-reinstall']
-    print(f'{package} is compiled here, once: about {13 // cores + 1} minutes on {cores} cores.')
-    for command in (install, rebuild):
-        code = run(f'Building {package}', command, log, env)
-        if code == 0 and has_ops(python):
-            return
-    what = 'could not be built' if code else 'was built, but its compiled ops do not work'
-    stop(
-        f'{package} {what}; the log is {log}.\n'
-        'It needs a C++ compiler (Debian: apt-get install g++ python3-dev). With a GPU it also '
-        'needs nvcc of the same CUDA version as torch; CUDA_VISIBLE_DEVICES= make ... builds it '
-        'for the CPU. Then call make again: finished steps are kept.'
-    )
+def set_up_mmcv(stack, env):
+    """Installs mmcv, or stops with what to do."""
+    package, log = pinned(stack, 'mmcv'), env.logs / 'mmcv.log'
+    what = install_mmcv(package, env.python, env.pip, log, run)
+    if what is not None:
+        stop(
+            f'{package} {what}; the log is {log}.\n'
+            'It needs a C++ compiler (Debian: apt-get install g++ python3-dev). With a GPU it also '
+            'needs nvcc of the same CUDA version as torch; CUDA_VISIBLE_DEVICES= make ... builds it '
+            'for the CPU. Then call make again: finished steps are kept.'
+        )
 
 
 def fingerprint(*requirements):
     """Changes when what must be installed changes, or where: environments cannot be moved."""
     digest = hashlib.sha256(str(ROOT).encode())
     names = [REQUIREMENTS / f'{name}.txt' for name in requirements]
-    for path in [*names, ROOT / 'pyproject.toml', Path(__file__)]:
+    for path in [*names, *METADATA, Path(__file__)]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -157,18 +157,25 @@ class Environment:
 
     def install(self, title, name, *arguments):
         log = self.logs / f'{name}.log'
+        uv = shutil.which('uv')  # takes seconds instead of minutes, but does not know pip's configuration
+        if (
+            uv
+            and run(f'{title}, by uv', [uv, 'pip', 'install', '--python', self.python, *arguments], log) == 0
+        ):
+            return
         if run(title, [*self.pip, 'install', *arguments], log):
             print(''.join(log.read_text(errors='replace').splitlines(keepends=True)[-15:]))
             stop(f'{title} failed; the log is {log}')
 
 
-def set_up_stack(stack):
-    env = Environment(VENVS[stack], 'build', 'torch', stack, 'stack_deps', 'dev')
+def set_up_stack(name):
+    stack = STACKS[name]
+    env = Environment(stack.venv, stack.build, stack.torch, name, 'stack_deps', 'dev')
     if env.is_ready():
         return
-    interpreter = find_python()
+    interpreter = find_python(stack.pythons)
     if interpreter is None:
-        wanted = ', '.join('.'.join(map(str, v)) for v in SUPPORTED)
+        wanted = ' or '.join('.'.join(map(str, version)) for version in stack.pythons)
         stop(
             f'needs Python {wanted}; {sys.executable} is {sys.version.split()[0]} and no other was '
             'found. Install one and call: make PYTHON=/path/to/python3.11 ...'
@@ -176,15 +183,15 @@ def set_up_stack(stack):
     if not shutil.which('c++') and not shutil.which('g++'):
         stop('needs a C++ compiler to build mmcv (Debian: apt-get install g++ python3-dev)')
     env.create(interpreter)
-    torch = ('-r', REQUIREMENTS / 'torch.txt')
-    env.install('Installing build tools', 'build', '-r', REQUIREMENTS / 'build.txt')
+    torch = ('-r', REQUIREMENTS / f'{stack.torch}.txt')
+    env.install('Installing build tools', 'build', '-r', REQUIREMENTS / f'{stack.build}.txt')
     env.install('Installing torch (a few GB)', 'torch', *torch)
     env.install('Installing dependencies', 'deps', *torch, '-r', REQUIREMENTS / 'stack_deps.txt')
     if not has_ops(env.python):
-        mmengine = pinned(stack, 'mmengine')
+        mmengine = pinned(name, 'mmengine')
         env.install(f'Installing {mmengine}', 'mmengine', '--no-deps', mmengine)
-        build_mmcv(stack, env.python, env.pip, env.logs / 'mmcv.log')
-    stack_file = REQUIREMENTS / f'{stack}.txt'
+        set_up_mmcv(name, env)
+    stack_file = REQUIREMENTS / f'{name}.txt'
     env.install('Installing mmdet', 'mmdet', '--no-deps', '--no-build-isolation', '-r', stack_file)
     dev = ('-r', REQUIREMENTS / 'dev.txt', '-e', ROOT)
     env.install('Installing mmdet_multimix', 'package', '--no-build-isolation', *torch, *dev)
@@ -196,7 +203,7 @@ def set_up_experiments():
     env = Environment(EXPERIMENTS, 'experiments')
     if env.is_ready():
         return
-    interpreter = find_python(EXPERIMENTS_PYTHON)
+    interpreter = find_python(tuple(version for version in SUPPORTED if version >= EXPERIMENTS_PYTHON))
     if interpreter is None:
         print(
             'Without Python 3.11 or 3.12 there is no Snakemake, which runs the experiments; all else works.'
@@ -211,7 +218,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('--stack', choices=sorted(VENVS), default='onedl', help='onedl is the reference')
+    parser.add_argument('--stack', choices=sorted(STACKS), default='onedl', help='onedl is the reference')
     set_up_stack(parser.parse_args().stack)
     set_up_experiments()
 

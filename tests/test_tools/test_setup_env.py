@@ -1,6 +1,10 @@
 """The part of setting up that needs no network."""
 
+import os
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from cli import ROOT
@@ -15,7 +19,7 @@ def setup_env(monkeypatch):
 
 
 def test_without_a_python_for_snakemake_one_line_says_so(setup_env, monkeypatch, tmp_path, capsys):
-    (tmp_path / 'pyproject.toml').touch()
+
     monkeypatch.setattr(setup_env, 'ROOT', tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(sys, 'version_info', (3, 10, 13))
@@ -28,8 +32,7 @@ def test_without_a_python_for_snakemake_one_line_says_so(setup_env, monkeypatch,
 
 
 def test_a_changed_requirement_asks_for_a_new_installation(setup_env, monkeypatch, tmp_path):
-    for name in ('pyproject.toml', 'experiments.txt'):
-        (tmp_path / name).write_text('snakemake==9.0.0\n')
+    (tmp_path / 'experiments.txt').write_text('snakemake==9.0.0\n')
     monkeypatch.setattr(setup_env, 'ROOT', tmp_path)
     monkeypatch.setattr(setup_env, 'REQUIREMENTS', tmp_path)
     environment = setup_env.Environment('env', 'experiments')
@@ -39,3 +42,94 @@ def test_a_changed_requirement_asks_for_a_new_installation(setup_env, monkeypatc
     assert setup_env.Environment('env', 'experiments').is_ready()
     (tmp_path / 'experiments.txt').write_text('snakemake==9.1.0\n')
     assert not setup_env.Environment('env', 'experiments').is_ready()
+
+
+def test_every_stack_pins_its_parts(setup_env):
+    for name, stack in setup_env.STACKS.items():
+        assert all(setup_env.pinned(name, part).count('==') == 1 for part in ('mmengine', 'mmcv'))
+        for part in (stack.build, stack.torch):
+            assert (ROOT / 'requirements' / f'{part}.txt').is_file()
+
+
+@pytest.fixture
+def mmcv_wheel(setup_env, monkeypatch, tmp_path):
+    import mmcv_wheel
+
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+    monkeypatch.setattr(mmcv_wheel, 'has_ops', lambda python: True)
+    return mmcv_wheel
+
+
+def test_mmcv_is_compiled_once_for_all_checkouts(mmcv_wheel, tmp_path):
+    """The second environment gets the wheel of the first."""
+    commands = []
+
+    def run(title, command, log, env=None):
+        commands.append(list(map(str, command)))
+        if 'wheel' in command:
+            Path(command[command.index('--wheel-dir') + 1], 'mmcv-2.1.0-any.whl').touch()
+        return 0
+
+    python = Path(sys.executable)
+    for _ in range(2):
+        assert mmcv_wheel.install_mmcv('mmcv==2.1.0', python, ['pip'], tmp_path / 'log', run) is None
+    assert [command[1] for command in commands] == ['wheel', 'install', 'install']
+    kept = mmcv_wheel.cache_folder(python, 'mmcv==2.1.0')
+    assert commands[-1][-1] == str(kept / 'mmcv-2.1.0-any.whl')
+    assert mmcv_wheel.cache_folder(python, 'mmcv==2.2.0') != kept
+    assert [path.name for path in kept.parent.iterdir()] == [kept.name]  # nothing of the build is left
+
+
+def test_what_fails_is_not_kept(mmcv_wheel, monkeypatch, tmp_path):
+    python = Path(sys.executable)
+    arguments = ('mmcv==2.1.0', python, ['pip'], tmp_path / 'log')
+    assert mmcv_wheel.install_mmcv(*arguments, lambda *_: 1) == 'could not be built'
+    monkeypatch.setattr(mmcv_wheel, 'has_ops', lambda python: False)
+
+    def run(title, command, log, env=None):
+        if 'wheel' in command:
+            Path(command[command.index('--wheel-dir') + 1], 'mmcv-2.1.0-any.whl').touch()
+        return 0
+
+    assert 'compiled ops do not work' in mmcv_wheel.install_mmcv(*arguments, run)
+    assert not mmcv_wheel.cache_folder(python, 'mmcv==2.1.0').exists()
+
+
+@pytest.mark.skipif(not all(map(shutil.which, ('g++', 'flock'))), reason='needs g++ and flock')
+def test_headers_are_read_once_and_objects_are_the_same(mmcv_wheel, monkeypatch, tmp_path):
+    """Two files that begin with the header of mmcv; then one of other flags, and one without it."""
+    for name in ('CC', 'CXX'):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / 'include').mkdir()
+    (tmp_path / 'include' / 'pytorch_cpp_helper.hpp').write_text(
+        '#ifndef A\n#define A\n#include <vector>\ninline int size(std::vector<int> v) { return v.size(); }\n#endif\n'
+    )
+    for name in ('a', 'b'):
+        text = f'#include "pytorch_cpp_helper.hpp"\nint {name}() {{ return size({{}}); }}\n'
+        (tmp_path / f'{name}.cpp').write_text(text)
+    (tmp_path / 'plain.cpp').write_text('int plain() { return 0; }\n')
+    extra = mmcv_wheel.compiler(tmp_path)
+    flags = ['-fPIC', '-O2', f'-I{tmp_path / "include"}']
+
+    def compiled(compiler, name, *more, works=True):
+        out = tmp_path / 'out.o'
+        outputs = ['-MMD', '-MF', tmp_path / 'out.d', '-o', out]
+        command = [compiler, '-H', *outputs, *flags, '-c', tmp_path / f'{name}.cpp', *more]
+        done = subprocess.run(
+            command, env={**os.environ, **extra}, cwd=tmp_path, capture_output=True, text=True
+        )
+        assert (done.returncode == 0) == works, done.stderr
+        return out.read_bytes(), '\n! ' in f'\n{done.stderr}'  # how -H marks what it takes precompiled
+
+    def same(name, *more):
+        plain, ours = compiled('g++', name, *more), compiled(extra['CXX'], name, *more)
+        assert plain[0] == ours[0] and not plain[1]
+        return ours[1]
+
+    assert same('a')
+    made = Path(extra['HEADERS'], 'pytorch_cpp_helper.hpp.gch')
+    stamp = made.stat().st_mtime_ns
+    assert same('b') and not same('a', '-O0') and not same('plain')
+    assert made.stat().st_mtime_ns == stamp
+    (tmp_path / 'a.cpp').write_text('#include "pytorch_cpp_helper.hpp"\nwrong\n')
+    compiled(extra['CXX'], 'a', works=False)
