@@ -39,8 +39,9 @@ def detect_cell(
     inputs: tuple[Path, ...] = (),
     validated: bool = False,
     predictions: bool = False,
+    arguments: Sequence[str] = (),
 ) -> Cell:
-    """Trains a detector and evaluates its last checkpoint.
+    """Trains a detector, evaluates its last checkpoint, and measures it.
 
     Args:
         root: The work dir.
@@ -55,6 +56,7 @@ def detect_cell(
         validated: Whether the training's last validation is that evaluation: of the same images, after the
             last iteration.
         predictions: Whether the test keeps all detections, as `predictions.bbox.json` in COCO's format.
+        arguments: Those of `tools/evaluate.py`, which then measures it, too; see `measures.py`.
     """
     needs: tuple[str, ...] = ()
     if pretraining is not None:
@@ -63,6 +65,8 @@ def detect_cell(
         inputs = (*inputs, backbone)
         needs = (pretraining,)
     settings = {'metric': metric, 'validated': validated, 'predictions': predictions}
+    if arguments:
+        settings['arguments'] = list(arguments)
     shown = (metric, f'{metric} {{:.3f}}')
     return training_cell(
         name, 'detect', title, config, options, needs=needs, inputs=inputs, settings=settings, shown=shown

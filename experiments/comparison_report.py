@@ -8,8 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from .alignment import alignmixup_note
 from .comparison import Comparison
 from .comparison_cells import choice
+from .overrides import read_config
 from .plots import plot_dots, plot_reliabilities, plot_trade
 from .results import markdown_table, run_state, shown, summarise_by, unfinished, write_files
 
@@ -70,7 +72,7 @@ def write_report(
         'tuning': [state(trial, candidate=trial.candidate) for trial in trials],
         'final': [state(cell, images_per_class=cell.images_per_class) for cell in cells],
     }
-    text = _markdown(comparison, rows, cost)
+    text = _markdown(comparison, rows, cost, _aligned(comparison, results))
     text += unfinished([run.name for run in (*trials, *cells)], results, failures)
     write_files(root, report, text)
     if draw and any(rows.values()):
@@ -138,8 +140,19 @@ def _pooled(diagrams: list[list[dict[str, float]]]) -> list[dict[str, float]]:
     return pooled.to_dict('records')
 
 
-def _markdown(comparison: Comparison, rows: dict[int, list[dict]], cost: dict) -> str:
-    about = _ABOUT
+def _aligned(comparison: Comparison, results: dict[str, dict]) -> str:
+    """Where AlignMixup aligns: as chosen, or as in its first candidate as long as nothing is."""
+    configs = {}
+    for name, method in comparison.methods.items():
+        candidate = choice(comparison, method, results) or next(iter(method.candidates))
+        if method.config.is_file():
+            options = {**comparison.options, **method.candidates[candidate]}
+            configs[name] = read_config(method.config, options)
+    return alignmixup_note(configs)
+
+
+def _markdown(comparison: Comparison, rows: dict[int, list[dict]], cost: dict, aligned: str) -> str:
+    about = f'{_ABOUT} {aligned}'.strip()
     if cost:
         about += _COST.format(baseline=cost['baseline'], repetitions=cost['repetitions'], **cost['machine'])
     parts = [f'# {comparison.title}', about]

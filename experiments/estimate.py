@@ -97,7 +97,7 @@ def why(plan: Plan) -> str:
                 reasons[name] = f'{newer[0]} was made anew'
             continue
         if any(folder.glob('result-*.json')):
-            reasons[name] = 'its config or options have changed'
+            reasons[name] = 'its config, options or measures have changed'
         elif plan.failure_file(name).exists():
             reasons[name] = 'failed when it was last tried'
         elif (folder / 'last_checkpoint').exists():

@@ -73,14 +73,21 @@ def shown(summary: dict[str, Any] | None, digits: int = 3, spread: str = 'std', 
     """A summary as `mean ± spread`, as the mean alone without a spread, as nothing if it is None."""
     if summary is None:
         return ''
-    text = f'{summary["mean"]:{sign}.{digits}f}'
+    # What rounds to zero from below is no -0.000.
+    text = f'{round(summary["mean"], digits) + 0.0:{sign}.{digits}f}'
     return text if summary[spread] is None else f'{text} ± {summary[spread]:.{digits}f}'
 
 
-def markdown_table(rows: list[dict[str, str]], headers: list[str] | str = 'keys') -> str:
-    """Rows of texts by column as a Markdown table; what a row lacks stays empty."""
-    frame = pd.DataFrame(rows, dtype=object).fillna('')
-    return frame.to_markdown(index=False, headers=headers, disable_numparse=True, stralign=None)
+def markdown_table(rows: list[dict[str, str]], headers: dict[str, str] | None = None) -> str:
+    """Rows of texts by column as a Markdown table; what a row lacks stays empty.
+
+    Args:
+        rows: The rows.
+        headers: The columns in order, and what stands above each; by default all, each with its own name.
+    """
+    frame = pd.DataFrame(rows, columns=list(headers) if headers else None, dtype=object).fillna('')
+    heads = list(headers.values()) if headers else 'keys'
+    return frame.to_markdown(index=False, headers=heads, disable_numparse=True, stralign=None)
 
 
 def run_state(

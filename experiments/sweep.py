@@ -5,17 +5,17 @@ An experiment file is a config of its own, such as `configs/sweeps/roi_multimix_
 * `detector`: its config, relative to the file; `metric`: the key that sums it up.
 * `settings`: names and overrides; the first is what the others are compared with.
 * `images`: numbers of training images, and for each the names of the settings that are tried with it, None
-for
-  all; `images_key`: the key of the config that takes the number.
+  for all; `images_key`: the key of the config that takes the number.
 * `seeds`: how often each is trained, with seeds 0, 1, ...
 * `pretraining`: config of a classifier whose backbone the detector starts from (optional), `options` and
   `pretraining_options`: overrides for all detectors and for all classifiers (optional).
 * `data`: `'digits'` writes the digits set (optional).
+* `calibration` and `robustness`: what else is measured of each detector; see `measures.py` (optional).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,13 @@ from .cells import detect_cell, pretrain_cell
 from .digits import digits_options, prepare_digits
 from .experiment_file import beside, check_keys, many, read_experiment, slug
 from .launch import uneven_batches
+from .measures import KEYS as _MEASURES
+from .measures import Measures, read_measures
 from .overrides import read_config
 from .plan import Plan
 
 _REQUIRED = {'detector', 'metric', 'images', 'images_key', 'seeds', 'settings'}
-_OPTIONAL = {'data', 'options', 'pretraining', 'pretraining_options'}
+_OPTIONAL = {'data', 'options', 'pretraining', 'pretraining_options', *_MEASURES}
 _VAL_IMAGES = 200
 
 
@@ -58,6 +60,7 @@ class Sweep:
     options: dict[str, Any]
     pretraining_options: dict[str, Any]
     digits: bool
+    measures: Measures = field(default_factory=Measures)
 
     def cells(self) -> list[SweepCell]:
         """All detectors, in the order in which they are trained."""
@@ -73,7 +76,8 @@ class Sweep:
         """What it compares, in words."""
         images = ', '.join(map(str, self.images))
         counts = f'{many(len(self.settings), "setting")}, {images} images, {many(self.seeds, "seed")}'
-        return f'{self.name}: {counts}: {many(len(self.cells()), "detector")}'
+        detectors = many(len(self.cells()), 'detector')
+        return f'{self.name}: {counts}: {detectors}\n{self.measures.about([self.metric])}'
 
     def plan(self, root: Path) -> Plan:
         """A cell for each pretraining, then one for each detector.
@@ -104,6 +108,7 @@ class Sweep:
                     pretraining=f'seed{cell.seed}/pretrain' if self.pretraining else None,
                     inputs=inputs,
                     validated=True,
+                    arguments=self.measures.arguments,
                 )
             )
         return Plan.of(root, root, found)
@@ -169,4 +174,5 @@ def load_sweep(path: str | Path) -> Sweep:
         cfg.get('options', {}),
         cfg.get('pretraining_options', {}),
         cfg.get('data') == 'digits',
+        read_measures(path, cfg),
     )

@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from .experiment_file import many
+from .measures import add_changes, headers, summaries, texts
 from .plots import plot_dots
 from .results import markdown_table, paired_gains, run_state, shown, summarise_by, unfinished, write_files
 
@@ -19,8 +21,8 @@ def write_report(
     Args:
         root: The work dir.
         experiment: The sweep: `metric`, its name; `settings`, whose first one is what the others are compared
-            with; `images`, the numbers of training images; `detector`, the config; and `cells()`, each with
-            `name`, `setting`, `images` and `seed`.
+            with; `images`, the numbers of training images; `detector`, the config; `measures`, what else was
+            measured; and `cells()`, each with `name`, `setting`, `images` and `seed`.
         results: Results of the finished cells by name.
         failures: Messages of the failed ones by name.
         draw: Whether to draw the plot.
@@ -28,20 +30,24 @@ def write_report(
     Returns:
         The table. Settings without a finished cell are left out of it.
     """
-    cells, rows = experiment.cells(), []
+    cells, rows, measures = experiment.cells(), [], experiment.measures
     for images in experiment.images:
         done = [cell for cell in cells if cell.images == images and cell.name in results]
         runs = pd.DataFrame(
-            [(cell.setting, cell.seed, results[cell.name][experiment.metric]) for cell in done],
-            columns=['setting', 'seed', 'value'],
+            [{**results[cell.name], 'setting': cell.setting, 'seed': cell.seed} for cell in done],
+            columns=['setting', 'seed', experiment.metric, *measures.columns.values()],
         ).sort_values('seed')
-        runs['gain'] = paired_gains(runs, 'setting', 'value', next(iter(experiment.settings)))
+        baseline = next(iter(experiment.settings))
+        runs['gain'] = paired_gains(runs, 'setting', experiment.metric, baseline)
+        add_changes(runs, 'setting', measures, baseline)
         for setting, found in summarise_by(runs, 'setting', experiment.settings).items():
-            value, gain = found['value'], found['gain'] or {'values': [], 'mean': None, 'error': None}
+            value = found[experiment.metric]
+            gain = found['gain'] or {'values': [], 'mean': None, 'error': None}
             rows.append(
                 {'setting': setting, 'images': images, 'seeds': found['seeds']}
                 | {key: value[key] for key in ('values', 'mean', 'std')}
                 | {'gains': gain['values'], 'gain': gain['mean'], 'gain_error': gain['error']}
+                | {'measures': summaries(found, measures)}
             )
     states = [
         {'setting': cell.setting, 'images': cell.images, 'seed': cell.seed}
@@ -56,21 +62,24 @@ def write_report(
 
 
 def _markdown(experiment: Any, rows: list[dict[str, Any]]) -> str:
-    baseline, images = next(iter(experiment.settings)), sorted(experiment.images)
-    columns = ['setting', *(f'{key} {count}' for count in images for key in ('value', 'gain'))]
-    table = {name: {**dict.fromkeys(columns, ''), 'setting': name} for name in experiment.settings}
-    for row in rows:
-        gain = {'mean': row['gain'], 'error': row['gain_error']} if row['gains'] else None
-        table[row['setting']][f'value {row["images"]}'] = shown(row)
-        table[row['setting']][f'gain {row["images"]}'] = shown(gain, spread='error', sign='+')
-    found = {baseline, *(row['setting'] for row in rows)}
-    headers = ['setting', *(text for count in images for text in (f'{count} images', 'gain'))]
+    baseline = next(iter(experiment.settings))
     about = (
         f'{experiment.metric}: mean ± standard deviation over seeds; gain over "{baseline}", seed by seed: '
         'mean ± standard error.'
     )
-    shown_rows = [line for name, line in table.items() if name in found]
-    return f'{about}\n\n{markdown_table(shown_rows, headers)}\n'
+    parts = [' '.join(filter(None, (about, experiment.measures.note())))]
+    own = {'setting': 'setting', 'seeds': 'seeds', 'value': experiment.metric, 'gain': 'gain'}
+    for images in sorted(experiment.images):
+        table = []
+        for row in (row for row in rows if row['images'] == images):
+            gain = {'mean': row['gain'], 'error': row['gain_error']} if row['gains'] else None
+            line = {'setting': row['setting'], 'seeds': str(len(row['seeds'])), 'value': shown(row)}
+            line |= {'gain': shown(gain, spread='error', sign='+'), **texts(row['measures'])}
+            table.append(line)
+        parts.append(f'## {many(images, "training image")}')
+        columns = own | headers(experiment.measures)
+        parts.append(markdown_table(table, columns) if table else 'No cell is done yet.')
+    return '\n\n'.join(parts) + '\n'
 
 
 def _plot(path: Path, experiment: Any, rows: list[dict[str, Any]]) -> None:

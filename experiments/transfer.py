@@ -12,6 +12,7 @@ An experiment file is a config of its own, such as `configs/transfer/digits.py`:
   backbone of seed s modulo this number.
 * `counts`: how many images a set must have, by its annotation file or folder below the data's root.
 * `digits`: `(training, validation)` images of the digits set, where the detectors need it.
+* `calibration` and `robustness`: what else is measured of each detector; see `measures.py`.
 * `published`: figures of others, dicts of `method`, `detector`, `value` and `source`.
 """
 
@@ -28,11 +29,13 @@ from .cells import detect_cell, from_scratch, pretrain_cell
 from .digits import digits_options, prepare_digits
 from .experiment_file import beside, check_keys, check_names, many, read_experiment, slug
 from .launch import uneven_batches
+from .measures import KEYS as _MEASURES
+from .measures import Measures, read_measures
 from .overrides import read_config
 from .plan import Plan
 
 _KEYS = {'methods', 'detectors', 'seeds'}
-_OPTIONAL = {'title', 'pretraining_seeds', 'counts', 'digits', 'published'}
+_OPTIONAL = {'title', 'pretraining_seeds', 'counts', 'digits', 'published', *_MEASURES}
 _DETECTOR_KEYS = {'config', 'metrics', 'options', 'methods'}
 _PUBLISHED_KEYS = {'method', 'detector', 'value', 'source'}
 
@@ -82,6 +85,7 @@ class TransferExperiment:
     counts: dict[str, int] = field(default_factory=dict)
     digits: tuple[int, int] | None = None
     published: tuple[dict[str, Any], ...] = ()
+    measures: Measures = field(default_factory=Measures)
 
     @property
     def baseline(self) -> str:
@@ -106,10 +110,12 @@ class TransferExperiment:
         """What it compares, in words."""
         cells = self.cells()
         backbones = len({cell.pretraining for cell in cells if cell.pretraining})
+        metrics = [key for detector in self.detectors.values() for key in detector.metrics.values()]
         counts = ((self.methods, 'method'), (self.detectors, 'detector'), (range(self.seeds), 'seed'))
         return (
             f'{self.title}\n{", ".join(many(len(found), word) for found, word in counts)}: '
-            f'{many(len(cells), "training")} from {many(backbones, "pretrained backbone")}'
+            f'{many(len(cells), "training")} from {many(backbones, "pretrained backbone")}\n'
+            f'{self.measures.about(metrics)}'
         )
 
     def missing_configs(self) -> list[str]:
@@ -160,6 +166,7 @@ class TransferExperiment:
                 metric=cell.detector.metric,
                 pretraining=cell.pretraining,
                 inputs=inputs,
+                arguments=self.measures.arguments,
             )
         return Plan.of(root, root / self.name, found.values())
 
@@ -235,6 +242,7 @@ def load_experiment(path: str | Path) -> TransferExperiment:
         cfg.get('counts', {}),
         tuple(digits) if digits else None,
         tuple(cfg.get('published', ())),
+        read_measures(path, cfg),
     )
 
 

@@ -7,7 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from .alignment import alignmixup_note
 from .experiment_file import slug
+from .measures import add_changes, headers, summaries, texts
+from .overrides import read_config
 from .plots import plot_dots
 from .results import (
     markdown_table,
@@ -68,9 +71,13 @@ def _rows(
     done = [cell for cell in experiment.cells() if cell.detector is detector and cell.name in results]
     runs = pd.DataFrame(
         [{**results[cell.name], 'method': cell.method, 'seed': cell.seed} for cell in done],
-        columns=['method', 'seed', *dict.fromkeys(detector.metrics.values()), 'seconds'],
+        columns=[
+            *('method', 'seed', *dict.fromkeys(detector.metrics.values())),
+            *(*experiment.measures.columns.values(), 'seconds'),
+        ],
     )
     runs['gain'] = paired_gains(runs, 'method', detector.metric, experiment.baseline)
+    add_changes(runs, 'method', experiment.measures, experiment.baseline)
     rows = []
     for method, found in summarise_by(runs, 'method', detector.methods).items():
         backbones = dict.fromkeys(cell.pretraining for cell in done if cell.method == method)
@@ -82,6 +89,7 @@ def _rows(
                 **{key: summarise(result[key] for result in tops) for key in ('top1', 'top1_best')},
                 'metrics': {label: found[key] for label, key in detector.metrics.items()},
                 'gain': found['gain'],
+                'measures': summaries(found, experiment.measures),
                 'seconds': found['seconds'],
             }
         )
@@ -93,6 +101,11 @@ def _markdown(experiment: TransferExperiment, rows: dict[str, list[dict]], resul
         f'Mean ± standard deviation over seeds; gain over {experiment.baseline}, seed by seed: mean ± '
         'standard error. Top-1 of the pretraining in percent, at the last epoch (at the best one).'
     )
+    if note := experiment.measures.note():
+        about += f'\n{note}'
+    configs = {name: path for name, path in experiment.methods.items() if path and path.is_file()}
+    if note := alignmixup_note({name: read_config(path, {}) for name, path in configs.items()}):
+        about += f'\n{note}'
     if experiment.published:
         about += f'\n{PUBLISHED}: published figures, not measured here.'
     processes = sorted({count for result in results.values() for count in result.get('processes', ())})
@@ -104,6 +117,8 @@ def _markdown(experiment: TransferExperiment, rows: dict[str, list[dict]], resul
     parts = [f'# {experiment.title}', about]
     for name, detector in experiment.detectors.items():
         first, *others = detector.metrics
+        own = ('pretraining', 'seeds', 'top-1', first, 'gain', *others)
+        columns = {label: label for label in own} | headers(experiment.measures)
         table = [
             {
                 'pretraining': row['method'],
@@ -112,6 +127,7 @@ def _markdown(experiment: TransferExperiment, rows: dict[str, list[dict]], resul
                 first: shown(row['metrics'][first]),
                 'gain': shown(row['gain'], spread='error', sign='+'),
                 **{label: shown(row['metrics'][label]) for label in others},
+                **texts(row['measures']),
             }
             for row in rows[name]
         ]
@@ -119,7 +135,7 @@ def _markdown(experiment: TransferExperiment, rows: dict[str, list[dict]], resul
             if entry['detector'] == name:
                 method = f'{entry["method"]} {PUBLISHED} ({entry["source"]})'
                 table.append({'pretraining': method, first: f'{entry["value"]:.4g}'})
-        parts += [f'## {name}', *([markdown_table(table)] if table else [])]
+        parts += [f'## {name}', *([markdown_table(table, columns)] if table else [])]
         parts.append(f'![{name}]({slug(name)}.png)' if rows[name] else 'No cell is done yet.')
     return '\n\n'.join(parts) + '\n'
 

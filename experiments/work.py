@@ -16,6 +16,7 @@ from mmdet_multimix.checks import empty_result
 from mmdet_multimix.utils.provenance import git_commit, versions
 
 from .launch import batch_options, run_tool
+from .measures import results_of
 from .overrides import as_values, config_hash, read_config
 from .plan import Cell, write_json
 from .scalars import last_scalar, logged_seconds, read_scalars
@@ -29,9 +30,9 @@ def work(training: Training, settings: dict[str, Any]) -> dict[str, Any]:
     Args:
         training: The training of a cell.
         settings: What its kind asks for: of `detect`, `metric`, the key that sums the detector up,
-            `validated`, whether the last validation of the training is its test, and `predictions`, whether
-            they are kept; of `tune` and `final`, `arguments` of `tools/evaluate.py`; of `final`, `candidate`,
-            the chosen one.
+            `validated`, whether the last validation of the training is its test, `predictions`, whether
+            they are kept, and `arguments` of `tools/evaluate.py`, if it measures more; of `tune` and `final`,
+            `arguments`; of `final`, `candidate`, the chosen one.
 
     Returns:
         What was measured, and of every training `seconds`, `processes` and `made_with`: versions and commit.
@@ -101,7 +102,7 @@ class Training:
         return json.loads(newest.read_text())
 
     def evaluate(self, arguments: Sequence[str]) -> dict[str, dict]:
-        """The measures of a classifier, by `tools/evaluate.py`."""
+        """The measures of the last checkpoint, by `tools/evaluate.py`, which goes on where it was stopped."""
         out = self.folder / 'evaluation'
         self._call('evaluate.py', [self._config, self.checkpoint, '--out', out, *arguments], alone=True)
         return json.loads((out / 'report.json').read_text())['measures']
@@ -149,6 +150,8 @@ def _tested(training: Training, settings: dict[str, Any]) -> dict[str, Any]:
         metrics = {**empty_result(training.config()), **metrics}
     if metric not in metrics:
         raise ValueError(f'{training.title}: the evaluation gave no {metric!r}, but {", ".join(metrics)}')
+    if settings.get('arguments'):
+        metrics |= results_of(training.evaluate(settings['arguments']))
     return metrics
 
 

@@ -1,4 +1,4 @@
-"""Measures what mixing costs: ``ops`` alone, or in a whole training ``step``."""
+"""Measures what mixing costs, ``ops`` alone or in a whole ``step``, and how long ``measures`` take."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # `experiments` is no part of the package
 
-from experiments.benchmark import ops, step
+from experiments.benchmark import measures, ops, step
 
-COMMANDS = {'ops': ops, 'step': step}
+COMMANDS = {'ops': ops, 'step': step, 'measures': measures}
 
 
 def main() -> None:

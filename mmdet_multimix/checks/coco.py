@@ -64,7 +64,7 @@ def check_whole(dataset: DataSet, wanted: int | None) -> Iterator[str]:
     if wanted is not None and found != wanted:
         yield f'{path} lists {found:,} images, but must have {wanted:,}. {remedy}'
     known = {}
-    if coco_file.is_small(path):
+    if coco_file.is_small(path) and is_read_as_here(dataset):
         try:
             coco = coco_file.read(path)
             known = {image['id']: image['file_name'] for image in coco['images']}

@@ -43,14 +43,17 @@ def forget() -> None:
 
 
 def count(path: Path) -> int:
-    """Count the images that the annotations list."""
-    word = b'"file_name"'
+    """Count the images that the annotations list, by their names or, as LVIS has it, by their addresses."""
     if not path.stat().st_size:
         return 0
     with path.open('rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-        found, place = 0, text.find(word)
-        while place >= 0:
-            found, place = found + 1, text.find(word, place + 1)
+        return _occurrences(text, b'"file_name"') or _occurrences(text, b'"coco_url"')
+
+
+def _occurrences(text: mmap.mmap, word: bytes) -> int:
+    found, place = 0, text.find(word)
+    while place >= 0:
+        found, place = found + 1, text.find(word, place + 1)
     return found
 
 

@@ -12,6 +12,7 @@ from mmengine.config import Config
 from . import coco, coco_file, image_folders, voc
 from .classes import check_names, check_same
 from .metrics import check_evaluators
+from .packages import check_packages
 from .remark import say_remarks
 from .splits import check_evaluated
 from .walk import DataSet, data_sets
@@ -31,10 +32,11 @@ def check_set(dataset: DataSet) -> Iterator[str]:
         A line for each fault, naming file and remedy.
     """
     path = dataset.annotations
+    lacking = list(check_packages(dataset.type))
     if dataset.type is None:
         yield f'unknown data set {dataset.type_name!r}; is its package in custom_imports?'
-    elif dataset.remote:
-        return
+    elif dataset.remote or lacking:
+        yield from lacking
     elif path is not None and not path.is_file():
         yield f'annotation file {path} does not exist. {dataset.remedy}'
     else:

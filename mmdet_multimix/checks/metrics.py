@@ -8,22 +8,26 @@ from typing import Any
 from mmdet.registry import METRICS
 from mmengine.config import Config
 
+from .packages import check_packages
 from .walk import evaluators, is_there
 
 _COCO_ITEMS = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l')
 
 
 def check_evaluators(cfg: Config, key: str) -> Iterator[str]:
-    """Look for the annotation files that metrics name.
+    """Look for the annotation files that metrics name, and for the packages that they need.
 
     Args:
         cfg: The config.
         key: ``'val_evaluator'`` or ``'test_evaluator'``.
 
     Yields:
-        A line for each file that does not exist.
+        A line for each that is not there.
     """
     for entry in evaluators(cfg, key):
+        kind = entry.get('type')
+        kind = METRICS.get(kind) if isinstance(kind, str) else kind
+        yield from (f'{key}: {line}' for line in check_packages(kind))
         path = entry.get('ann_file')
         if path and not is_there(path):
             yield f'{key}.ann_file: annotation file {path} does not exist; set it to that of the data'

@@ -1,7 +1,8 @@
 import argparse
 import json
 
-from experiments.benchmark import ops, step
+from experiments.benchmark import measures, ops, step
+from mmdet_multimix.evaluation.detection import measure_files
 
 
 def arguments(module, *given):
@@ -43,6 +44,19 @@ def test_steps(tmp_path, monkeypatch, capsys):
     assert all(0 < row['mixing']['median'] < row['median'] for row in rows if row not in plain)
     assert is_picture(tmp_path / 'step_cpu.png')
     assert 'Dense MultiMix' in capsys.readouterr().out
+
+
+def test_measures_of_a_detector(tmp_path, capsys):
+    given = ('--images', '60', '--detections', '40', '--out', str(tmp_path))
+    measures.run(arguments(measures, *given))
+    result = json.loads((tmp_path / 'measures_cpu.json').read_text())
+    assert (result['images'], result['detections'], result['machine']['torch'] is None) == (60, 40, False)
+    assert all(value > 0 for value in result['seconds'].values()) and len(result['seconds']) == 2
+    assert '60 images, 40 detections each' in capsys.readouterr().out
+    # As a detector's: it finds most objects, and most of its boxes are wrong.
+    scene = measures.write_scene(tmp_path, 60, 40, seed=0)
+    values = measure_files(*scene).values
+    assert 0.05 < values['ap']['mAP_50'] < 0.8 and 0.3 < values['lrp'] < 1 and 0 < values['d_ece'] < 0.5
 
 
 def test_a_batch_that_does_not_fit_is_halved(tmp_path, monkeypatch, capsys):

@@ -10,6 +10,7 @@ from cli import ROOT
 from experiments.comparison import load_comparison
 from experiments.comparison_report import COLUMNS, choice, leaders
 from experiments.comparison_report import write_report as write_comparison
+from experiments.measures import Measures
 from experiments.results import markdown_table, paired_gains, run_state, shown, summarise, unfinished
 from experiments.sweep_report import write_report as write_sweep
 from experiments.transfer import load_experiment
@@ -57,6 +58,7 @@ def test_texts_of_summaries_and_tables():
     assert shown(summary) == '0.200 ± 0.100'
     assert shown(summary, 1, 'error', '+') == '+0.2 ± 0.1'
     assert shown(summarise([-0.25]), 2, sign='+') == '-0.25' and shown(None) == ''
+    assert shown(summarise([-0.0004]), sign='+') == '+0.000' and shown(summarise([-0.0004])) == '0.000'
     rows = markdown_table([{'a': 'x', 'b': '1.50'}, {'b': '007', 'c': '± 1'}]).splitlines()
     # Texts stay as they are, though some look like numbers; what a row lacks stays empty.
     assert [rows[0], *rows[2:]] == ['| a | b | c |', '| x | 1.50 |  |', '|  | 007 | ± 1 |']
@@ -116,17 +118,21 @@ def test_a_transfer_table_keeps_ours_and_published_apart(transfer, tmp_path):
             results[cell.pretraining] = {'top1': 90.0 + cell.seed, 'top1_best': 95.0, 'seconds': 1.0}
         if (value := values.get((cell.method, cell.seed))) is not None:
             results[cell.name] = {'coco/bbox_mAP': value, 'coco/bbox_mAP_50': 2 * value, 'seconds': 3.0}
+    for number, cell in enumerate(transfer.cells()):
+        if cell.method == 'MultiMix':  # the others were measured by an older version
+            results[cell.name] |= {'d_ece': 0.1 + number / 10, 'laece': 0.2}
     failed = transfer.cells()[-1].name
     text = write_transfer(tmp_path, transfer, results, {failed: 'exit 1'})
     assert text == (tmp_path / 'mine/table.md').read_text()
     # The deviation of a pair is its distance by the root of 2: 0.1, 0.08, 0.2 and 0.16 give 0.071, 0.057, 0.141
     # and 0.113. Gains of 0.03 and 0.01: the error is half their distance.
     assert table_of(text) == [
-        '| pretraining | seeds | top-1 | mAP | gain | mAP 50 |',
-        '| cross-entropy | 2 | 90.5 (95.0) | 0.450 ± 0.071 |  | 0.900 ± 0.141 |',
-        '| MultiMix | 2 | 90.5 (95.0) | 0.470 ± 0.057 | +0.020 ± 0.010 | 0.940 ± 0.113 |',
-        '| from scratch | 1 |  | 0.200 | -0.200 | 0.400 |',
-        '| CutMix [P] (somebody, 2019) |  |  | 0.3516 |  |  |',
+        '| pretraining | seeds | top-1 | mAP | gain | mAP 50 | D-ECE | change | LaECE | change |',
+        '| cross-entropy | 2 | 90.5 (95.0) | 0.450 ± 0.071 |  | 0.900 ± 0.141 |  |  |  |  |',
+        '| MultiMix | 2 | 90.5 (95.0) | 0.470 ± 0.057 | +0.020 ± 0.010 | 0.940 ± 0.113 | 0.350 ± 0.212 |  '
+        '| 0.200 ± 0.000 |  |',
+        '| from scratch | 1 |  | 0.200 | -0.200 | 0.400 |  |  |  |  |',
+        '| CutMix [P] (somebody, 2019) |  |  | 0.3516 |  |  |  |  |  |  |',
     ]
     assert f'Failed: `{failed}`.' in text and 'Still to do' not in text and 'Not alike' not in text
     report = json.loads((tmp_path / 'mine/results.json').read_text())
@@ -153,7 +159,7 @@ def test_a_transfer_table_before_the_baseline_is_there(transfer, tmp_path):
     text = write_transfer(
         tmp_path, transfer, {cell.name: {'coco/bbox_mAP': 0.5, 'seconds': 1.0}}, {}, draw=False
     )
-    assert '| MultiMix | 1 |  | 0.500 |  |  |' in text and not list(tmp_path.rglob('*.png'))
+    assert '| MultiMix | 1 |  | 0.500 |  |  |  |  |  |  |' in text and not list(tmp_path.rglob('*.png'))
 
 
 def test_runs_of_different_numbers_of_processes_are_told_apart(transfer, tmp_path):
@@ -305,7 +311,12 @@ def sweep():
         for setting in ('plain', 'all', 'odd')
     ]
     return SimpleNamespace(
-        metric='mAP', settings=['plain', 'all', 'odd'], images=[50, 25], detector='x.py', cells=lambda: cells
+        metric='mAP',
+        settings=['plain', 'all', 'odd'],
+        images=[50, 25],
+        detector='x.py',
+        measures=Measures(calibration=False),
+        cells=lambda: cells,
     )
 
 
@@ -317,10 +328,13 @@ def test_a_sweep_table_has_gains_over_the_first_setting(sweep, tmp_path):
     assert text.startswith('mAP: mean ± standard deviation over seeds; gain over "plain"')
     # Deviations: 0.2 and 0.4 by the root of 2. Gains 0.1 and 0.3: the error is half their distance.
     assert table_of(text) == [
-        '| setting | 25 images | gain | 50 images | gain |',
-        '| plain |  |  | 0.400 ± 0.141 |  |',
-        '| all | 0.200 |  | 0.600 ± 0.283 | +0.200 ± 0.100 |',
+        '| setting | seeds | mAP | gain |',
+        '| all | 1 | 0.200 |  |',
+        '| setting | seeds | mAP | gain |',
+        '| plain | 2 | 0.400 ± 0.141 |  |',
+        '| all | 2 | 0.600 ± 0.283 | +0.200 ± 0.100 |',
     ]
+    assert text.index('## 25 training images') < text.index('## 50 training images')
     assert text.endswith('\nFailed: `odd/25/0`.\n\nStill to do: 6 runs.\n')
     report = json.loads((tmp_path / 'results.json').read_text())
     assert set(report) == {'metric', 'rows', 'cells'}
@@ -336,6 +350,7 @@ def test_a_sweep_table_has_gains_over_the_first_setting(sweep, tmp_path):
         'gains': pytest.approx([0.1, 0.3]),
         'gain': pytest.approx(0.2),
         'gain_error': pytest.approx(0.1),
+        'measures': {},
     }
     assert report['rows'][2]['gains'] == [] and report['rows'][2]['gain'] is None
     states = [cell['state'] for cell in report['cells']]
@@ -345,5 +360,42 @@ def test_a_sweep_table_has_gains_over_the_first_setting(sweep, tmp_path):
 
 def test_a_sweep_of_nothing(sweep, tmp_path):
     text = write_sweep(tmp_path, sweep, {}, {})
-    assert table_of(text) == ['| setting | 25 images | gain | 50 images | gain |', '| plain |  |  |  |  |']
+    assert table_of(text) == [] and text.count('No cell is done yet.') == 2
     assert 'Still to do: 12 runs.' in text and not list(tmp_path.glob('*.png'))
+
+
+def measured(d_ece, laece, **more):
+    return {'mAP': 0.5, 'd_ece': d_ece, 'laece': laece, **more, 'seconds': 1.0}
+
+
+def test_a_sweep_table_has_the_changes_of_every_measure(sweep, tmp_path):
+    results = {
+        'plain/50/0': measured(0.20, 0.30, mpc=0.2),
+        'plain/50/1': measured(0.30, 0.30, mpc=0.2),
+        'all/50/0': measured(0.10, 0.2998, mpc=0.3),
+        'all/50/1': measured(0.24, 0.2998, mpc=0.3),
+        'odd/50/0': measured(None, 0.25, mpc=0.1),  # it was sure of nothing
+    }
+    sweep.measures = Measures()
+    text = write_sweep(tmp_path, sweep, results, {})
+    # Pairs of D-ECE differ by -0.1 and -0.06: the error is half the distance of these. What is left of -0.0002 is no
+    # negative zero.
+    assert table_of(text) == [
+        '| setting | seeds | mAP | gain | D-ECE | change | LaECE | change |',
+        '| plain | 2 | 0.500 ± 0.000 |  | 0.250 ± 0.071 |  | 0.300 ± 0.000 |  |',
+        '| all | 2 | 0.500 ± 0.000 | +0.000 ± 0.000 | 0.170 ± 0.099 | -0.080 ± 0.020 | 0.300 ± 0.000 '
+        '| +0.000 ± 0.000 |',
+        '| odd | 1 | 0.500 | +0.000 |  |  | 0.250 | -0.050 |',
+    ]
+    assert 'D-ECE and LaECE are errors: less is better.' in text and 'mPC' not in text
+    rows = json.loads((tmp_path / 'results.json').read_text())['rows']
+    assert rows[1]['measures']['D-ECE']['values'] == [0.10, 0.24]
+    assert rows[1]['measures']['D-ECE']['change']['values'] == pytest.approx([-0.1, -0.06])
+    assert rows[2]['measures']['D-ECE'] is None
+
+    sweep.measures = Measures(calibration=False, robustness=True, severities=(1, 5), images=40)
+    text = write_sweep(tmp_path, sweep, results, {})
+    assert (
+        table_of(text)[2] == '| all | 2 | 0.500 ± 0.000 | +0.000 ± 0.000 | 0.300 ± 0.000 | +0.100 ± 0.000 |'
+    )
+    assert 'under 15 corruptions at 2 of 5 severities, of 40 test images.' in text and 'LaECE' not in text

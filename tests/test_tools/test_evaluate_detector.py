@@ -2,15 +2,18 @@
 
 import json
 import re
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
-from cli import ROOT, tool
+from cli import ROOT, environment, tool
 from mmdet.datasets import VOCDataset
 from mmengine.config import Config
 from PIL import Image
 
 from experiments.scalars import last_scalar
+from mmdet_multimix.evaluation.detection import measure_files
 
 CONFIG = ROOT / 'configs/detection/faster_rcnn_tiny_digits.py'
 LOW = {'model.test_cfg.rcnn.score_thr': 0.001}  # a detector of four iterations is sure of nothing
@@ -109,6 +112,51 @@ def test_a_detector_of_voc_that_is_validated_on_other_images(trained, voc, tmp_p
     assert (
         measures['ap']['classes']['cat']['objects'] == 3 and measures['ap']['classes']['dog']['objects'] == 0
     )
+
+
+# mmdet's own RetinaNet on its own COCO config, which only images and schedule are made smaller of.
+STOCK = """
+import sys
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+config, data, out = sys.argv[1:]
+cfg = Config.fromfile(config)
+loaders = {f'{name}_dataloader.{key}': value for name in ('train', 'val', 'test')
+           for key, value in (('num_workers', 0), ('persistent_workers', False), ('dataset.data_root', f'{data}/'))}
+scales = {'train_dataloader.dataset.pipeline.2.scale': (96, 64)}
+scales |= {f'{name}_dataloader.dataset.pipeline.1.scale': (96, 64) for name in ('val', 'test')}
+annotations = f'{data}/annotations/instances_val2017.json'
+metrics = {'val_evaluator.ann_file': annotations, 'test_evaluator.ann_file': annotations}
+cfg.merge_from_dict({**loaders, **scales, **metrics, 'model.backbone.init_cfg': None, 'model.test_cfg.score_thr': 0.001})
+cfg.merge_from_dict({'train_cfg.max_epochs': 1, 'test_evaluator.outfile_prefix': f'{out}/found', 'work_dir': out})
+cfg.dump(f'{out}/retinanet.py')
+runner = Runner.from_cfg(cfg)
+runner.train()
+runner.test()
+assert not [name for name in sys.modules if 'multimix' in name]
+"""
+
+
+def test_a_detector_of_stock_mmdet_that_never_saw_this_package(coco, tmp_path, evaluate_main):
+    base = tmp_path / 'base.py'
+    base.write_text("_base_ = 'mmdet::retinanet/retinanet_r18_fpn_1x_coco.py'\n")
+    command = [sys.executable, '-c', STOCK, str(base), str(coco), str(tmp_path)]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    arguments = (tmp_path / 'retinanet.py', tmp_path / 'epoch_1.pth', '--out', tmp_path / 'report')
+    output = evaluate_main(*arguments, '--measures', 'ap', 'calibration')
+    assert '4 images, 9 objects of 80 classes' in output
+    measures = json.loads((tmp_path / 'report/report.json').read_text())['measures']
+    # The same as from the detections that mmdet itself has written.
+    files = measure_files(coco / 'annotations/instances_val2017.json', tmp_path / 'found.bbox.json').values
+    assert 0 < files['lrp'] <= 1 and files['laece'] >= 0
+    for key in ('lrp', 'laece', 'olrp_50'):
+        assert measures[key] == pytest.approx(files[key], rel=1e-6), key
+    assert measures['ap']['mAP'] == pytest.approx(files['ap']['mAP'], abs=1e-9)
 
 
 @pytest.mark.parametrize(

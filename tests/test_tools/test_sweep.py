@@ -17,7 +17,8 @@ images = {{4: None}}
 images_key = 'train_dataloader.dataset.indices'
 seeds = 1
 pretraining_options = {{'train_cfg.max_epochs': 1}}
-options = {{'train_cfg.max_iters': 2, 'train_cfg.val_interval': 2}}
+options = {{'train_cfg.max_iters': 2, 'train_cfg.val_interval': 2, 'model.test_cfg.rcnn.score_thr': 0.001}}
+robustness = {{'corruptions': ('fog',), 'severities': (1,), 'images': 2}}
 settings = {{
     'plain': {{'model.roi_head.bbox_head.multimix.loss_weight': 0}},
     '../../all, 0.3': {{'model.roi_head.bbox_head.multimix.among': 'all'}},
@@ -36,14 +37,24 @@ def test_a_sweep_goes_past_a_failure_and_keeps_what_is_done(tmp_path):
     rows = json.loads((out / 'results.json').read_text())['rows']
     assert [row['setting'] for row in rows] == ['plain', '../../all, 0.3']
     assert rows[1]['gains'] == [rows[1]['values'][0] - rows[0]['values'][0]]
-    assert '| ../../all, 0.3 |' in (out / 'table.md').read_text()
+    table = (out / 'table.md').read_text()
+    heads = 'coco/bbox_mAP | gain | D-ECE | change | LaECE | change | mPC | gain |'
+    assert f'| setting | seeds | {heads}' in table and '| ../../all, 0.3 |' in table
+    assert 'under 1 corruption at 1 of 5 severities, of 2 test images' in table
+    # Two iterations leave no score of 0.3, so no D-ECE either.
+    plain = rows[0]['measures']
+    assert plain['D-ECE'] is None and 0 <= plain['LaECE']['mean'] <= 1 and 0 <= plain['mPC']['mean'] <= 1
+    assert rows[1]['measures']['LaECE']['change']['values'] == [
+        rows[1]['measures']['LaECE']['mean'] - plain['LaECE']['mean']
+    ]
     assert (out / 'gains.png').read_bytes()[:4] == b'\x89PNG'
     folders = sorted(path.parent.relative_to(out) for path in out.rglob('run.json'))
     assert [str(path) for path in folders[:2]] == ['seed0/4_images/00_plain', 'seed0/4_images/01_all_0_3']
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ['experiment.py', 'out']
 
     path.write_text(EXPERIMENT.format(root=ROOT, more=''))
-    assert '0 of 3 cells would run:' in tool('sweep.py', path, '--work-dir', out, '--dry-run')
+    planned = tool('sweep.py', path, '--work-dir', out, '--dry-run')
+    assert '0 of 3 cells would run:' in planned and 'coco/bbox_mAP, D-ECE, LaECE, mPC; mPC is' in planned
     output = tool('sweep.py', path, '--work-dir', out)
     assert 'top-1' not in output and '| ../../all, 0.3 |' in output  # nothing was done twice
 
@@ -64,6 +75,7 @@ def test_bad_experiments_are_named(tmp_path):
             "images must have numbers of at least 1 as keys, got '4/..'",
         ),
         (good.replace('seeds = 1', 'seeds = 0'), 'seeds must be a number of at least 1, got 0'),
+        (good + "calibration = 'no'\n", "calibration must be True or False, got 'no'"),
         (good.replace("'digits'", "'numbers'"), "data can only be 'digits', got 'numbers'"),
         (EXPERIMENT.format(root='/nowhere', more=''), 'faster_rcnn_digits.py, which does not exist'),
     ):

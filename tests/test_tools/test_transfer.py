@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import runpy
 import shutil
 import signal
 import subprocess
@@ -11,7 +10,7 @@ import sys
 
 import pytest
 import torch
-from cli import ROOT, drive, environment, kill_all, pids_of, tool, wait_for
+from cli import ROOT, call, drive, environment, kill_all, pids_of, tool, wait_for
 from mmdet.registry import MODELS
 from mmengine.config import Config
 from tiny_sets import write_voc
@@ -32,6 +31,7 @@ detectors = {{
 }}
 seeds = 1
 digits = (8, 4)
+robustness = dict(corruptions=('fog', 'contrast'), severities=(1, 5), images=3)
 """
 CLASSIFIER = """
 _base_ = '{root}/configs/pretrain/resnet_tiny_digits_ce.py'
@@ -111,7 +111,7 @@ def test_two_cells_run_side_by_side_each_on_a_gpu_of_its_own(done):
     assert {re.search('GPUs of this cell: (.*)', log)[1] for log in logs} == {'0', '1'}
 
 
-def test_a_cell_measures_what_the_command_line_does(done):
+def test_a_cell_measures_what_the_command_line_does(done, monkeypatch):
     """Though it trains and tests in one process."""
     cell = done[0] / SSD
     options = dict(
@@ -126,20 +126,30 @@ def test_a_cell_measures_what_the_command_line_does(done):
     tested = {key: value for key, value in json.loads(path.read_text()).items() if 'time' not in key}
     found = result_of(done[0], SSD)
     assert tested == {key: found[key] for key in tested} and len(tested) == 6
+    arguments = (
+        '--measures calibration corruptions --corruptions fog contrast --severities 1 5 --corrupted-images 3'
+    )
+    call(
+        monkeypatch,
+        'evaluate.py',
+        *(next(cell.glob('*.py')), cell / 'iter_30.pth', *arguments.split(), '--out', done[0] / 'measured'),
+        options={key: value for key, value in options.items() if '_delete_' not in key},
+    )
+    measures = json.loads((done[0] / 'measured/report.json').read_text())['measures']
+    assert {key: found[key] for key in ('d_ece', 'laece', 'mpc')} == {
+        key: measures[key] for key in ('d_ece', 'laece', 'mpc')
+    }
 
 
-@pytest.mark.parametrize(
-    'stage, number', [(PRETRAINING, signal.SIGKILL), (SSD, signal.SIGKILL), (SSD, signal.SIGTERM)]
-)
-def test_what_was_killed_ends_in_the_same_table(stage, number, alone, done, tmp_path):
-    """SIGKILL of every process, as when the machine goes down; SIGTERM of the command alone, which ends the rest."""
-    for attempt in range(3):  # a busy machine may give the killer no turn before the training's end
+def killed_at(left, stage, number, alone, done, tmp_path):
+    """The work dir of a command that was ended when a cell had left a file, but no result."""
+    for attempt in range(3):  # a busy machine may give the killer no turn before the cell's end
         work_dir, log = tmp_path / f'work{attempt}', tmp_path / f'killed{attempt}.log'
         killed = work_dir / stage
         if stage == SSD:
             shutil.copytree(done[0] / 'pretrain', work_dir / 'pretrain')
         driver = drive('transfer.py', alone, work_dir, log)
-        wait_for((killed / 'last_checkpoint').exists, driver)
+        wait_for(lambda: any(killed.glob(left)), driver)  # noqa: B023
         if number == signal.SIGKILL:
             kill_all(work_dir)
         else:
@@ -151,6 +161,15 @@ def test_what_was_killed_ends_in_the_same_table(stage, number, alone, done, tmp_
         if not list(killed.glob('result-*.json')):
             break
     assert not list(killed.glob('result-*.json'))
+    return work_dir
+
+
+@pytest.mark.parametrize(
+    'stage, number', [(PRETRAINING, signal.SIGKILL), (SSD, signal.SIGKILL), (SSD, signal.SIGTERM)]
+)
+def test_what_was_killed_ends_in_the_same_table(stage, number, alone, done, tmp_path):
+    """SIGKILL of every process, as when the machine goes down; SIGTERM of the command alone, which ends the rest."""
+    work_dir = killed_at('last_checkpoint', stage, number, alone, done, tmp_path)
     again = drive('transfer.py', alone, work_dir, tmp_path / 'again.log')
     assert again.wait(timeout=400) == 0
     assert 'resumed epoch: ' in (work_dir / f'{stage}.log').read_text()
@@ -159,6 +178,23 @@ def test_what_was_killed_ends_in_the_same_table(stage, number, alone, done, tmp_
         assert read_scalars(work_dir / cell, scalar) == read_scalars(done[0] / cell, scalar)
     said = (tmp_path / 'again.log').read_text()
     assert ('classifier, cross-entropy: top-1' in said) == (stage == PRETRAINING)  # else done before
+
+
+@pytest.mark.parametrize('number', [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_measurement_goes_on(number, alone, done, tmp_path):
+    predictions = 'evaluation/predictions/*/*.npz'
+    work_dir = killed_at(predictions, SSD, number, alone, done, tmp_path)
+    made = {path: path.stat().st_mtime_ns for path in (work_dir / SSD).glob(predictions)}
+    assert 0 < len(made) < 5  # the test set and two corruptions at two severities
+    trained = (work_dir / SSD / 'iter_30.pth').stat().st_mtime_ns
+    assert drive('transfer.py', alone, work_dir, tmp_path / 'again.log').wait(timeout=400) == 0
+    assert {path: path.stat().st_mtime_ns for path in made} == made
+    assert (work_dir / SSD / 'iter_30.pth').stat().st_mtime_ns == trained
+    assert len(list((work_dir / SSD).glob(predictions))) == 5
+    ours, theirs = result_of(work_dir, SSD), result_of(done[0], SSD)
+    assert {'laece', 'mpc'} <= {key for key, value in ours.items() if value is not None}
+    assert all(ours[key] == theirs[key] for key in ('coco/bbox_mAP', 'd_ece', 'laece', 'mpc'))
+    assert table_of(done[0]).startswith(table_of(work_dir)) and '| mPC | gain |' in table_of(work_dir)
 
 
 def test_a_cell_that_outlives_its_driver_is_waited_for(alone, done, tmp_path):
@@ -194,7 +230,7 @@ def test_a_changed_config_redoes_what_depends_on_it(done, alone, tmp_path):
     shutil.copy(alone.parent / 'classifier.py', changed.parent)  # by another path, but the same
     printed = tool('transfer.py', changed, '--work-dir', work_dir, '--dry-run')
     assert '1 of 2 cells would run:' in printed
-    assert f'{SSD}: its config or options have changed' in printed
+    assert f'{SSD}: its config, options or measures have changed' in printed
     assert not (work_dir / f'{SSD}.old1').exists()
     log = tmp_path / 'log'
     assert (
@@ -318,14 +354,6 @@ def small(path, coco, voc, backbone):
             'model.roi_head.bbox_head.fc_out_channels': 64,
         }
     return options
-
-
-def call(monkeypatch, name, *arguments, options):
-    """A command as the shell starts it, without the ten seconds of a new interpreter."""
-    rest = ['--cfg-options', *(f'{key}={value}' for key, value in options.items())]
-    monkeypatch.setattr(sys, 'argv', [name, *map(str, arguments), *rest])
-    monkeypatch.syspath_prepend(ROOT / 'tools')
-    runpy.run_path(str(ROOT / 'tools' / name), run_name='__main__')
 
 
 @pytest.mark.parametrize('path', PAPER, ids=lambda path: path.stem)

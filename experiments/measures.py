@@ -1,0 +1,170 @@
+"""What `tools/evaluate.py` measures of the detectors of an experiment, beside their metric.
+
+Files of sweeps and of transfers may have
+
+* `calibration`: whether D-ECE and LaECE_0 of every detector are measured; True by default.
+* `robustness`: whether mPC is, the mean AP under corruptions; False by default. True takes all fifteen at
+  five severities, which is the test set 75 times; a dict takes less: `corruptions` and `severities`, some of
+  those of `tools/evaluate.py`, and `images`, how many images are corrupted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from mmdet_multimix.evaluation.corruptions import CORRUPTIONS, SEVERITIES
+from mmdet_multimix.evaluation.detection.settings import DetectionSettings
+
+from .experiment_file import check_keys, many
+from .results import paired_gains, shown
+
+KEYS = {'calibration', 'robustness'}
+_ROBUSTNESS_KEYS = {'corruptions', 'severities', 'images'}
+_CALIBRATION = {'D-ECE': 'd_ece', 'LaECE': 'laece'}
+_ROBUSTNESS = {'mPC': 'mpc'}
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What is measured of every detector of an experiment; see this module.
+
+    Attributes:
+        calibration: Whether D-ECE and LaECE_0 are.
+        robustness: Whether mPC is.
+        corruptions: By which corruptions.
+        severities: At which severities.
+        images: Of how many images, evenly spaced over the test set; None means all.
+    """
+
+    calibration: bool = True
+    robustness: bool = False
+    corruptions: tuple[str, ...] = CORRUPTIONS
+    severities: tuple[int, ...] = SEVERITIES
+    images: int | None = None
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Keys of results by what tables call them."""
+        return (_CALIBRATION if self.calibration else {}) | (_ROBUSTNESS if self.robustness else {})
+
+    @property
+    def arguments(self) -> list[str]:
+        """Those of `tools/evaluate.py`; none where it is not needed."""
+        if not self.columns:
+            return []
+        found = ['--measures', 'ap', *(['calibration'] if self.calibration else [])]
+        if self.robustness:
+            found += ['corruptions', '--corruptions', *self.corruptions]
+            found += ['--severities', *map(str, self.severities)]
+            found += [] if self.images is None else ['--corrupted-images', str(self.images)]
+        return found
+
+    def about(self, metrics: Iterable[str]) -> str:
+        """What is measured, in words.
+
+        Args:
+            metrics: What the evaluation of the config itself gives.
+        """
+        text = f'measured of each detector: {", ".join([*dict.fromkeys(metrics), *self.columns])}'
+        return f'{text}; {self._mpc()}' if self.robustness else text
+
+    def note(self) -> str:
+        """What a reader of a table has to know of these columns; empty if there is none."""
+        found = 'D-ECE and LaECE are errors: less is better.' if self.calibration else ''
+        return f'{found} {self._mpc()}.'.strip() if self.robustness else found
+
+    def _mpc(self) -> str:
+        images = 'all' if self.images is None else str(self.images)
+        kinds = f'{many(len(self.corruptions), "corruption")} at {len(self.severities)} of 5 severities'
+        return f'mPC is the mean AP (IoU 0.50:0.95) under {kinds}, of {images} test images'
+
+
+def read_measures(path: object, cfg: Mapping[str, Any]) -> Measures:
+    """The measures that an experiment file asks for.
+
+    Args:
+        path: The file, for messages.
+        cfg: What is in it.
+
+    Raises:
+        ValueError: A value is not one of those above, or corruptions need a package that is not there.
+    """
+    calibration, robustness = cfg.get('calibration', True), cfg.get('robustness', False)
+    if not isinstance(calibration, bool):
+        raise ValueError(f'{path}: calibration must be True or False, got {calibration!r}')
+    if not isinstance(robustness, (bool, dict)):
+        raise ValueError(
+            f'{path}: robustness must be True, False, or a dict of corruptions, severities and images, '
+            f'got {robustness!r}'
+        )
+    chosen = robustness if isinstance(robustness, dict) else {}
+    check_keys(f'{path}: robustness', chosen, set(), _ROBUSTNESS_KEYS)
+    for key in ('corruptions', 'severities'):
+        if not isinstance(chosen.get(key, ()), (list, tuple)):
+            raise ValueError(f'{path}: robustness.{key} must be a list, got {chosen[key]!r}')
+    images = chosen.get('images')
+    if images is not None and (type(images) is not int or images < 1):
+        raise ValueError(f'{path}: robustness.images must be a number of at least 1, got {images!r}')
+    found = Measures(
+        calibration,
+        robustness is not False,
+        tuple(dict.fromkeys(chosen.get('corruptions', CORRUPTIONS))),
+        tuple(dict.fromkeys(chosen.get('severities', SEVERITIES))),
+        images,
+    )
+    if found.robustness:
+        try:
+            DetectionSettings(('corruptions',), corruptions=found.corruptions, severities=found.severities)
+        except ValueError as error:
+            raise ValueError(f'{path}: robustness: {error}') from error
+    return found
+
+
+def results_of(measures: Mapping[str, Any]) -> dict[str, float | None]:
+    """What a cell keeps of the measures in `report.json`."""
+    return {key: measures[key] for key in (_CALIBRATION | _ROBUSTNESS).values() if key in measures}
+
+
+def add_changes(runs: pd.DataFrame, by: str, measures: Measures, baseline: str) -> None:
+    """Adds to a table of runs how much each measure differs from that of the baseline, seed by seed."""
+    for key in measures.columns.values():
+        runs[_change(key)] = paired_gains(runs, by, key, baseline)
+
+
+def summaries(found: Mapping[str, Any], measures: Measures) -> dict[str, dict[str, Any] | None]:
+    """Of one row: for each column what `summarise` gives, with that of the changes as `change`.
+
+    Args:
+        found: What `summarise_by` gives of runs with changes.
+        measures: The columns.
+    """
+    return {
+        label: found[key] and {**found[key], 'change': found[_change(key)]}
+        for label, key in measures.columns.items()
+    }
+
+
+def headers(measures: Measures) -> dict[str, str]:
+    """Columns of a table, and what stands above them; more of mPC is a gain, more of an error is none."""
+    found = {}
+    for label, key in measures.columns.items():
+        found |= {key: label, _change(key): 'gain' if label in _ROBUSTNESS else 'change'}
+    return found
+
+
+def texts(found: Mapping[str, dict[str, Any] | None]) -> dict[str, str]:
+    """The summaries of one row as texts of these columns."""
+    row = {}
+    for label, summary in found.items():
+        key = (_CALIBRATION | _ROBUSTNESS)[label]
+        change = summary and summary['change']
+        row |= {key: shown(summary), _change(key): shown(change, spread='error', sign='+')}
+    return row
+
+
+def _change(key: str) -> str:
+    return f'change of {key}'

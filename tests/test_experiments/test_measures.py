@@ -1,0 +1,92 @@
+"""What experiment files say of the measures, against what tools/evaluate.py takes."""
+
+import re
+import runpy
+import sys
+
+import pytest
+from cli import ROOT
+from mmengine.config import Config
+
+from experiments.alignment import alignmixup_note
+from experiments.measures import Measures, read_measures, results_of
+from mmdet_multimix.evaluation.detection.settings import MEASURES
+
+PRETRAIN = ROOT / 'configs/pretrain'
+
+
+def parsed(monkeypatch, arguments):
+    """The command line of tools/evaluate.py with these arguments."""
+    monkeypatch.syspath_prepend(ROOT / 'tools')
+    monkeypatch.setattr(sys, 'argv', ['evaluate.py', 'config.py', 'checkpoint.pth', *arguments])
+    return runpy.run_path(str(ROOT / 'tools/evaluate.py'))['parse_args']()
+
+
+def test_the_arguments_are_those_of_the_tool(monkeypatch):
+    args = parsed(monkeypatch, read_measures('x.py', {}).arguments)
+    assert args.measures == ['ap', 'calibration'] and args.corruptions is None
+    fewer = dict(corruptions=('fog', 'snow', 'fog'), severities=[1, 5], images=7)
+    measures = read_measures('x.py', {'robustness': fewer})
+    args = parsed(monkeypatch, measures.arguments)
+    assert args.measures == ['ap', 'calibration', 'corruptions'] and set(args.measures) <= set(MEASURES)
+    assert (args.corruptions, args.severities, args.corrupted_images) == (['fog', 'snow'], [1, 5], 7)
+    every = parsed(monkeypatch, read_measures('x.py', {'robustness': True, 'calibration': False}).arguments)
+    assert every.measures == ['ap', 'corruptions'] and every.corrupted_images is None
+    assert len(every.corruptions) == 15 and every.severities == [1, 2, 3, 4, 5]
+    assert read_measures('x.py', {'calibration': False}).arguments == []
+
+
+def test_what_is_measured_is_said():
+    assert Measures().about(['mAP', 'mAP']) == 'measured of each detector: mAP, D-ECE, LaECE'
+    text = Measures(robustness=True, corruptions=('fog',), severities=(1, 3), images=9).about(['mAP'])
+    assert text.startswith('measured of each detector: mAP, D-ECE, LaECE, mPC; mPC is the mean AP ')
+    assert text.endswith('under 1 corruption at 2 of 5 severities, of 9 test images')
+    assert Measures(calibration=False).note() == ''
+
+
+def test_a_cell_keeps_the_measures_alone():
+    report = {'ap': {'mAP': 0.5}, 'd_ece': None, 'laece': 0.2, 'lrp': 0.6, 'mpc': 0.3, 'rpc': 0.6}
+    assert results_of(report) == {'d_ece': None, 'laece': 0.2, 'mpc': 0.3}
+    assert results_of({'ap': {}}) == {}
+
+
+@pytest.mark.parametrize(
+    ('keys', 'message'),
+    [
+        ({'calibration': 1}, 'x.py: calibration must be True or False, got 1'),
+        ({'robustness': 3}, 'x.py: robustness must be True, False, or a dict of corruptions,'),
+        (
+            {'robustness': {'severity': 1}},
+            'x.py: robustness has unknown severity; known are corruptions, images',
+        ),
+        ({'robustness': {'corruptions': 'fog'}}, "x.py: robustness.corruptions must be a list, got 'fog'"),
+        ({'robustness': {'corruptions': ['rain']}}, "x.py: robustness: unknown corruptions ['rain']: choose"),
+        (
+            {'robustness': {'severities': (1, 6)}},
+            'x.py: robustness: unknown severities [6]: choose among 1, 2',
+        ),
+        ({'robustness': {'severities': ()}}, 'x.py: robustness: unknown severities []'),
+        ({'robustness': {'images': 0}}, 'x.py: robustness.images must be a number of at least 1, got 0'),
+        ({'robustness': {'images': True}}, 'robustness.images must be a number of at least 1, got True'),
+    ],
+)
+def test_measures_that_cannot_be_had_are_refused(keys, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        read_measures('x.py', keys)
+
+
+def test_tables_say_where_alignmixup_aligns():
+    configs = {
+        'mixup': Config.fromfile(PRETRAIN / 'resnet_tiny_digits_mixup.py'),
+        'cross-entropy': Config.fromfile(PRETRAIN / 'resnet_tiny_digits_ce.py'),
+    }
+    assert alignmixup_note(configs) == ''
+    configs['AlignMixup'] = cfg = Config.fromfile(PRETRAIN / 'resnet_tiny_digits_alignmixup.py')
+    assert alignmixup_note(configs) == (
+        'AlignMixup aligns at a random one of stages=(0, -1), in 100 iterations at most, stopped at a change below 0.1.'
+    )
+    cfg.model.method.update(stages=[-2], tolerance=None, normalise_rows=True)
+    assert (
+        alignmixup_note({'mine': cfg})
+        == 'mine aligns at stage -2, in 100 iterations at most, rows normalised.'
+    )
