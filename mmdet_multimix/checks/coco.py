@@ -75,7 +75,9 @@ def check_whole(dataset: DataSet, wanted: int | None) -> Iterator[str]:
         if lost:
             some = shorten(lost, _SHOWN)
             yield f'{len(lost)} annotations of {path} belong to no image or have no box: {some}. {remedy}'
-    if wanted is not None:
+    if wanted is not None and is_read_as_here(
+        dataset
+    ):  # LVIS has the images of COCO's splits, in its folders
         for prefix in dataset.prefixes.values():
             there = sum(entry.name.endswith(('.jpg', '.png')) for entry in os.scandir(dataset.root / prefix))
             if there != wanted:
