@@ -7,6 +7,7 @@ classifier; ``configs/sweeps/signal_digits.py`` runs it in a detector, through :
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -26,14 +27,31 @@ from mmdet_multimix.utils.unwrap import unwrapped
 
 SEEDS = range(5)
 TRAIN_IMAGES, BATCH, EPOCHS, LR = 1000, 64, 60, 0.1
-# Name: weight of the mixed term, ess of its tuples, how much of the common part is kept.
-TRIALS: dict[str, tuple[float, float, float]] = {
-    'cross-entropy': (0, 3, 1),
-    **{f'weight 0.5, ess 3, common part x {kept:g}': (0.5, 3, kept) for kept in (1, 0.5, 0.25, 0.1, 0)},
-    **{f'weight 1.5, ess 3, common part x {kept:g}': (1.5, 3, kept) for kept in (1, 0.5, 0.25, 0.1, 0)},
-    'weight 5, ess 10, common part x 1': (5, 10, 1),
-    'weight 5, ess 10, common part x 0.1': (5, 10, 0.1),
-}
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """Weight of the mixed term, ess of its tuples, what is kept of the common part; a rival's smoothing."""
+
+    weight: float = 0.0
+    ess: float = 3.0
+    kept: float = 1.0
+    label_smoothing: float = 0.0
+
+    def __str__(self) -> str:
+        if not self.weight:
+            return f'cross-entropy, label smoothing {self.label_smoothing:g}'
+        return f'weight {self.weight:g}, ess {self.ess:g}, common part x {self.kept:g}'
+
+
+KEPT = (1, 0.5, 0.25, 0.1, 0)
+TRIALS = (
+    Trial(),
+    Trial(label_smoothing=0.1),
+    *(Trial(weight, 3, kept) for weight in (0.5, 1.5) for kept in KEPT),
+    # A weight that follows the tuples: the signal that is added stays the same.
+    *(Trial(ess / 2, ess, kept) for ess in (5, 10, 20) for kept in (1, 0.1)),
+)
 
 
 @HOOKS.register_module()
@@ -71,13 +89,11 @@ def _weakened(mixed: Callable[..., Tensor], kept: float, logits: Tensor, *args: 
     return mixed(logits, *args, **kwargs)
 
 
-def trial(weight: float, ess: float, kept: float, seed: int) -> dict[str, float]:
+def run(trial: Trial, seed: int) -> dict[str, float]:
     """Trains a small classifier of scikit-learn's digits on cross-entropy and the mixed term.
 
     Args:
-        weight: Of the mixed term, beside cross-entropy with weight 1.
-        ess: Examples that share a tuple.
-        kept: The fraction of the common part.
+        trial: What it is trained with, beside cross-entropy with weight 1.
         seed: Of the split, the weights and the order.
 
     Returns:
@@ -89,14 +105,16 @@ def trial(weight: float, ess: float, kept: float, seed: int) -> dict[str, float]
     order = torch.randperm(len(images))
     train, test = order[:TRAIN_IMAGES], order[TRAIN_IMAGES:]
     model = nn.Sequential(nn.Linear(64, 128), nn.BatchNorm1d(128), nn.ReLU(), nn.Linear(128, 10))
-    term = MultiMix(ess=ess, loss_weight=weight)
-    weaken(term, kept)
+    term = MultiMix(ess=trial.ess, loss_weight=trial.weight)
+    weaken(term, trial.kept)
     optimizer = torch.optim.SGD(model.parameters(), lr=LR, momentum=0.9, weight_decay=5e-4)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS)
     for _ in range(EPOCHS):
         for chosen in train[torch.randperm(len(train))].split(BATCH):
             logits = model(images[chosen])
-            loss = F.cross_entropy(logits, labels[chosen]) + (term(logits, labels[chosen]) if weight else 0)
+            loss = F.cross_entropy(logits, labels[chosen], label_smoothing=trial.label_smoothing)
+            if trial.weight:
+                loss = loss + term(logits, labels[chosen])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -110,13 +128,25 @@ def trial(weight: float, ess: float, kept: float, seed: int) -> dict[str, float]
 
 
 def main() -> None:
-    """Prints the mean and the standard deviation over the seeds of each trial."""
-    cases = [(name, seed) for name in TRIALS for seed in SEEDS]
-    rows = [{'trial': name, **trial(*TRIALS[name], seed)} for name, seed in track(cases, 'Training')]
-    groups = pd.DataFrame(rows).groupby('trial', sort=False)
-    mean, std = groups.mean(), groups.std()
-    shown = {key: [f'{m:.3f} ± {s:.3f}' for m, s in zip(mean[key], std[key], strict=True)] for key in mean}
-    print(pd.DataFrame(shown, index=mean.index).to_markdown())
+    """Prints mean and standard deviation over the seeds, and the gains over cross-entropy, seed by seed."""
+    cases = [(trial, seed) for trial in TRIALS for seed in SEEDS]
+    runs = [
+        {'trial': str(trial), 'seed': seed, **run(trial, seed)} for trial, seed in track(cases, 'Training')
+    ]
+    found = pd.DataFrame(runs).set_index(['trial', 'seed'])
+    gains = found - found.loc[str(TRIALS[0])]
+    print(
+        pd.concat(
+            {key: _shown(found[key], 'std') for key in found}
+            | {f'{key}, gain': _shown(gains[key], 'sem', '+') for key in ('error %', 'NLL')},
+            axis=1,
+        ).to_markdown()
+    )
+
+
+def _shown(values: pd.Series, spread: str, sign: str = '') -> pd.Series:
+    groups = values.groupby('trial', sort=False)
+    return groups.mean().map(f'{{:{sign}.3f}}'.format) + groups.agg(spread).map(' ± {:.3f}'.format)
 
 
 if __name__ == '__main__':

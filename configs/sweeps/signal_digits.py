@@ -14,16 +14,13 @@ _ess, _alpha, _kept = f'{_head}.multimix.ess', f'{_head}.multimix.alpha', 'custo
 settings = {
     'plain': {_weight: 0},
     'foreground, 0.5, ess 3': {_ess: 3},
-    'foreground, 1, ess 3': {_weight: 1, _ess: 3},
     "foreground, 0.5, the paper's alpha": {_alpha: '(0.5,2.0)'},
-    'foreground, 0.5, ess 3, half the common part': {_ess: 3, _kept: 0.5},
     'foreground, 0.5, ess 3, a tenth of the common part': {_ess: 3, _kept: 0.1},
-    'foreground, 0.5, ess 3, no common part': {_ess: 3, _kept: 0},
     'foreground, 1.67, ess 10': {_weight: 1.67, _ess: 10},
-    'all, 0.5, ess 3': {_among: 'all', _ess: 3},
     'label smoothing 0.1': {
         _weight: 0,
         f'{_head}.loss_cls.type': 'LabelSmoothingLoss',
         f'{_head}.loss_cls.label_smoothing': 0.1,
     },
+    'foreground, 1.67, ess 10, a tenth of the common part': {_weight: 1.67, _ess: 10, _kept: 0.1},
 }

@@ -8,7 +8,7 @@ from tolerances import assert_near
 from torch import nn
 from torch.nn import functional as F
 
-from experiments.common_part import trial, weaken
+from experiments.common_part import Trial, run, weaken
 from experiments.label_smoothing import LabelSmoothingLoss
 from mmdet_multimix.models import DenseMultiMix, MultiMix
 from mmdet_multimix.models.detection.detection_multimix import DetectionMultiMix
@@ -64,4 +64,4 @@ def test_label_smoothing_is_that_of_torch_over_the_rois_that_count() -> None:
 
 def test_a_trial_of_a_classifier_learns(monkeypatch) -> None:
     monkeypatch.setattr('experiments.common_part.EPOCHS', 3)
-    assert trial(0.5, 3, 0.5, seed=0)['error %'] < 20
+    assert run(Trial(0.5, 3, 0.5), seed=0)['error %'] < 20
