@@ -128,17 +128,17 @@ def run(trial: Trial, seed: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Prints mean and standard deviation over the seeds, and the gains over cross-entropy, seed by seed."""
+    """Prints mean and standard deviation over the seeds, and the changes from cross-entropy, seed by seed."""
     cases = [(trial, seed) for trial in TRIALS for seed in SEEDS]
     runs = [
         {'trial': str(trial), 'seed': seed, **run(trial, seed)} for trial, seed in track(cases, 'Training')
     ]
     found = pd.DataFrame(runs).set_index(['trial', 'seed'])
-    gains = found - found.loc[str(TRIALS[0])]
+    changes = found - found.loc[str(TRIALS[0])]
     print(
         pd.concat(
             {key: _shown(found[key], 'std') for key in found}
-            | {f'{key}, gain': _shown(gains[key], 'sem', '+') for key in ('error %', 'NLL')},
+            | {f'{key}, change': _shown(changes[key], 'sem', '+') for key in ('error %', 'NLL')},
             axis=1,
         ).to_markdown()
     )
