@@ -11,7 +11,8 @@ ROOT = Path(__file__).resolve().parent
 supported = runpy.run_path(str(ROOT / 'mmdet_multimix' / 'supported.py'))
 requirement, extra = supported['requirement'], supported['extra']
 MINORS = range(*(int(version.split('.')[1]) for version in supported['PYTHON']))
-TOOLS = ('train.py', 'test.py', 'evaluate.py', 'publish_backbone.py', 'dist_train.sh', 'slurm_train.sh')
+TOOLS = ('train.py', 'test.py', 'evaluate.py', 'publish_backbone.py', 'prepare_dataset.py')
+TOOLS += ('dist_train.sh', 'slurm_train.sh')
 
 
 class BuildWithConfigs(build_py):
@@ -50,7 +51,7 @@ setup(
     entry_points={
         'console_scripts': [
             f'multimix-{name} = mmdet_multimix.commands.{name.replace("-", "_")}:main'
-            for name in ('train', 'test', 'evaluate', 'publish-backbone')
+            for name in ('train', 'test', 'evaluate', 'publish-backbone', 'prepare-dataset')
         ]
     },
     packages=find_packages(include=['mmdet_multimix', 'mmdet_multimix.*']),
@@ -59,6 +60,7 @@ setup(
         'matplotlib',
         requirement('numpy'),
         'pycocotools',
+        'pyyaml',
         'rich',
         'scikit-learn',
         'scipy',

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-COMMANDS = ('train', 'test', 'evaluate', 'publish-backbone')
+COMMANDS = ('train', 'test', 'evaluate', 'publish-backbone', 'prepare-dataset')
 
 
 def main() -> None:

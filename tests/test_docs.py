@@ -9,6 +9,8 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmdet_multimix.preparing.writing import config_lines
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -40,3 +42,14 @@ def test_adding_a_method_in_one_file(tmp_path, monkeypatch):
     assert hidden.max() == 25 and hidden.min() >= 9  # a corner leaves 3 x 3
     with pytest.raises(ValueError, match='size must be at least 1, got 0'):
         cutout(size=0)
+
+
+def test_own_data():
+    """The page has the lines that are printed, and every flag."""
+    text = (ROOT / 'docs' / 'own_data.md').read_text()
+    (lines,) = re.findall(r'^```python\n(.*?)^```', text, re.DOTALL | re.MULTILINE)
+    classes = ('ace', 'jack', 'king', 'nine', 'queen', 'ten')
+    assert lines == config_lines(Path('data/cards_coco'), Path('data/cards'), classes, ('train', 'test'))
+    source = (ROOT / 'mmdet_multimix/commands/prepare_dataset.py').read_text()
+    flags = re.findall(r"'(--[a-z]+)'", source)
+    assert len(flags) == 6 and all(f'`{flag}' in text for flag in flags)

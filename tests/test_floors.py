@@ -24,6 +24,7 @@ FLOORS = (
     {'evaluation'},
     {'engine'},
     {'checks'},
+    {'preparing'},
     {'commands'},
     {'__main__'},
 )

@@ -23,7 +23,8 @@ LEFT_OUT = (
     'docs',
     'benchmarks',
 )
-TOOLS = ('train.py', 'test.py', 'evaluate.py', 'publish_backbone.py', 'dist_train.sh', 'slurm_train.sh')
+TOOLS = ('train.py', 'test.py', 'evaluate.py', 'publish_backbone.py', 'prepare_dataset.py')
+TOOLS += ('dist_train.sh', 'slurm_train.sh')
 
 
 def run(*command, cwd, path=None):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -37,7 +38,7 @@ def check_content(dataset: DataSet) -> Iterator[str]:
     try:
         coco = coco_file.read(path)
         images, annotations = coco['images'], coco['annotations']
-        faults = list(_misread(dataset, coco))
+        faults = list(misread(dataset, coco))
         yield from faults
         if any(not isinstance(fault, Remark) for fault in faults):
             return
@@ -73,7 +74,7 @@ def kept_boxes(coco: dict[str, Any], classes: tuple[str, ...]) -> Kept:
         name, size = names.get(annotation['category_id']), sizes.get(annotation['image_id'])
         if name is None or size is None:
             continue
-        reason = _reason(annotation, *size)
+        reason = why_dropped(annotation, *size)
         if reason is None:
             found.kept[name] += 1
         else:
@@ -81,7 +82,7 @@ def kept_boxes(coco: dict[str, Any], classes: tuple[str, ...]) -> Kept:
     return found
 
 
-def _reason(annotation: dict[str, Any], width: float, height: float) -> str | None:
+def why_dropped(annotation: dict[str, Any], width: float, height: float) -> str | None:
     """Why ``CocoDataset.parse_data_info`` leaves a box out, None if it does not."""
     x, y, w, h = annotation['bbox']
     inside = (min(x + w, width) - max(x, 0), min(y + h, height) - max(y, 0))
@@ -98,7 +99,7 @@ def _reason(annotation: dict[str, Any], width: float, height: float) -> str | No
     return 'outside of their image' if min(inside) <= 0 else None
 
 
-def _misread(dataset: DataSet, coco: dict[str, Any]) -> Iterator[str]:
+def misread(dataset: DataSet, coco: dict[str, Any]) -> Iterator[str]:
     """Ids that do not say what they should."""
     path, images, annotations = dataset.annotations, coco['images'], coco['annotations']
     twice = [key for key, number in Counter(image['id'] for image in images).items() if number > 1]
@@ -156,4 +157,8 @@ def _are_shifted(unknown: list[Any], named: set[Any], used: Counter) -> bool:
 
 
 def _is_box(box: Any) -> bool:
-    return isinstance(box, list) and len(box) == 4 and all(isinstance(side, (int, float)) for side in box)
+    return (
+        isinstance(box, list)
+        and len(box) == 4
+        and all(isinstance(side, (int, float)) and math.isfinite(side) for side in box)
+    )

@@ -14,7 +14,7 @@ from .walk import DataSet
 
 _SAMPLE = 50  # images whose header is read: a fraction of a second
 _SHOWN = 3  # faults of one kind that are named
-_ORIENTATION = 0x0112  # the tag of Exif; from 5 on the picture lies on its side
+ORIENTATION = 0x0112  # the tag of Exif; from 5 on the picture lies on its side
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,14 @@ def sample(items: Sequence, number: int = _SAMPLE) -> list:
 
 
 def loaded_size(path: Path) -> tuple[int, int] | None:
-    """The ``(width, height)`` of an image as mmcv loads it, turned upright; None if it is unreadable."""
+    """The ``(width, height)`` of an image as mmcv loads it, turned upright; None if it is not known."""
     try:
         with Image.open(path) as image:
-            turned = image.getexif().get(_ORIENTATION, 1) >= 5
+            turned = image.getexif().get(ORIENTATION, 1) >= 5
+            if turned and image.format == 'WEBP':  # some versions of OpenCV turn it and others do not
+                return None
             return image.size[::-1] if turned else image.size
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError):
         return None
 
 

@@ -1,0 +1,258 @@
+"""Looks at every image and every box, and keeps those that can be learnt."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..checks.coco_content import why_dropped
+from ..checks.kept import Kept
+from ..utils.names import quote, shorten
+from ..utils.progress import show_progress
+from .found import SPLITS, Example, Found, Marked, PreparingError
+from .images import Photograph, look, turned
+
+_FAR = 1.5  # a fraction of the image that no label in fractions comes to
+_BEYOND = 1.0  # pixels that a box may reach over the border without a word
+
+
+@dataclass
+class CleanSet:
+    """The images and boxes of a split.
+
+    Attributes:
+        images: The images as COCO's format lists them; ``path`` is their file.
+        annotations: The boxes as COCO's format lists them.
+        kept: Their numbers, and those of the boxes that were left out.
+        others: The numbers of objects of names that are no class.
+    """
+
+    images: list[dict[str, Any]] = field(default_factory=list)
+    annotations: list[dict[str, Any]] = field(default_factory=list)
+    kept: Kept = field(default_factory=Kept)
+    others: Counter[str] = field(default_factory=Counter)
+
+
+def split_off(examples: Sequence[Example], share: float, seed: int) -> list[Example]:
+    """Make some of the training images validation images, at random.
+
+    Args:
+        examples: The images.
+        share: Of the training images, in (0, 1).
+        seed: Of the choice.
+
+    Raises:
+        PreparingError: There is a validation split, or there are less than two images.
+    """
+    if any(example.split == 'val' for example in examples):
+        raise PreparingError('--split: there is a validation split already; leave --split out')
+    ours = sorted((e for e in examples if e.split == 'train'), key=lambda example: str(example.image))
+    if len(ours) < 2:
+        raise PreparingError(f'--split: needs two training images at least, and there are {len(ours)}')
+    count = min(max(round(share * len(ours)), 1), len(ours) - 1)
+    chosen = {id(example) for example in random.Random(seed).sample(ours, count)}
+    return [replace(e, split='val') if id(e) in chosen else e for e in examples]
+
+
+def choose_classes(found: Found, wanted: Sequence[str] | None) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Choose the classes, and which names in the annotations stand for them.
+
+    Args:
+        found: What was read.
+        wanted: The classes that a user wants, in this order. A name that differs only by case stands for one
+            of them. None takes all that have a box.
+
+    Returns:
+        The classes, and the class of each name that has one.
+
+    Raises:
+        PreparingError: A wanted class is nowhere; or names differ by case only and nobody says what is meant.
+    """
+    used = Counter(marked.name for example in found.examples for marked in example.objects)
+    del used['']
+    known = list(dict.fromkeys([*found.classes, *sorted(used)]))
+    if wanted:
+        folded = {name.casefold() for name in known}
+        missing = [name for name in wanted if name.casefold() not in folded]
+        if missing:
+            raise PreparingError(
+                f'--classes: {quote(missing)} is in no annotation, which have {quote(known)}'
+            )
+        same = {}
+        for name in known:
+            meant = [choice for choice in wanted if choice.casefold() == name.casefold()]
+            if name in wanted or len(meant) == 1:
+                same[name] = name if name in wanted else meant[0]
+        return tuple(dict.fromkeys(wanted)), same
+    if not used:
+        notes = ': '.join([f'no object is marked in any of the {len(found.examples)} images', *found.notes])
+        raise PreparingError(notes)
+    for name in known if not found.classes else ():
+        alike = [other for other in known if other.casefold() == name.casefold()]
+        if len(alike) > 1:
+            numbers = ', '.join(f'{other!r} ({used[other]} objects)' for other in alike)
+            raise PreparingError(
+                f'class names that differ by case only: {numbers}. Name the classes that you want, one '
+                'spelling or both: --classes NAME NAME ...'
+            )
+    classes = tuple(name for name in known if used[name])
+    empty = [name for name in known if not used[name]]
+    if empty:
+        found.notes.append(f'{len(empty)} classes without a box are left out: {shorten(map(repr, empty))}')
+    return classes, {name: name for name in classes}
+
+
+def clean(found: Found, classes: Sequence[str], same: dict[str, str]) -> dict[str, CleanSet]:
+    """Look at all images and boxes.
+
+    Args:
+        found: What was read. It gets notes, and the files that are left out.
+        classes: The classes.
+        same: The class of each name that has one.
+
+    Returns:
+        The splits that have an image, by their names.
+
+    Raises:
+        PreparingError: Two annotations of one image; no image is left.
+    """
+    sets = {split: CleanSet() for split in SPLITS}
+    sources: dict[tuple[str, Path], Path] = {}
+    digests: dict[bytes, set[str]] = {}
+    counts: Counter[str] = Counter()
+    for example in show_progress(found.examples, 'Looking at the images', len(found.examples)):
+        key = example.split, example.image
+        if key in sources:
+            both = f'{sources[key]} and {example.source}' if sources[key] != example.source else sources[key]
+            raise PreparingError(f'{example.image} is annotated twice, by {both}: take one of them away')
+        sources[key] = example.source
+        try:
+            str(example.image).encode()
+            photograph = look(example.image)
+            turns = _turns(example, photograph)
+        except UnicodeEncodeError:
+            found.leave_out('images whose names are not UTF-8', ascii(str(example.image)))
+            continue
+        except ValueError as error:
+            reason, _, detail = str(error).partition(': ')
+            found.leave_out(reason, f'{example.image} ({detail})' if detail else example.image)
+            continue
+        digests.setdefault(photograph.digest, set()).add(example.split)
+        counts['turned'] += turns
+        counts['mirrored'] += photograph.turn in (2, 3, 4) and bool(example.objects)
+        _add(sets[example.split], example, photograph, classes, same, turns, counts)
+    _say(found, counts, sum(len(splits) > 1 for splits in digests.values()))
+    sets = {split: content for split, content in sets.items() if content.images}
+    if not sets:
+        why = '; '.join(f'{len(paths)} {reason}: {paths[0]}' for reason, paths in found.left_out.items())
+        raise PreparingError(f'no image is left: {why}')
+    return sets
+
+
+def _turns(example: Example, photograph: Photograph) -> bool:
+    """Whether boxes were drawn on an image that lies on its side; they are turned with it."""
+    size = example.size
+    if size is None or size == photograph.size:
+        return False
+    if photograph.is_turned and size == photograph.stored:
+        return True
+    there, said = (f'{width} x {height}' for width, height in (photograph.size, size))
+    raise ValueError(f'images that are not as large as their annotations say: {there}, not {said}')
+
+
+def _add(
+    target: CleanSet,
+    example: Example,
+    photograph: Photograph,
+    classes: Sequence[str],
+    same: dict[str, str],
+    turns: bool,
+    counts: Counter[str],
+) -> None:
+    """Add an image and its boxes to its split."""
+    width, height = photograph.size
+    number = len(target.images) + 1
+    target.images.append(dict(id=number, path=example.image, width=width, height=height))
+    seen = set()
+    for marked in example.objects:
+        name = same.get(marked.name)
+        if name is None:
+            target.others[marked.name or '(no name)'] += 1
+            continue
+        reason, box = _box(marked, example, photograph, turns, counts)
+        if reason is None and (name, box, marked.crowd) in seen:
+            reason = 'given twice'
+        if reason is not None:
+            target.kept.dropped[name, reason] += 1
+            continue
+        seen.add((name, box, marked.crowd))
+        entry = dict(
+            id=len(target.annotations) + 1,
+            image_id=number,
+            category_id=classes.index(name) + 1,
+            bbox=list(box),
+            area=box[2] * box[3],
+            iscrowd=int(marked.crowd),
+        )
+        target.annotations.append({**_more(marked, example, photograph, turns), **entry})
+        if marked.crowd:
+            counts['crowds'] += 1
+        else:
+            target.kept.kept[name] += 1
+
+
+def _box(
+    marked: Marked, example: Example, photograph: Photograph, turns: bool, counts: Counter[str]
+) -> tuple[str | None, tuple[float, ...]]:
+    """Why a box is left out, if it is, and the box inside its image as ``(x, y, width, height)``."""
+    width, height = photograph.size
+    if marked.box is None:
+        return 'without a box', ()
+    x1, y1, x2, y2 = marked.box
+    if example.relative:
+        if max(map(abs, marked.box)) > _FAR:
+            return 'in pixels, where YOLO has fractions of the image', ()
+        x1, y1, x2, y2 = x1 * width, y1 * height, x2 * width, y2 * height
+    elif turns:
+        x1, y1, x2, y2 = turned((x1, y1, x2, y2), photograph)
+    box = [x1, y1, x2 - x1, y2 - y1]
+    reason = why_dropped(dict(bbox=box, area=box[2] * box[3]), width, height)
+    if reason is None:
+        beyond = max(-x1, -y1, x2 - width, y2 - height)
+        counts['cut'] += beyond > _BEYOND
+        x1, y1, x2, y2 = max(x1, 0), max(y1, 0), min(x2, width), min(y2, height)
+        box = [x1, y1, x2 - x1, y2 - y1]
+        reason = why_dropped(dict(bbox=box, area=box[2] * box[3]), width, height)
+    return reason, tuple(round(side, 3) for side in box)
+
+
+def _more(marked: Marked, example: Example, photograph: Photograph, turns: bool) -> dict[str, Any]:
+    """What else is known of an object, in pixels."""
+    if turns:  # masks and points would have to be turned as well
+        return {}
+    if not example.relative or 'segmentation' not in marked.more:
+        return marked.more
+    width, height = photograph.size
+    polygons = marked.more['segmentation']
+    scaled = [[round(v * (height if i % 2 else width), 2) for i, v in enumerate(p)] for p in polygons]
+    return {**marked.more, 'segmentation': scaled}
+
+
+def _say(found: Found, counts: Counter[str], shared: int) -> None:
+    for key, line in (
+        ('turned', '{} images lie on their side and were annotated so: their boxes are turned with them'),
+        ('mirrored', '{} images are turned by 180 degrees or mirrored when they are loaded (Exif): '
+         'see whether their boxes are where the objects are'),
+        ('cut', '{} boxes reach over the border of their image and are cut there'),
+        ('crowds', '{} objects are crowds or difficult: neither learnt nor background, and not measured'),
+    ):  # fmt: skip
+        if counts[key]:
+            found.notes.append(line.format(counts[key]))
+    if shared:
+        found.notes.append(
+            f'{shared} images are in more than one split: what is measured on them was learnt by heart'
+        )

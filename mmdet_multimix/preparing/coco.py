@@ -1,0 +1,106 @@
+"""Reads COCO's JSON, one file for each split or one for all, wherever the images are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..checks import coco_file
+from ..checks.coco_content import misread
+from ..checks.remark import Remark
+from ..checks.walk import DataSet
+from .found import Example, Found, Marked, Nearest, PreparingError, class_name, is_file, split_in, split_of
+
+_KEYS = (b'"images"', b'"annotations"', b'"categories"')
+_OWN = ('id', 'image_id', 'category_id', 'bbox', 'area', 'iscrowd', 'ignore')
+
+
+def is_one(path: Path) -> bool:
+    """Whether a file looks like annotations of boxes in COCO's format."""
+    if path.suffix.lower() != '.json':
+        return False
+    content = path.read_bytes().strip()  # parsed only once, when it is read
+    cut = not content.endswith(b'}') and _KEYS[0] in content  # which is said then
+    return content.startswith(b'{') and (cut or all(key in content for key in _KEYS))
+
+
+def read(root: Path, files: list[Path]) -> Found:
+    """Read all annotation files of a folder.
+
+    Args:
+        root: The folder.
+        files: All files in it.
+
+    Raises:
+        PreparingError: A file cannot be read, or ids in it do not say what they should.
+    """
+    found, images = Found('COCO'), Nearest(files)
+    paths = [path for path in files if is_one(path)]
+    # COCO's own archive has the same images again with keypoints.
+    paths = [path for path in paths if path.name.startswith('instances_')] or paths
+    classes: dict[str, None] = {}
+    for path in paths:
+        content = _content(path, found)
+        names = {entry['id']: class_name(entry['name'], path) for entry in content['categories']}
+        classes.update(dict.fromkeys(names.values()))
+        split = split_in([*path.relative_to(root).parts[:-1], path.stem]) or 'train'
+        of_image: dict[Any, list[Marked]] = {}
+        for entry in content['annotations']:
+            if entry['category_id'] in names:
+                marked = _marked(entry, names[entry['category_id']])
+                of_image.setdefault(entry['image_id'], []).append(marked)
+        for image in content['images']:
+            there = _image(str(image['file_name']), path, root, images, split)
+            if there is None:
+                found.leave_out('images that are listed and not there', f'{image["file_name"]} ({path})')
+                continue
+            size = image.get('width'), image.get('height')
+            size = size if all(isinstance(side, int) and side > 0 for side in size) else None
+            objects = of_image.get(image['id'], [])
+            found.examples.append(Example(there, path, split, objects, size))
+    found.classes = tuple(classes)
+    coco_file.forget()
+    return found
+
+
+def _content(path: Path, found: Found) -> dict[str, Any]:
+    try:
+        names = coco_file.categories(path)
+        content = coco_file.read(path)
+        for entry in content['annotations']:
+            box = entry.get('bbox')
+            if not isinstance(entry.get('area'), (int, float)) and isinstance(box, list) and len(box) == 4:
+                entry['area'] = box[2] * box[3]
+        if names is None:
+            raise ValueError('it has no readable list of categories')
+        cfg = dict(type='CocoDataset', ann_file=str(path), metainfo=dict(classes=tuple(names)))
+        for line in misread(DataSet('', cfg), content):
+            if not isinstance(line, Remark):
+                raise PreparingError(line)
+            found.notes.append(str(line))
+    except PreparingError:
+        raise
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise PreparingError(f'{path} cannot be read as COCO annotations: {error}') from error
+    return content
+
+
+def _marked(entry: dict[str, Any], name: str) -> Marked:
+    x, y, w, h = entry['bbox']
+    crowd = bool(entry.get('iscrowd') or entry.get('ignore'))
+    more = {key: value for key, value in entry.items() if key not in _OWN}
+    return Marked(name, (x, y, x + w, y + h), crowd, more)
+
+
+def _image(name: str, path: Path, root: Path, images: Nearest, split: str) -> Path | None:
+    """The file of an image, which annotations name from the most different folders."""
+    for text in (name, name.replace('\\', '/')):
+        for folder in (path.parent, root, path.parent.parent):
+            if is_file(folder / text):
+                return folder / text
+    inside = Path(name.replace('\\', '/'))
+    near = images.find(inside.stem, path.parent / inside, inside.name)
+    near = [other for other in near if other.name.casefold() == inside.name.casefold()]
+    if len(near) > 1:  # train/0.jpg and val/0.jpg
+        near = [other for other in near if split_of(other, root) == split]
+    return near[0] if len(near) == 1 else None

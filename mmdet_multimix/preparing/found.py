@@ -1,0 +1,195 @@
+"""What the readers of all formats find: images, and the objects that somebody has marked in them."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+IMAGES = {'.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm', '.pgm'}
+NOT_READ = {'.heic', '.heif', '.avif', '.gif', '.svg', '.raw', '.dng', '.nef', '.cr2', '.jxl', '.psd'}
+SPLITS = ('train', 'val', 'test')
+_SPLIT = re.compile(r'(train|val|valid|validation|dev|test)(?:ing)?(?:val)?[-_]?(?:\d{2,4})?')
+_NAMES = {'valid': 'val', 'validation': 'val', 'dev': 'val'}
+
+
+class PreparingError(ValueError):
+    """Why a data set cannot be prepared, in one line, and what to do."""
+
+
+@dataclass
+class Marked:
+    """An object that somebody has marked.
+
+    Attributes:
+        name: Its class.
+        box: ``(x1, y1, x2, y2)``, in pixels, or in fractions of the image if its example says so. None where
+            the annotations have none that can be read.
+        crowd: Whether it is to be ignored: neither an object nor background.
+        more: What else COCO's format knows of it, such as its segmentation in pixels.
+    """
+
+    name: str
+    box: tuple[float, float, float, float] | None
+    crowd: bool = False
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Example:
+    """An image with its objects.
+
+    Attributes:
+        image: The file.
+        source: The file that its objects are from.
+        split: One of ``SPLITS``.
+        objects: Its objects, maybe none.
+        size: ``(width, height)`` in pixels as the annotations have it, None where they do not say.
+        relative: Whether boxes and polygons are in fractions of the image.
+    """
+
+    image: Path
+    source: Path
+    split: str
+    objects: list[Marked]
+    size: tuple[int, int] | None = None
+    relative: bool = False
+
+
+@dataclass
+class Found:
+    """What a reader has found.
+
+    Attributes:
+        format: Its name, for people.
+        examples: The images.
+        classes: The class names in their order; empty where the format has no list of them.
+        left_out: The files that are not used, by the reason.
+        notes: What a user should know.
+    """
+
+    format: str
+    examples: list[Example] = field(default_factory=list)
+    classes: Sequence[str] = ()
+    left_out: dict[str, list[str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def leave_out(self, reason: str, path: object) -> None:
+        """Note a file that is not used."""
+        self.left_out.setdefault(reason, []).append(str(path))
+
+
+def files_of(root: Path, skip: Path) -> list[Path]:
+    """List the files of a folder and all below it in order, without hidden ones.
+
+    Args:
+        root: The folder.
+        skip: A folder whose files are not listed, as they are our own.
+    """
+    found, seen = [], set()
+    for folder, below, names in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        below[:] = sorted(n for n in below if not n.startswith('.') and n != '__MACOSX')
+        if real in seen or real == os.path.realpath(skip):  # a link to a folder above would have no end
+            below.clear()
+            continue
+        seen.add(real)
+        found += [Path(folder, name) for name in sorted(names) if not name.startswith('.')]
+    return [path for path in found if is_file(path)]
+
+
+def is_file(path: Path) -> bool:
+    """Whether a path, as somebody has written it, leads to a file."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long for a name
+        return False
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text file that are not blank.
+
+    Raises:
+        PreparingError: It is not UTF-8.
+    """
+    try:
+        text = path.read_text(encoding='utf-8-sig')
+    except UnicodeDecodeError as error:
+        raise PreparingError(f'{path} is not UTF-8, save it as that: {error}') from error
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def class_name(name: object, path: Path) -> str:
+    """A class name without superfluous spaces.
+
+    Args:
+        name: As it was read; YAML reads a plain ``no`` as False, and a plain ``null`` as nothing.
+        path: Where from.
+
+    Raises:
+        PreparingError: It is no name.
+    """
+    if isinstance(name, bool) or not isinstance(name, (str, int, float)) or not str(name).strip():
+        raise PreparingError(f'{path} has the class name {name!r}: write it in quotes, "no"')
+    return ' '.join(str(name).split())
+
+
+def split_in(names: Iterable[str]) -> str | None:
+    """The split that the last telling of some names tells of, as ``train2017`` or ``valid`` does."""
+    for name in reversed(list(names)):
+        for word in (name, *reversed(re.split(r'[^a-z0-9]+', name.lower()))):
+            match = _SPLIT.fullmatch(word.lower())
+            if match:
+                return _NAMES.get(match[1], match[1])
+    return None
+
+
+def split_of(path: Path, root: Path) -> str:
+    """The split of a file by the folders it is in, ``train`` where they do not say."""
+    inside = path.relative_to(root).parent.parts if path.is_relative_to(root) else path.parent.parts
+    return split_in(inside) or 'train'
+
+
+class Nearest:
+    """Finds an image by its name in whatever folder it is.
+
+    Args:
+        files: All files of the set.
+    """
+
+    def __init__(self, files: Iterable[Path]) -> None:
+        self._images: dict[str, list[Path]] = {}
+        for path in files:
+            if path.suffix.lower() in IMAGES:
+                self._images.setdefault(_key(path.stem), []).append(path)
+        self._beside: dict[tuple[Path, str], list[Path]] = {}
+        for key, paths in self._images.items():
+            for path in paths:
+                self._beside.setdefault((path.parent, key), []).append(path)
+
+    def find(self, stem: str, near: Path, named: str = '') -> list[Path]:
+        """The images of a name that are nearest to a file; several if none of them is nearer.
+
+        Args:
+            stem: The name without its ending; case matters only where several images differ in nothing else.
+            near: The file.
+            named: The whole name of the image as its annotations have it, which decides between several.
+        """
+        key = _key(stem)
+        found = self._beside.get((near.parent, key)) or self._images.get(key, [])
+
+        def fit(path: Path) -> tuple[bool, int, bool, bool]:
+            same = path.name == named, path.name.casefold() == named.casefold()
+            return path.stem == stem, len(os.path.commonpath([path.parent, near.parent])), *same
+
+        best = max(map(fit, found), default=None)
+        return [path for path in found if fit(path) == best]
+
+
+def _key(stem: str) -> str:
+    """A name as it is compared: macOS writes an umlaut as two characters, and endings come in any case."""
+    return unicodedata.normalize('NFC', stem).casefold()

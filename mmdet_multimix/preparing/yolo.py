@@ -1,0 +1,213 @@
+"""Reads the text files of YOLO: data.yaml or a list of names, and a label file for each image."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..utils.names import quote
+from .found import (
+    IMAGES,
+    SPLITS,
+    Example,
+    Found,
+    Marked,
+    PreparingError,
+    class_name,
+    is_file,
+    read_lines,
+    split_of,
+)
+
+_LISTS = ('classes.txt', 'obj.names', 'labels.txt', '_darknet.labels', 'names.txt')
+_KEYS = {'train': 'train', 'val': 'val', 'valid': 'val', 'validation': 'val', 'test': 'test'}
+
+
+def description(files: list[Path]) -> Path | None:
+    """The file with the names of the classes; one that also lists the folders first."""
+    by_name = {path.name.lower(): path for path in reversed(files)}
+    for path in files:
+        if path.suffix.lower() in ('.yaml', '.yml') and _has_names(path):
+            return path
+    lists = (by_name.get(name) for name in _LISTS)
+    others = (path for path in files if path.suffix.lower() == '.names')
+    return next((path for path in (*lists, *others) if path), None)
+
+
+def is_one(path: Path) -> bool:
+    """Whether a file looks like the labels of an image."""
+    if path.suffix.lower() != '.txt' or path.name.lower() in _LISTS:
+        return False
+    with path.open('rb') as file:
+        words = file.readline().split()
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        return False
+    return len(numbers) >= 5
+
+
+def read(root: Path, files: list[Path]) -> Found:
+    """Read all labels of a folder.
+
+    Args:
+        root: The folder.
+        files: All files in it.
+
+    Raises:
+        PreparingError: There are no names of classes, a label is of a class that has none, or a label file
+            has something else than labels.
+    """
+    found, path = Found('YOLO'), description(files)
+    if path is None:
+        raise PreparingError(
+            f'{root} has YOLO labels, but neither data.yaml nor classes.txt with the names of the classes: '
+            'write one name a line into classes.txt, in the order of the numbers'
+        )
+    content = _yaml(path) if path.suffix.lower() in ('.yaml', '.yml') else {}
+    names = _names(path, content)
+    found.classes = tuple(names.values())
+    points = content.get('kpt_shape') is not None
+    without = 0
+    for image, split in _images(root, files, path, content):
+        labels = _labels(image)
+        if labels is None:
+            without += 1
+        objects = [] if labels is None else list(_objects(labels, names, path, points))
+        found.examples.append(Example(image, labels or path, split, objects, relative=True))
+    if without:
+        found.notes.append(f'{without} images have no label file and count as images without objects')
+    if without == len(found.examples):
+        raise PreparingError(f'none of the {without} images below {root} has a label file of its name')
+    return found
+
+
+def _has_names(path: Path) -> bool:
+    try:
+        return 'names' in _yaml(path)
+    except PreparingError:
+        return path.stem == 'data'
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except (yaml.YAMLError, ValueError) as error:
+        line = ' '.join(str(error).split())
+        raise PreparingError(f'{path} is not readable YAML: {line}') from error
+    return content if isinstance(content, dict) else {}
+
+
+def _names(path: Path, content: dict[str, Any]) -> dict[int, str]:
+    names = content.get('names') if content else read_lines(path)
+    if isinstance(names, str):
+        names = [names]
+    if isinstance(names, list):
+        names = dict(enumerate(names))
+    if not isinstance(names, dict) or not names or not all(str(key).isdigit() for key in names):
+        raise PreparingError(f'{path} has no list of names: write names: [first, second, ...]')
+    named = {int(key): class_name(names[key], path) for key in sorted(names, key=int)}
+    double = [name for name, number in Counter(named.values()).items() if number > 1]
+    if double:
+        raise PreparingError(
+            f'{path} has more than one class named {quote(double)}: give each a name of its own'
+        )
+    return named
+
+
+def _images(root: Path, files: list[Path], path: Path, content: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """All images and their splits: as data.yaml says, or else by their folders."""
+    wanted = {split: content[key] for key, split in _KEYS.items() if content.get(key)}
+    there = [file for file in files if file.suffix.lower() in IMAGES]
+    for split in SPLITS:
+        given = set()
+        places = wanted.get(split) or []
+        for place in places if isinstance(places, list) else [places]:
+            for image in _listed(str(place), root, path, content, there):
+                if image not in given:
+                    given.add(image)
+                    yield image, split
+    if not wanted:
+        yield from ((image, split_of(image, root)) for image in there)
+
+
+def _listed(place: str, root: Path, path: Path, content: dict[str, Any], there: list[Path]) -> list[Path]:
+    """The images of a folder, or of a list of images, that data.yaml names from here or from elsewhere."""
+    base = Path(str(content.get('path') or ''))
+    inside = Path(place.replace('\\', '/'))
+    parts = inside.parts
+    while parts and parts[0] in ('..', '.'):  # Roboflow's are of one folder further up
+        parts = parts[1:]
+    for folder in (path.parent / base / inside, base / inside, path.parent / inside, root.joinpath(*parts)):
+        if folder.is_dir():
+            return [image for image in there if image.resolve().is_relative_to(folder.resolve())]
+        if folder.is_file() and folder.suffix.lower() == '.txt':
+            return [_resolve(line, folder, root) for line in read_lines(folder)]
+    raise PreparingError(f'{path} names {place}, which is neither a folder nor a list of images here')
+
+
+def _resolve(line: str, listed: Path, root: Path) -> Path:
+    for folder in (listed.parent, root, Path()):
+        if is_file(folder / line):
+            return folder / line
+    return listed.parent / line
+
+
+def _labels(image: Path) -> Path | None:
+    """The label file of an image: in ``labels`` where it is in ``images``, or beside it."""
+    parts = list(image.parts)
+    candidates = []
+    for index in reversed(range(len(parts) - 1)):
+        if parts[index].lower() in ('images', 'jpegimages'):
+            for name in ('labels', 'Labels'):
+                candidates.append(Path(*parts[:index], name, *parts[index + 1 :]))
+            break
+    candidates.append(image)
+    candidates.append(image.parent / 'labels' / image.name)
+    for path in candidates:
+        for suffix in ('.txt', '.TXT'):
+            if path.with_suffix(suffix).is_file():
+                return path.with_suffix(suffix)
+    return None
+
+
+def _objects(labels: Path, names: dict[int, str], path: Path, points: bool) -> Iterator[Marked]:
+    lines = labels.read_text(encoding='utf-8-sig', errors='replace').splitlines()
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        where = f'line {number} of {labels}'
+        try:
+            label, *values = map(float, line.replace(',', ' ').split())
+        except ValueError:
+            raise PreparingError(f'{where} is no label "class x y width height": {line[:60]!r}') from None
+        if label not in names:
+            raise PreparingError(
+                f'{where} is of class {label:g}, but {path} has {len(names)} names, counted from 0: '
+                f'{quote(names.values())}'
+            )
+        name = names[int(label)]
+        if len(values) == 4 or (points and len(values) > 4):
+            x, y, w, h = values[:4]
+            yield Marked(name, _finite((x - w / 2, y - h / 2, x + w / 2, y + h / 2)))
+        elif len(values) >= 6 and len(values) % 2 == 0:
+            xs, ys = values[::2], values[1::2]
+            more = dict(segmentation=[values])
+            yield Marked(name, _finite((min(xs), min(ys), max(xs), max(ys))), more=more)
+        elif len(values) == 5:
+            raise PreparingError(
+                f'{where} has six numbers, as predictions with a score have, not labels of a data set'
+            )
+        else:
+            raise PreparingError(
+                f'{where} has {len(values) + 1} numbers: a box has 5, a polygon the class and pairs'
+            )
+
+
+def _finite(box: tuple[float, ...]) -> tuple[float, ...] | None:
+    return box if all(map(math.isfinite, box)) else None

@@ -1,0 +1,115 @@
+"""COCO's JSON in the layouts that people have."""
+
+import json
+
+import pytest
+from photographs import SIZE, WHOLE, coco, photograph, prepared, write
+
+from mmdet_multimix.preparing import PreparingError
+
+CATS_FIRST = WHOLE
+
+
+def test_cocos_own_layout(tmp_path):
+    root = tmp_path / 'set'
+    coco(root)
+    coco(root, 1, 'annotations/instances_val2017.json', 'val2017')
+    write(root / 'annotations/person_keypoints_val2017.json', coco(root, 1, 'x/y.json', 'val2017'))
+    (root / 'x/y.json').unlink()
+    write(root / 'annotations/captions_val2017.json', dict(images=[], annotations=[dict(caption='a')]))
+    _, splits, report = prepared(root)
+    assert splits == {'train': {f'train/{i}.png': WHOLE for i in range(2)}, 'val': {'val2017/0.png': WHOLE}}
+    assert report['classes'] == ['cat', 'dog']  # in the order of the file
+
+
+def test_roboflows_layout_with_a_category_of_nothing(tmp_path):
+    root = tmp_path / 'set'
+    for split, count in (('train', 3), ('valid', 1), ('test', 1)):
+        content = coco(root, count, f'{split}/_annotations.coco.json', split)
+        content['categories'].insert(0, dict(id=0, name='animals', supercategory='none'))
+        write(root / f'{split}/_annotations.coco.json', content)
+    said, splits, report = prepared(root)
+    assert {name: len(images) for name, images in splits.items()} == {'train': 3, 'val': 1, 'test': 1}
+    assert report['classes'] == ['cat', 'dog'] and "classes without a box are left out: 'animals'" in said
+
+
+@pytest.mark.parametrize('name', ['{}', './{}', 'train\\{}', '/wrong/disk/{}', '{root}/train/{}'])
+def test_where_the_names_of_images_lead(tmp_path, name):
+    root = tmp_path / 'set'
+    content = coco(root, 2, 'labels/mine.json')
+    for image in content['images']:
+        image['file_name'] = name.format(image['file_name'], root=root)
+    write(root / 'labels/mine.json', content)
+    assert prepared(root)[1] == {'train': {f'train/{i}.png': WHOLE for i in range(2)}}
+
+
+def test_what_is_missing_is_computed_or_said(tmp_path):
+    root = tmp_path / 'set'
+    content = coco(root, 3)
+    del content['annotations'][0]['area']
+    content['annotations'][1]['iscrowd'] = 1
+    content['annotations'].append(dict(content['annotations'][0], id=77, category_id=99))
+    content['annotations'].append(dict(content['annotations'][0], id=78, image_id=99))
+    content['annotations'][2]['bbox'][2] = -4
+    content['images'].append(dict(id=9, file_name='lost.png', width=5, height=5))
+    del content['images'][0]['width']
+    write(root / 'annotations/instances_train.json', content)
+    said, splits, report = prepared(root)
+    assert splits['train']['train/0.png'] == [WHOLE[0], (*WHOLE[1][:2], 1)]
+    assert splits['train']['train/1.png'] == WHOLE[1:]
+    assert 'category id 99' in said and 'of images that it does not list' in said
+    (lost,) = report['files_left_out']['images that are listed and not there']
+    assert lost.startswith('lost.png (')
+
+
+def test_segmentations_and_more_stay(tmp_path):
+    root = tmp_path / 'set'
+    content = coco(root, 1)
+    more = dict(segmentation=[[5, 6, 25, 6, 25, 30]], attributes=dict(colour='red'))
+    content['annotations'][0].update(more)
+    write(root / 'annotations/instances_train.json', content)
+    prepared(root)
+    entry = json.loads((tmp_path / 'set_out/train.json').read_text())['annotations'][0]
+    assert entry == {**entry, **more}
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (lambda c: c['images'][1].update(id=0), 'image ids of .* are given twice'),
+        (
+            lambda c: [a.update(category_id=a['category_id'] - 1) for a in c['annotations']],
+            'no object is marked .* have the category id 0',
+        ),
+        (lambda c: c['annotations'][0].pop('bbox'), 'have no box'),
+        (lambda c: c['annotations'][0].update(bbox=[1, 2, 'x', 4]), 'have no box'),
+        (lambda c: c['annotations'][1].update(id=0), 'annotation ids of .* are given twice'),
+        (lambda c: c['categories'][0].update(name='cat'), "more than one category named 'cat'"),
+        (lambda c: c['annotations'][0].pop('image_id'), r"annotations\[0\] has no 'image_id'"),
+        (lambda c: c['images'][1].update(file_name='0.png'), 'is annotated twice'),
+        (lambda c: c['annotations'].clear(), 'no object is marked in any of the 2 images'),
+        (lambda c: [i.update(width=640, height=480) for i in c['images']], 'no image is left: 2 images that'),
+    ],
+)
+def test_what_does_not_say_what_it_should_is_refused(tmp_path, change, message):
+    content = coco(tmp_path / 'set')
+    content['categories'] = [dict(id=1, name='dog'), dict(id=3, name='cat')]
+    change(content)
+    write(tmp_path / 'set/annotations/instances_train.json', content)
+    with pytest.raises(PreparingError, match=message):
+        prepared(tmp_path / 'set')
+
+
+def test_a_file_that_is_cut_off(tmp_path):
+    coco(tmp_path / 'set')
+    path = tmp_path / 'set/annotations/instances_train.json'
+    path.write_text(path.read_text()[:300])
+    with pytest.raises(PreparingError, match=r'instances_train\.json cannot be read as COCO'):
+        prepared(tmp_path / 'set')
+
+
+def test_an_image_of_another_shape(tmp_path):
+    coco(tmp_path / 'set', 3)
+    photograph(tmp_path / 'set/train/1.png', SIZE[::-1])
+    _, splits, report = prepared(tmp_path / 'set')
+    assert len(splits['train']) == 2 and '40 x 60, not 60 x 40' in str(report['files_left_out'])

@@ -1,0 +1,227 @@
+"""From a folder of photographs to a data set: formats, classes, splits, files, and what a training does with it."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from mmdet.registry import DATASETS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from photographs import BOXES, WHOLE, coco, flat_voc, photograph, prepared, write, xml, yolo
+from PIL import Image
+
+from mmdet_multimix.checks import check_config
+from mmdet_multimix.preparing import PreparingError, prepare
+from mmdet_multimix.preparing.writing import own_files
+
+
+def test_three_formats_give_one_data_set(tmp_path):
+    flat_voc(tmp_path / 'voc', 2)
+    yolo(tmp_path / 'yolo', ('train',), 2)
+    coco(tmp_path / 'coco', 2)
+    for name in ('voc', 'yolo', 'coco'):
+        _, splits, report = prepared(tmp_path / name)
+        for boxes in splits['train'].values():
+            assert [box[0] for box in boxes] == ['cat', 'dog']
+            for one, other in zip(boxes, WHOLE, strict=True):
+                assert one[1] == pytest.approx(other[1], abs=0.01)
+        assert report['splits']['train'] == dict(
+            images=2, images_without_objects=0, boxes=dict(cat=2, dog=2), boxes_left_out={}
+        )
+
+
+def test_mmdet_reads_what_is_written(tmp_path):
+    """The lines that are printed give mmdet's own data sets, with the boxes that were marked."""
+    flat_voc(tmp_path / 'set/train', 3)
+    flat_voc(tmp_path / 'set/val', 2)
+    flat_voc(tmp_path / 'set/test', 1)
+    said, _, _ = prepared(tmp_path / 'set')
+    lines = said[said.index('data_root = ') :]
+    assert lines in (tmp_path / 'set_out/config.py').read_text()
+    cfg = Config.fromstring(lines, '.py')
+    check_config(cfg)
+    check_config(cfg, 'test')
+    init_default_scope('mmdet')
+    for split, count in (('train', 3), ('val', 2), ('test', 1)):
+        dataset = DATASETS.build(cfg[f'{split}_dataloader'].dataset)
+        assert len(dataset) == count and dataset.metainfo['classes'] == ('cat', 'dog')
+        for index in range(count):
+            found = dataset.get_data_info(index)
+            assert Path(found['img_path']).is_file()
+            assert [tuple(entry['bbox']) for entry in found['instances']] == list(BOXES.values())
+            assert [entry['bbox_label'] for entry in found['instances']] == [0, 1]
+
+
+@pytest.mark.parametrize('where', ['beside', 'inside', 'elsewhere', 'link'])
+def test_the_output_may_be_anywhere(tmp_path, where, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    flat_voc(tmp_path / 'data/my set', 2)
+    (tmp_path / 'far/away').mkdir(parents=True)
+    output = dict(beside='data/out', inside='data/my set/out', elsewhere='far/away/out/', link='linked/out')
+    (tmp_path / 'linked').symlink_to(tmp_path / 'far/away')
+    for overwrite in (False, True):  # what is written into the folder is not read the next time
+        prepare('data/my set', output[where], overwrite=overwrite)
+        lines = (tmp_path / output[where] / 'config.py').read_text().split('\n', 1)[1]
+        cfg = Config.fromstring(lines, '.py')
+        check_config(cfg)
+        assert not os.path.isabs(cfg.data_root)
+        init_default_scope('mmdet')
+        assert len(DATASETS.build(cfg.train_dataloader.dataset)) == 2
+
+
+def test_a_split_is_random_and_repeatable(tmp_path):
+    root = flat_voc(tmp_path / 'set', 20)
+    _, first, _ = prepared(root, split=0.3, seed=1)
+    assert (
+        len(first['val']) == 6 and len(first['train']) == 14 and not set(first['val']) & set(first['train'])
+    )
+    assert prepared(root, split=0.3, seed=1)[1] == first
+    assert prepared(root, split=0.3, seed=2)[1] != first
+    assert set(prepared(root)[1]) == {'train'} and not (tmp_path / 'set_out/val.json').exists()
+    assert not (tmp_path / 'set_out/val.jpg').exists()
+
+
+@pytest.mark.parametrize('share', [0, 1, -0.2, 5])
+def test_a_share_that_is_none(tmp_path, share):
+    with pytest.raises(PreparingError, match='--split: must be between 0 and 1'):
+        prepare(flat_voc(tmp_path / 'set', 2), tmp_path / 'out', split=share)
+
+
+def test_a_split_of_what_cannot_be_split(tmp_path):
+    with pytest.raises(PreparingError, match='--split: there is a validation split already'):
+        prepare(yolo(tmp_path / 'yolo'), tmp_path / 'out', split=0.5)
+    with pytest.raises(PreparingError, match='--split: needs two training images'):
+        prepare(flat_voc(tmp_path / 'voc', 1), tmp_path / 'out', split=0.5)
+
+
+def test_names_that_differ_by_case_are_asked_about(tmp_path):
+    root = flat_voc(tmp_path / 'set', 2)
+    xml(root / 'IMG_0.xml', [('Cat', BOXES['cat']), ('dog ', BOXES['dog'])])
+    with pytest.raises(PreparingError, match=r"'Cat' \(1 objects\), 'cat' \(1 objects\).*--classes"):
+        prepared(root)
+    _, splits, report = prepared(root, classes=['dog', 'cat'])
+    assert report['classes'] == ['dog', 'cat'] and splits['train']['IMG_0.JPG'] == WHOLE
+    _, splits, report = prepared(root, classes=['cat', 'Cat'])
+    assert report['splits']['train']['boxes'] == dict(cat=1, Cat=1)
+    assert report['splits']['train']['boxes_left_out'] == {'of other classes': dict(dog=2)}
+    with pytest.raises(
+        PreparingError, match="--classes: 'horse' is in no annotation, which have 'Cat', 'cat'"
+    ):
+        prepared(root, classes=['cat', 'horse'])
+
+
+def test_the_format_is_found_or_asked_for(tmp_path):
+    root = yolo(tmp_path / 'set', ('train',))
+    coco(root, 1, folder='others')
+    with pytest.raises(PreparingError, match='several formats, yolo and coco: choose with --format'):
+        prepared(root)
+    assert prepared(root, format='coco')[2]['format'] == 'COCO'
+    photograph(tmp_path / 'plain/a.jpg')
+    with pytest.raises(PreparingError, match='has 1 images and no annotations'):
+        prepared(tmp_path / 'plain')
+    with pytest.raises(PreparingError, match='has no image with Pascal VOC annotations'):
+        prepared(tmp_path / 'plain', format='voc')
+    with pytest.raises(PreparingError, match='for test only, and none to train on'):
+        prepared(flat_voc(tmp_path / 'lone/test', 2).parent)
+
+
+def test_nothing_is_overwritten_or_left_half(tmp_path, monkeypatch):
+    root, out = flat_voc(tmp_path / 'set', 4), tmp_path / 'out'
+    prepare(root, out, split=0.5)
+    (out / 'mine.txt').write_text('mine')
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert set(before) == {*own_files(), 'mine.txt'} - {'test.json', 'test.jpg'}
+    with pytest.raises(PreparingError, match='has files already; give --overwrite'):
+        prepare(root, out)
+
+    def full(*args, **kwargs):
+        raise OSError(28, 'No space left on device')
+
+    with monkeypatch.context() as patch:
+        patch.setattr('mmdet_multimix.preparing.command.draw_labelled_images', full)
+        with pytest.raises(OSError, match='No space'):
+            prepare(root, out, overwrite=True)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert {path.name for path in tmp_path.iterdir()} == {'set', 'out'}
+    prepare(root, out, overwrite=True)
+    assert (out / 'mine.txt').read_text() == 'mine' and not (out / 'val.json').exists()
+
+
+@pytest.mark.parametrize(
+    ('root', 'output', 'message'),
+    [
+        ('nothing', 'out', 'nothing does not exist'),
+        ('set/IMG_0.JPG', 'out', 'IMG_0.JPG is no folder'),
+        ('set', 'set', 'is the folder of the images'),
+        ('set', 'set/IMG_0.JPG', 'is a file; give a folder'),
+        ('set', 'set/IMG_0.JPG/out', 'cannot write to'),
+    ],
+)
+def test_wrong_folders(tmp_path, root, output, message):
+    flat_voc(tmp_path / 'set', 1)
+    with pytest.raises(PreparingError, match=message):
+        prepare(tmp_path / root, tmp_path / output)
+
+
+def test_links_that_lead_round_in_circles(tmp_path):
+    root = flat_voc(tmp_path / 'set', 2)
+    (root / 'again').symlink_to(root)
+    shutil.copytree(flat_voc(tmp_path / 'real/train', 2), tmp_path / 'store')
+    (root / 'linked').symlink_to(tmp_path / 'store')
+    (root / '.hidden').mkdir()
+    photograph(root / '.hidden/IMG_9.jpg')
+    photograph(root / '._IMG_0.JPG', format='JPEG')
+    _, splits, report = prepared(root)
+    assert set(splits['train']) == {'IMG_0.JPG', 'IMG_1.JPG', 'linked/IMG_0.JPG', 'linked/IMG_1.JPG'}
+    assert not report['files_left_out']
+
+
+def test_the_picture_shows_boxes_where_they_are(tmp_path):
+    root = tmp_path / 'set'
+    for index in range(3):
+        path = root / f'{index}.png'
+        root.mkdir(exist_ok=True)
+        Image.new('RGB', (320, 320), 'black').save(path)
+        xml(root / f'{index}.xml', [('only', (40, 60, 200, 260))], (320, 320))
+    prepared(root)
+    picture = Image.open(tmp_path / 'set_out/train.jpg').convert('RGB')
+    assert picture.size == (3 * 324, 324)
+    colored = [(x, y) for x in range(320) for y in range(320) if max(picture.getpixel((x, y))) > 90]
+    below = [point for point in colored if point[1] > 70]  # the name is above
+    assert min(x for x, _ in below) == pytest.approx(40, abs=1)
+    assert max(x for x, _ in below) == pytest.approx(200, abs=2)
+    assert max(y for _, y in below) == pytest.approx(260, abs=2)
+    assert not any(50 < x < 190 and 80 < y < 250 for x, y in colored)
+
+
+def test_a_report_of_strange_names(tmp_path):
+    root = flat_voc(tmp_path / 'set', 1)
+    xml(
+        root / 'IMG_0.xml',
+        [('a|b <c>&amp;'.replace('<c>', '&lt;c&gt;'), BOXES['cat']), ('猫 \'"', BOXES['dog'])],
+    )
+    os.rename(root / 'IMG_0.xml', root / 'IMG_\udcff.xml')
+    os.rename(root / 'IMG_0.JPG', root / 'IMG_\udcff.JPG')
+    photograph(root / 'b.jpg')
+    shutil.copy(root / 'IMG_\udcff.xml', root / 'b.xml')
+    said, splits, report = prepared(root)
+    assert report['classes'] == ['a|b <c>&', '猫 \'"'] and set(splits['train']) == {'b.jpg'}
+    assert 'images whose names are not UTF-8' in said
+    cfg = Config.fromfile(tmp_path / 'set_out/config.py')
+    assert cfg.train_dataloader.dataset.metainfo.classes == ('a|b <c>&', '猫 \'"')
+    text = (tmp_path / 'set_out/report.md').read_text()
+    assert 'a\\|b <c>&' in text and json.loads((tmp_path / 'set_out/report.json').read_text())
+
+
+def test_a_damaged_set_that_a_training_would_refuse(tmp_path):
+    """Classes that only the validation data have are said, as before every training."""
+    root = yolo(tmp_path / 'set')
+    for index in range(2):
+        path = root / f'labels/train/train{index}.txt'
+        path.write_text(path.read_text().splitlines()[0])
+    said, _, _ = prepared(root)
+    assert 'have boxes in the validation data, but none in the training data: dog' in said
+    write(root / 'x.json', dict(a=1))
+    assert prepared(root)[2]['format'] == 'YOLO'

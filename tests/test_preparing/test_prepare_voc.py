@@ -1,0 +1,171 @@
+"""Pascal VOC's XML in the layouts that people have."""
+
+import mmcv
+import pytest
+from photographs import BOXES, SIZE, WHOLE, flat_voc, photograph, prepared, xml
+from PIL import Image
+
+from mmdet_multimix.preparing import PreparingError
+
+
+def test_a_flat_folder_with_endings_in_capitals(tmp_path):
+    said, splits, report = prepared(flat_voc(tmp_path / 'cards'))
+    assert splits == {'train': {f'IMG_{index}.JPG': WHOLE for index in range(4)}}
+    assert report['classes'] == ['cat', 'dog'] and '4 images' in said and '--split 0.2' in said
+
+
+def test_folders_of_train_and_test(tmp_path):
+    flat_voc(tmp_path / 'cards/train', 3)
+    flat_voc(tmp_path / 'cards/test', 2, '.jpeg')
+    _, splits, _ = prepared(tmp_path / 'cards')
+    assert {name: len(images) for name, images in splits.items()} == {'train': 3, 'test': 2}
+    assert set(splits['test']) == {'test/IMG_0.jpeg', 'test/IMG_1.jpeg'}
+
+
+@pytest.mark.parametrize(
+    'folders', [('JPEGImages', 'Annotations'), ('images', 'xml'), ('a/pics', 'b/labels')]
+)
+def test_folders_of_images_and_annotations(tmp_path, folders):
+    for name in ('my photo', 'Grüße.v2', 'x'):
+        photograph(tmp_path / f'set/{folders[0]}/{name}.png')
+        xml(tmp_path / f'set/{folders[1]}/{name}.xml')
+    _, splits, _ = prepared(tmp_path / 'set')
+    assert splits['train'] == {f'{folders[0]}/{name}.png': WHOLE for name in ('Grüße.v2', 'my photo', 'x')}
+
+
+def test_vocs_own_lists_are_the_splits(tmp_path):
+    for year, names in (('VOC2007', 'abc'), ('VOC2012', 'ade')):
+        for name in names:
+            photograph(tmp_path / f'kit/{year}/JPEGImages/{name}.jpg', seed=ord(name) + len(names))
+            xml(tmp_path / f'kit/{year}/Annotations/{name}.xml')
+        (tmp_path / f'kit/{year}/ImageSets/Main').mkdir(parents=True)
+    (tmp_path / 'kit/VOC2007/ImageSets/Main/train.txt').write_text('a\n')
+    (tmp_path / 'kit/VOC2007/ImageSets/Main/val.txt').write_text('b\n\n')
+    (tmp_path / 'kit/VOC2012/ImageSets/Main/trainval.txt').write_text('a\nd\n')
+    (tmp_path / 'kit/VOC2012/ImageSets/Main/test.txt').write_text('e\n')
+    _, splits, report = prepared(tmp_path / 'kit')
+    assert set(splits['train']) == {
+        f'VOC20{path}.jpg' for path in ('07/JPEGImages/a', '12/JPEGImages/a', '12/JPEGImages/d')
+    }
+    assert set(splits['val']) == {'VOC2007/JPEGImages/b.jpg'}
+    assert set(splits['test']) == {'VOC2012/JPEGImages/e.jpg'}
+    (lost,) = report['files_left_out']['annotations that are in no list of ImageSets/Main']
+    assert lost.endswith('VOC2007/Annotations/c.xml')
+
+
+def test_images_of_one_name_are_told_apart_by_what_the_annotations_say(tmp_path):
+    root = flat_voc(tmp_path / 'set', 1)
+    for name in ('a.png', 'a.jpg', 'b.png', 'b.jpg'):
+        photograph(root / name)
+    xml(root / 'a.xml', filename='a.png')
+    xml(root / 'b.xml', filename='something.gif')
+    _, splits, report = prepared(root)
+    assert set(splits['train']) == {'IMG_0.JPG', 'a.png'}
+    (reason,) = [reason for reason in report['files_left_out'] if 'which of two images' in reason]
+    assert report['files_left_out'][reason] == [str(root / 'b.xml')]
+    assert len(report['files_left_out']['images without annotations']) == 3
+
+
+def test_what_cannot_be_used_is_left_out_and_said(tmp_path):
+    root = flat_voc(tmp_path / 'set', 2)
+    xml(root / 'nothing.xml')
+    (root / 'broken.xml').write_text('<annotation><object>')
+    (root / 'other.xml').write_text('<project/>')
+    photograph(root / 'broken.jpg')
+    (root / 'empty.jpg').write_bytes(b'')
+    xml(root / 'empty.xml')
+    (root / 'text.png').write_text('no image')
+    xml(root / 'text.xml')
+    (root / 'phone.HEIC').write_bytes(b'heic')
+    photograph(root / 'small.jpg', (30, 20))
+    xml(root / 'small.xml')
+    said, splits, report = prepared(root)
+    assert set(splits['train']) == {'IMG_0.JPG', 'IMG_1.JPG'}
+    reasons = ' '.join(report['files_left_out'])
+    for reason in (
+        'annotations without an image', 'cannot be read (ParseError', 'that are empty files',
+        'images that cannot be read', 'convert them to JPEG', 'not as large', 'images without annotations',
+    ):  # fmt: skip
+        assert reason in reasons and reason in said
+    assert '30 x 20, not 60 x 40' in str(report['files_left_out'])
+
+
+@pytest.mark.parametrize('size', [None, (0, 0)])
+def test_annotations_without_a_size(tmp_path, size):
+    photograph(tmp_path / 'set/a.bmp')
+    xml(tmp_path / 'set/a.xml', size=size)
+    assert prepared(tmp_path / 'set')[1]['train'] == {'a.bmp': WHOLE}
+
+
+@pytest.mark.parametrize('encoding', ['gb2312', 'iso-8859-1', 'utf-16', 'UTF-8'])
+def test_encodings(tmp_path, encoding):
+    photograph(tmp_path / 'set/a.png')
+    path = xml(tmp_path / 'set/a.xml', head=f"<?xml version='1.0' encoding='{encoding}'?>\n")
+    name = '猫' if encoding in ('gb2312', 'utf-16', 'UTF-8') else 'é'
+    path.write_bytes(path.read_text().replace('cat', name).encode(encoding))
+    assert prepared(tmp_path / 'set')[2]['classes'] == sorted(['dog', name])
+
+
+def test_boxes_that_are_not_learnt(tmp_path):
+    root = flat_voc(tmp_path / 'set', 1)
+    photograph(root / 'bad.png', seed=9)
+    far, nan = (100, 100, 120, 120), ('nan', 1, 5, 9)
+    objects = [('cat', box) for box in ((9, 9, 9, 20), (20, 9, 10, 20), far, nan, (-9, -5, 30, 99))]
+    objects += [('', (1, 1, 9, 9)), ('dog', BOXES['dog']), ('dog', BOXES['dog'])]
+    xml(root / 'bad.xml', objects)
+    said, splits, report = prepared(root)
+    assert splits['train']['bad.png'] == [('cat', (0, 0, 30, SIZE[1]), 0), ('dog', BOXES['dog'], 0)]
+    dropped = report['splits']['train']['boxes_left_out']
+    assert dropped == {
+        'thinner than a pixel': {'cat': 1},
+        'of negative size': {'cat': 1},
+        'outside of their image': {'cat': 1},
+        'without a box': {'cat': 1},
+        'given twice': {'dog': 1},
+        'of other classes': {'(no name)': 1},
+    }
+    assert 'note: 1 boxes reach over the border' in said
+
+
+def test_a_class_or_set_of_which_no_box_is_left_is_refused(tmp_path):
+    root = flat_voc(tmp_path / 'set', 2)
+    xml(root / 'IMG_0.xml', [('cat', (0.1, 0.1, 0.5, 0.5)), ('dog', BOXES['dog'])])
+    xml(root / 'IMG_1.xml', [('dog', BOXES['dog'])])
+    with pytest.raises(PreparingError, match=r"none of the 1 boxes of 'cat' .* coordinates in 0..1"):
+        prepared(root)
+    assert not (tmp_path / 'set_out').exists()
+    assert prepared(root, classes=['dog'])[2]['classes'] == ['dog']
+
+
+def test_difficult_objects_are_neither_learnt_nor_background(tmp_path):
+    root = flat_voc(tmp_path / 'set', 2)
+    path = root / 'IMG_0.xml'
+    path.write_text(path.read_text().replace('</name>', '</name><difficult>1</difficult>', 1))
+    said, splits, report = prepared(root)
+    assert splits['train']['IMG_0.JPG'] == [('cat', BOXES['cat'], 1), ('dog', BOXES['dog'], 0)]
+    assert report['splits']['train']['boxes'] == dict(cat=1, dog=2) and '1 objects are crowds' in said
+
+
+@pytest.mark.parametrize('turn', range(1, 9))
+def test_photographs_that_lie_on_their_side(tmp_path, turn):
+    """Boxes of the stored image are turned with it, those of the upright image stay."""
+    root, size = tmp_path / 'set', (64, 40)
+    root.mkdir()
+    image = Image.new('RGB', size)
+    image.paste((255, 255, 255), (8, 8, 32, 24))
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    for name in ('stored', 'upright'):
+        image.save(root / f'{name}.jpg', exif=exif, quality=95)
+    loaded = mmcv.imread(str(root / 'stored.jpg'))
+    rows, columns = (loaded[..., 0] > 128).nonzero()
+    seen = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    swapped = turn >= 5
+    assert (loaded.shape[1], loaded.shape[0]) == (size[::-1] if swapped else size)
+    xml(root / 'stored.xml', [('white', (8, 8, 32, 24))], size)
+    xml(root / 'upright.xml', [('white', tuple(seen))], size[::-1] if swapped else size)
+    said, splits, _ = prepared(root)
+    assert splits['train']['upright.jpg'] == [('white', seen, 0)]
+    if swapped:
+        assert splits['train']['stored.jpg'] == [('white', seen, 0)] and '1 images lie on their side' in said
+    assert ('2 images are turned by 180' in said) == (turn in (2, 3, 4))

@@ -1,0 +1,136 @@
+"""YOLO's text files in the layouts that people have."""
+
+import pytest
+from photographs import BOXES, SIZE, WHOLE, YOLO_LINES, fractions, label, photograph, prepared, yolo
+
+from mmdet_multimix.preparing import PreparingError
+
+
+def near(boxes):
+    return [(name, tuple(pytest.approx(side, abs=0.01) for side in box), crowd) for name, box, crowd in boxes]
+
+
+def test_ultralytics_layout(tmp_path):
+    _, splits, report = prepared(yolo(tmp_path / 'set'))
+    assert splits['train'] == {f'images/train/train{index}.png': near(WHOLE) for index in range(2)}
+    assert set(splits['val']) == {'images/val/val0.png', 'images/val/val1.png'}
+    assert report['classes'] == ['cat', 'dog'] and report['format'] == 'YOLO'
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        'train: ../train/images\nval: ../valid/images\nnc: 2\nnames: [cat, dog]\n',
+        'path: .\ntrain: train/images\nval: [valid/images]\nnames: {0: cat, 1: dog}\n',
+        'path: /content/datasets/mine\ntrain: train/images\nval: valid/images\nnames:\n- cat\n- dog\n',
+        'train: train.txt\nval: ./valid/images/\nnames: [cat, dog]\n',
+        'names: [cat, dog]\n',
+    ],
+)
+def test_what_data_yaml_says_of_folders(tmp_path, text):
+    root = tmp_path / 'set'
+    for split in ('train', 'valid'):
+        photograph(root / f'{split}/images/{split}.v1.JPG', format='JPEG', seed=len(split))
+        label(root / f'{split}/labels/{split}.v1.txt', *YOLO_LINES)
+    (root / 'train.txt').write_text('./train/images/train.v1.JPG\n')
+    (root / 'data.yaml').write_text(text)
+    _, splits, _ = prepared(root)
+    assert splits['train'] == {'train/images/train.v1.JPG': near(WHOLE)}
+    assert splits['val'] == {'valid/images/valid.v1.JPG': near(WHOLE)}
+
+
+@pytest.mark.parametrize('names', ['classes.txt', 'obj.names', 'mine.names'])
+def test_labels_beside_the_images_and_a_list_of_names(tmp_path, names):
+    root = tmp_path / 'set'
+    for index in range(3):
+        photograph(root / f'{index}.jpg', seed=index)
+    label(root / '0.txt', *YOLO_LINES)
+    label(root / '1.txt')
+    (root / names).write_text('cat\ndog\n\n')
+    said, splits, report = prepared(root)
+    assert splits['train'] == {'0.jpg': near(WHOLE), '1.jpg': [], '2.jpg': []}
+    assert '1 images have no label file' in said
+    assert report['splits']['train']['images_without_objects'] == 2
+
+
+def test_images_at_whole_paths_in_a_list(tmp_path):
+    yolo(tmp_path / 'elsewhere', ('train',))
+    root = tmp_path / 'set'
+    root.mkdir()
+    image = tmp_path / 'elsewhere/images/train/train0.png'
+    (root / 'list.txt').write_text(f'{image}\n')
+    (root / 'data.yaml').write_text('train: list.txt\nnames: [cat, dog]\n')
+    _, splits, _ = prepared(root, format='yolo')
+    assert splits['train'] == {str(image): near(WHOLE)}
+
+
+def test_polygons_and_points(tmp_path):
+    import json
+
+    root = yolo(tmp_path / 'set', ('train',), 1)
+    (x1, y1, x2, y2), (w, h) = BOXES['cat'], SIZE
+    corners = [(x1, y1), (x2, y1), ((x1 + x2) / 2, y2)]
+    text = ' '.join(f'{x / w:.5f} {y / h:.5f}' for x, y in corners)
+    label(root / 'labels/train/train0.txt', f'0 {text}', f'1 {fractions(BOXES["dog"])}')
+    _, splits, _ = prepared(root)
+    assert splits['train']['images/train/train0.png'] == near(WHOLE)
+    entry = json.loads((tmp_path / 'set_out/train.json').read_text())['annotations'][0]
+    assert entry['segmentation'] == [[pytest.approx(v, abs=0.01) for corner in corners for v in corner]]
+    # The same numbers are points of a pose where data.yaml says so.
+    (root / 'data.yaml').write_text('train: images/train\nkpt_shape: [1, 2]\nnames: [cat, dog]\n')
+    label(root / 'labels/train/train0.txt', *(f'{line} 0.5 0.5' for line in YOLO_LINES))
+    assert prepared(root)[1]['train']['images/train/train0.png'] == near(WHOLE)
+
+
+@pytest.mark.parametrize(
+    ('lines', 'message'),
+    [
+        (['7 0.5 0.5 0.1 0.1'], r"line 1 of .*train0.txt is of class 7, but .* 2 names.*'cat', 'dog'"),
+        (['0.5 0.5 0.5 0.1 0.1'], 'is of class 0.5'),
+        (['', '-1 0.5 0.5 0.1 0.1'], 'line 2 of .* is of class -1'),
+        (['0 0.5 0.5 0.1 0.1 0.93'], 'six numbers, as predictions'),
+        (['0 0.5 0.5'], 'has 3 numbers'),
+        (['cat 0.5 0.5 0.1 0.1'], 'is no label "class x y width height"'),
+        (['0 30 20 10 10', '1 30 20 10 10'], 'none of the 2 boxes .* in pixels, where YOLO has fractions'),
+    ],
+)
+def test_wrong_labels_are_refused(tmp_path, lines, message):
+    root = yolo(tmp_path / 'set', ('train',), 2)
+    if 'pixels' in message:
+        label(root / 'labels/train/train1.txt')
+    label(root / 'labels/train/train0.txt', *lines)
+    with pytest.raises(PreparingError, match=message):
+        prepared(root)
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        (None, 'neither data.yaml nor classes.txt'),
+        ('names: [cat, dog\n', 'not readable YAML'),
+        ('train: images/train\nnames: 3\n', 'no list of names'),
+        ('train: images/nowhere\nnames: [cat, dog]\n', 'names images/nowhere, which is neither'),
+    ],
+)
+def test_a_wrong_description_is_refused(tmp_path, text, message):
+    root = yolo(tmp_path / 'set', ('train',))
+    (root / 'data.yaml').unlink()
+    if text:
+        (root / 'data.yaml').write_text(text)
+    with pytest.raises(PreparingError, match=message):
+        prepared(root)
+
+
+def test_labels_of_images_that_are_turned_upright(tmp_path):
+    """Fractions are of the upright image, which is what labelling tools and trainers show."""
+    root = yolo(tmp_path / 'set', ('train',), 1)
+    (root / 'images/train/train0.png').unlink()
+    photograph(root / 'images/train/train0.jpg', SIZE[::-1], exif=6)
+    assert prepared(root)[1]['train'] == {'images/train/train0.jpg': near(WHOLE)}
+
+
+def test_an_image_in_two_splits_is_said(tmp_path):
+    root = yolo(tmp_path / 'set', ('train',))
+    (root / 'data.yaml').write_text('train: images/train\nval: images/train\nnames: [cat, dog]\n')
+    said, splits, _ = prepared(root)
+    assert splits['train'] == splits['val'] and '2 images are in more than one split' in said
