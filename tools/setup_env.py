@@ -170,7 +170,7 @@ class Environment:
 
 def set_up_stack(name):
     stack = STACKS[name]
-    env = Environment(stack.venv, stack.build, stack.torch, name, 'stack_deps', 'dev')
+    env = Environment(stack.venv, stack.build, stack.torch, name, 'stack_deps', 'dev', 'docs')
     if env.is_ready():
         return
     interpreter = find_python(stack.pythons)

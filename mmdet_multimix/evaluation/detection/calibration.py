@@ -27,7 +27,7 @@ def d_ece(
     Küppers et al., Multivariate Confidence Calibration for Object Detection, CVPR Workshops 2020, in the form
     that depends on the score alone:
 
-        D-ECE = Σ_j |D_j| / |D| · |precision(D_j) - mean score(D_j)|
+        ``D-ECE = Σ_j |D_j| / |D| · |precision(D_j) - mean score(D_j)|``
 
     over bins of equal width of the score. Definitions differ. Taken here is what the authors of LaECE_0 (see
     :func:`laece`) compute under this name: detections of all classes together, a score of at least 0.3, 10
@@ -77,7 +77,7 @@ def laece(
     Calibration, CVPR 2023; LaECE_0 is that of Kuzucu, Oksuz et al., On Calibration of Object Detectors:
     Pitfalls, Evaluation and Baselines, ECCV 2024. The score should be the IoU to expect, 0 for a false box:
 
-        LaECE = 1/C Σ_c Σ_j |D_j^c| / |D^c| · |mean IoU(D_j^c) - mean score(D_j^c)|
+        ``LaECE = 1/C Σ_c Σ_j |D_j^c| / |D^c| · |mean IoU(D_j^c) - mean score(D_j^c)|``
 
     over 25 bins of equal width, each class by itself. The first paper writes precision times the mean IoU of
     the right detections, which is the same mean. Two deviations from the authors' code, which was read: a
