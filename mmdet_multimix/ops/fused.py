@@ -25,6 +25,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -75,7 +76,7 @@ def run(
     """
     r, b, c = logits.shape
     dtype = torch.promote_types(logits.dtype, torch.float32)
-    like = dict(dtype=dtype, device=logits.device)
+    like: Any = dict(dtype=dtype, device=logits.device)
     grads = _Gradients(
         torch.empty(r, b, c, **like) if wanted.logits else None,
         torch.empty(r, b, c, **like) if wanted.targets else None,
@@ -84,11 +85,11 @@ def run(
     loss = torch.zeros((), dtype=torch.float64, device=logits.device)
     budget = _BLOCK_CPU if logits.device.type == 'cpu' else _BLOCK_DEVICE
     for lo, hi, row_blocks in blocks:
-        groups = None
+        groups: list[_Group] = []
         for start, weights in row_blocks:
             k = weights.shape[1]
             q = min(hi - lo, max(1, budget // (k * c)))  # positions of a group
-            if groups is None:
+            if not groups:
                 groups = [
                     _Group(kind, logits, targets, p, min(p + q, hi), 1 / (n * r), grads)
                     for p in range(lo, hi, q)
@@ -113,7 +114,9 @@ class _Gradients:
 class _Group:
     """A few positions: what all blocks of their weights share, and the gradients so far."""
 
-    def __init__(self, kind, logits, targets, lo, hi, scale, grads: _Gradients) -> None:
+    def __init__(
+        self, kind: str, logits: Tensor, targets: Tensor, lo: int, hi: int, scale: float, grads: _Gradients
+    ) -> None:
         self.kind, self.lo, self.hi, self.scale, self.grads = kind, lo, hi, scale, grads
         dtype = torch.promote_types(logits.dtype, torch.float32)
         raw = logits[lo:hi].to(dtype)
@@ -220,7 +223,9 @@ class _Group:
             columns = self.targets.unsqueeze(1).expand_as(self.gram)
             grad.scatter_add_(2, columns, self.gram.neg())
 
-    def _weights_gradient(self, weights, start, e, lse, scale) -> None:
+    def _weights_gradient(
+        self, weights: Tensor, start: int, e: Tensor, lse: Tensor | None, scale: Tensor | None
+    ) -> None:
         out = self.grads.weights[self.lo : self.hi, start : start + weights.shape[1]]
         grad = torch.bmm(e, self.logits.transpose(1, 2))  # E Lᵀ, (q, k, b)
         if scale is not None:

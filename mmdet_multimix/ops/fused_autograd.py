@@ -7,6 +7,8 @@ Shape letters: b examples, n tuples, c classes, r positions.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -19,7 +21,16 @@ class _Fused(torch.autograd.Function):
     """Computes the gradients with the loss; backward only scales them."""
 
     @staticmethod
-    def forward(ctx, logits, targets, weights, kind, n, blocks, grad_enabled):
+    def forward(
+        ctx: Any,
+        logits: Tensor,
+        targets: Tensor,
+        weights: Tensor | None,
+        kind: str,
+        n: int,
+        blocks: fused.Blocks,
+        grad_enabled: bool,
+    ) -> Tensor:
         needs = ctx.needs_input_grad
         wanted = fused.Wanted(*(grad_enabled and needs[i] for i in range(3)))
         with torch.autocast(logits.device.type, enabled=False):
@@ -29,7 +40,7 @@ class _Fused(torch.autograd.Function):
         return loss
 
     @staticmethod
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         if torch.is_grad_enabled():
             raise RuntimeError(
                 'the fused mixed losses have no second derivative: their gradient is computed '
@@ -56,14 +67,14 @@ def drawn_loss(
     kind: str, logits: Tensor, targets: Tensor, recipe: Recipe, attention: Tensor | None
 ) -> Tensor:
     """The loss for weights that are drawn a block at a time; attention ``(b, r)`` gets no gradient."""
-    blocks = recipe.blocks()
+    blocks: fused.Blocks = recipe.blocks()
     if attention is not None:
         blocks = _attended(blocks, attention.detach())
     args = (kind, recipe.n, blocks, torch.is_grad_enabled())
     return _Fused.apply(logits, targets, None, *args)
 
 
-def _attended(blocks, attention: Tensor):
+def _attended(blocks: fused.Blocks, attention: Tensor) -> fused.Blocks:
     """The blocks of weights, each through :func:`attend`."""
     for lo, hi, row_blocks in blocks:
         here = attention[:, lo:hi]

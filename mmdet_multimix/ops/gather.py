@@ -6,6 +6,7 @@ Shape letters: b examples of this rank, B of all ranks, c classes, r positions.
 from __future__ import annotations
 
 import zlib
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -43,8 +44,8 @@ def gather_examples(*tensors: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, ..
     if world_size() == 1:
         return tensors
     kinds = [_kind(x, dim) for x, dim in zip(tensors, dims, strict=True)]
-    own = [tensors[0].shape[dims[0]], zlib.crc32(' '.join(kinds).encode())]
-    own = torch.tensor(own, dtype=torch.long, device=tensors[0].device)
+    count, digest = tensors[0].shape[dims[0]], zlib.crc32(' '.join(kinds).encode())
+    own = torch.tensor([count, digest], dtype=torch.long, device=tensors[0].device)
     sizes = [torch.empty_like(own) for _ in range(world_size())]
     dist.all_gather(sizes, own)
     counts, digests = torch.stack(sizes).t().tolist()
@@ -64,7 +65,7 @@ def _kind(tensor: Tensor, dim: int) -> str:
 
 class _Gather(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, tensor: Tensor, dim: int, counts: list[int]) -> Tensor:
+    def forward(ctx: Any, tensor: Tensor, dim: int, counts: list[int]) -> Tensor:
         rank = dist.get_rank()
         ctx.dim, ctx.start, ctx.own = dim, sum(counts[:rank]), counts[rank]
         rows = tensor.detach().movedim(dim, 0)
@@ -78,7 +79,7 @@ class _Gather(torch.autograd.Function):
         return whole.movedim(0, dim)
 
     @staticmethod
-    def backward(ctx, grad: Tensor):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         own = grad.narrow(ctx.dim, ctx.start, ctx.own)
         return own * world_size(), None, None
 

@@ -5,6 +5,8 @@ Shape letters: b examples, n tuples, c classes, r positions.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -82,7 +84,18 @@ def multimix_binary_cross_entropy(
     return _drawn('sigmoid', logits, targets, n, m, alpha, ess, alpha_per, attention, generator)
 
 
-def _drawn(kind, logits, targets, n, m, alpha, ess, alpha_per, attention, generator) -> Tensor:
+def _drawn(
+    kind: str,
+    logits: Tensor,
+    targets: Tensor,
+    n: int,
+    m: int | None,
+    alpha: Any,
+    ess: Any,
+    alpha_per: str,
+    attention: Tensor | None,
+    generator: torch.Generator | None,
+) -> Tensor:
     positions = logits.dim() == 3
     logits = with_positions(logits)
     targets = expand_targets(targets, logits, background=kind == 'sigmoid')

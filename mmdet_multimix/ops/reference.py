@@ -12,6 +12,8 @@ Shape letters: b examples, n tuples, c classes, d channels, r positions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -62,7 +64,7 @@ def multimix(
     weights: Tensor,
     classifier: Tensor,
     bias: Tensor | None = None,
-    criterion=cross_entropy,
+    criterion: Callable[[Tensor, Tensor], Tensor] = cross_entropy,
 ) -> Tensor:
     """MultiMix: the mean loss of n interpolated embeddings.
 
@@ -106,7 +108,7 @@ def dense_multimix(
     attention: Tensor,
     classifier: Tensor,
     bias: Tensor | None = None,
-    criterion=cross_entropy,
+    criterion: Callable[[Tensor, Tensor], Tensor] = cross_entropy,
 ) -> Tensor:
     """Dense MultiMix: the mean over positions of MultiMix with attended weights.
 
@@ -123,7 +125,7 @@ def dense_multimix(
     return total / r
 
 
-def focal(kind: str, gamma: float, alpha: float):
+def focal(kind: str, gamma: float, alpha: float) -> Callable[[Tensor, Tensor], Tensor]:
     """A criterion for :func:`multimix`: the focal loss of one example, class by class."""
 
     def criterion(logits: Tensor, target: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -105,7 +106,19 @@ class Recipe:
     dtype: torch.dtype
 
     @classmethod
-    def checked(cls, n, b, r, m, alpha, ess, alpha_per, generator, device, dtype) -> Recipe:
+    def checked(
+        cls,
+        n: int,
+        b: int,
+        r: int,
+        m: int | None,
+        alpha: Any,
+        ess: Any,
+        alpha_per: str,
+        generator: torch.Generator | None,
+        device: torch.device | str | None,
+        dtype: torch.dtype,
+    ) -> Recipe:
         """Build a recipe from a user's arguments, or say which of them is wrong."""
         check_count('n', n)
         check_count('b', b)
@@ -144,7 +157,7 @@ class Recipe:
             hi = min(lo + positions, self.r)
             yield lo, hi, self._row_blocks(hi - lo, rows, alphas)
 
-    def _row_blocks(self, q, rows, alphas) -> Iterator[tuple[int, Tensor]]:
+    def _row_blocks(self, q: int, rows: int, alphas: Tensor | None) -> Iterator[tuple[int, Tensor]]:
         for start in range(0, self.n, rows):
             k = min(rows, self.n - start)
             yield start, self._draw(q * k, alphas).view(q, k, self.b)
@@ -203,7 +216,7 @@ class Recipe:
         return keys.topk(self.m, dim=1, sorted=False).indices
 
 
-def _log_gamma_cpu(a: Tensor, shape: tuple[int, int], generator) -> Tensor:
+def _log_gamma_cpu(a: Tensor, shape: tuple[int, int], generator: torch.Generator | None) -> Tensor:
     """Logarithms of gamma(a) variates of the given shape, ``a`` broadcast to it.
 
     Marsaglia and Tsang (2000), for all entries at once, rejected ones drawn again. Two changes
@@ -227,7 +240,7 @@ def _log_gamma_cpu(a: Tensor, shape: tuple[int, int], generator) -> Tensor:
     return out
 
 
-def _propose(a: Tensor, shape: tuple[int, int], generator) -> tuple[Tensor, Tensor]:
+def _propose(a: Tensor, shape: tuple[int, int], generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
     """One proposal for each entry: the logarithm of the variate, and whether it is accepted."""
     d = a + 2 / 3  # (a + 1) - 1/3
     x = torch.empty(shape, dtype=a.dtype).normal_(generator=generator)
@@ -241,7 +254,7 @@ def _propose(a: Tensor, shape: tuple[int, int], generator) -> tuple[Tensor, Tens
     return log_v.addcmul_(log_u.sub_(log_p), a.reciprocal()).add_(d.log_()), accepted
 
 
-def _log_gamma_device(a: Tensor, shape: tuple[int, int], generator) -> Tensor:
+def _log_gamma_device(a: Tensor, shape: tuple[int, int], generator: torch.Generator | None) -> Tensor:
     """The same on an accelerator, without a host sync.
 
     The device's own gamma kernel rejects inside each thread, so nothing has to be counted on the
