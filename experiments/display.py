@@ -31,6 +31,7 @@ class Display:
         )
         self._all = self._bars.add_task('cells', total=len(plan.cells), completed=done, note='')
         self._tasks: dict[str, rich.progress.TaskID] = {}
+        self._since: dict[str, tuple[float, float]] = {}  # when a cell was seen first, and how far it was
         self._last_line = time.monotonic()
 
     def __enter__(self) -> Display:
@@ -55,6 +56,8 @@ class Display:
             self._bars.remove_task(self._tasks.pop(name))
         for name in running:
             title, (share, note) = self._plan.cells[name].title, self._state(name)
+            begun, at = self._since.setdefault(name, (time.monotonic(), share))
+            note += time_left(time.monotonic() - begun, share - at, 1 - share)
             if not self._terminal:
                 self._last_line = time.monotonic()
                 print(f'    {title}: {share:.0%} {note}', flush=True)
@@ -70,3 +73,17 @@ class Display:
         # The current epoch is counted from 1.
         share = max(entry.get('epoch', 1) - 1, 0) / end if unit == 'epoch' else entry.get('step', 0) / end
         return min(share, 1.0), f'loss {entry["loss"]:.3f}' if entry else ''
+
+
+def time_left(seconds: float, done: float, left: float) -> str:
+    """What to say of the time that a cell still takes; nothing until a part of it is done.
+
+    Args:
+        seconds: That the part took which was done meanwhile.
+        done: This part, as a share of all.
+        left: The share that is left.
+    """
+    if done < 0.02 or left <= 0:
+        return ''
+    wanted = seconds / done * left
+    return f', about {wanted / 60:.0f} min left' if wanted >= 90 else f', about {max(wanted, 1):.0f} s left'

@@ -22,8 +22,8 @@ from experiments.estimate import describe
 from experiments.experiment_file import work_root
 
 ABOUT = (
-    'On two free CPU cores a classifier takes about a minute and a detector two; the first picture is there '
-    'after the first detector.'
+    'Classifiers first, then detectors. Each says how long it still takes once it is on its way; the first '
+    'pictures are there after the first detector.'
 )
 
 
