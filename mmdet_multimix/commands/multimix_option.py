@@ -14,6 +14,7 @@ from mmengine.config import Config, DictAction
 from ..checks import PreflightError
 from ..checks.walk import class_name
 from ..engine import MultiMixHook
+from ..models.classification import ImageClassifier
 from ..models.detection.settings import MixingSettings
 
 _PACKAGE = 'mmdet_multimix'
@@ -46,8 +47,13 @@ def add_multimix(cfg: Config, settings: dict[str, Any]) -> None:
         settings: Arguments of the hook.
 
     Raises:
-        PreflightError: A setting that the hook does not have, or a value that it refuses.
+        PreflightError: A setting that the hook does not have, a value that it refuses, or a classifier.
     """
+    if class_name(cfg.get('model', {}).get('type')).split('.')[-1] == ImageClassifier.__name__:
+        raise PreflightError(
+            '--multimix is for detectors; a classifier has it in its head, as configs/pretrain/*_multimix.py do: '
+            "model=dict(head=dict(type='MultiMixHead'))"
+        )
     hooks = list(cfg.get('custom_hooks') or [])
     name = MultiMixHook.__name__
     mine = next((hook for hook in hooks if class_name(hook['type']).split('.')[-1] == name), None)

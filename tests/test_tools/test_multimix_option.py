@@ -107,6 +107,11 @@ def test_a_bad_setting_is_named(settings, message):
         add_multimix(Config({}), settings)
 
 
+def test_a_classifier_is_told_where_its_mixing_is():
+    with pytest.raises(PreflightError, match=r'for detectors; .*MultiMixHead'):
+        add_multimix(Config.fromfile(ROOT / 'configs/pretrain/resnet_tiny_digits_ce.py'), {})
+
+
 def test_a_config_behind_the_option_is_refused(capsys):
     with pytest.raises(SystemExit):
         parse_args(['--multimix', 'ess=3', 'mine.py'])
