@@ -51,7 +51,7 @@ def add_multimix(cfg: Config, settings: dict[str, Any]) -> None:
     """
     if class_name(cfg.get('model', {}).get('type')).split('.')[-1] == ImageClassifier.__name__:
         raise PreflightError(
-            '--multimix is for detectors; a classifier has it in its head, as configs/pretrain/*_multimix.py do: '
+            '--multimix is for detectors; a classifier has it in its head, as configs/pretrain has it: '
             "model=dict(head=dict(type='MultiMixHead'))"
         )
     hooks = list(cfg.get('custom_hooks') or [])
