@@ -43,8 +43,8 @@ def loaded_size(path: Path) -> tuple[int, int] | None:
     try:
         with Image.open(path) as image:
             turned = image.getexif().get(ORIENTATION, 1) >= 5
-            if turned and image.format == 'WEBP':  # some versions of OpenCV turn it and others do not
-                return None
+            if turned and image.format not in ('JPEG', 'MPO', 'PNG'):
+                return None  # some versions of OpenCV and Pillow turn it and others do not
             return image.size[::-1] if turned else image.size
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError):
         return None

@@ -58,20 +58,26 @@ def look(path: Path) -> Photograph:
             stored, turn = image.size, image.getexif().get(ORIENTATION, 1)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         raise ValueError('images that cannot be read') from None
-    # As mmcv does: OpenCV turns some formats upright and others not. JPEG is decoded smaller, and quicker.
-    flag = cv2.IMREAD_REDUCED_COLOR_8 if data[:2] == b'\xff\xd8' else cv2.IMREAD_COLOR
-    try:
-        loaded = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
-    except cv2.error:
-        loaded = None
+    turn = turn if isinstance(turn, int) and 1 <= turn <= 8 else 1
+    is_jpeg = data[:2] == b'\xff\xd8'
+    loaded = _decode(data, cv2.IMREAD_REDUCED_COLOR_8 if is_jpeg else cv2.IMREAD_COLOR)  # smaller is quicker
     if loaded is None:
         raise ValueError('images that OpenCV, which mmdet reads with, cannot decode')
-    turn = turn if isinstance(turn, int) and 1 <= turn <= 8 else 1
-    lies = (stored[0] > stored[1]) == (loaded.shape[1] > loaded.shape[0])
-    if turn >= 5 and lies and stored[0] != stored[1] and min(loaded.shape[:2]) > 1:
-        turn = 1
-    size = stored[::-1] if turn >= 5 else stored
+    if is_jpeg:
+        size = stored[::-1] if turn >= 5 else stored
+    else:  # which formats are turned depends on the versions of OpenCV and of Pillow
+        size = loaded.shape[1::-1]
+        raw = _decode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION) if turn > 1 else loaded
+        stored, turn = (size, 1) if np.array_equal(raw, loaded) else (raw.shape[1::-1], turn)
     return Photograph(size, stored, turn, hashlib.blake2b(data, digest_size=16).digest())
+
+
+def _decode(data: bytes, flags: int) -> np.ndarray | None:
+    """An image as mmcv has it."""
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error:
+        return None
 
 
 def turned(box: Box, photograph: Photograph) -> Box:

@@ -147,6 +147,7 @@ def test_annotations_of_images_that_are_not_listed_are_counted(dataset, capsys):
     [
         (one_box(bbox=[1, 2, 3]), 'have no box'),
         (one_box(bbox=None), 'have no box'),
+        (one_box(bbox=[1, float('nan'), 3, 3]), 'have no box'),
         (one_box(area='large'), 'have no area'),
         (lambda content: content['annotations'][0].pop('category_id'), "annotations[0] has no 'category_id'"),
         (lambda content: content['images'][0].pop('width'), "KeyError 'width'"),

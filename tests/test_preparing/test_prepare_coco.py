@@ -62,6 +62,16 @@ def test_what_is_missing_is_computed_or_said(tmp_path):
     assert lost.startswith('lost.png (')
 
 
+@pytest.mark.parametrize('name', [None, 12, '', '..', 'a\0b.png', 'a' * 4000 + '.png', '/etc/hostname'])
+def test_a_name_that_leads_to_no_image(tmp_path, name):
+    root = tmp_path / 'set'
+    content = coco(root, 3)
+    content['images'][1]['file_name'] = name
+    write(root / 'annotations/instances_train.json', content)
+    _, splits, report = prepared(root)
+    assert set(splits['train']) == {'train/0.png', 'train/2.png'} and len(report['files_left_out']) == 2
+
+
 def test_segmentations_and_more_stay(tmp_path):
     root = tmp_path / 'set'
     content = coco(root, 1)
@@ -83,16 +93,20 @@ def test_segmentations_and_more_stay(tmp_path):
         ),
         (lambda c: c['annotations'][0].pop('bbox'), 'have no box'),
         (lambda c: c['annotations'][0].update(bbox=[1, 2, 'x', 4]), 'have no box'),
+        (lambda c: c['annotations'][0].update(bbox=[float('nan'), 2, 3, 4]), 'have no box'),
+        (lambda c: c['categories'][0].update(name=None), 'class name None'),
+        (lambda c: c['images'][0].update(id=[1]), 'unhashable'),
+        (lambda c: c['annotations'].append(5), r"annotations\[8\] has no 'id'"),
         (lambda c: c['annotations'][1].update(id=0), 'annotation ids of .* are given twice'),
         (lambda c: c['categories'][0].update(name='cat'), "more than one category named 'cat'"),
         (lambda c: c['annotations'][0].pop('image_id'), r"annotations\[0\] has no 'image_id'"),
         (lambda c: c['images'][1].update(file_name='0.png'), 'is annotated twice'),
-        (lambda c: c['annotations'].clear(), 'no object is marked in any of the 2 images'),
-        (lambda c: [i.update(width=640, height=480) for i in c['images']], 'no image is left: 2 images that'),
+        (lambda c: c['annotations'].clear(), 'no object is marked in any of the 4 images'),
+        (lambda c: [i.update(width=640, height=480) for i in c['images']], 'no image is left: 4 images that'),
     ],
 )
 def test_what_does_not_say_what_it_should_is_refused(tmp_path, change, message):
-    content = coco(tmp_path / 'set')
+    content = coco(tmp_path / 'set', 4)
     content['categories'] = [dict(id=1, name='dog'), dict(id=3, name='cat')]
     change(content)
     write(tmp_path / 'set/annotations/instances_train.json', content)

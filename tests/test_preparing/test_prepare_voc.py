@@ -146,6 +146,23 @@ def test_difficult_objects_are_neither_learnt_nor_background(tmp_path):
     assert report['splits']['train']['boxes'] == dict(cat=1, dog=2) and '1 objects are crowds' in said
 
 
+@pytest.mark.parametrize('ending', ['jpg', 'png', 'tif', 'webp', 'bmp'])
+def test_formats_that_are_turned_or_not_are_taken_as_mmdet_loads_them(tmp_path, ending):
+    path = photograph(tmp_path / f'set/a.{ending}', SIZE, exif=8)
+    height, width = mmcv.imread(str(path)).shape[:2]
+    xml(tmp_path / 'set/a.xml', [('cat', (3, 4, 20, 30))], (width, height))
+    assert prepared(tmp_path / 'set')[1]['train'] == {f'a.{ending}': [('cat', (3, 4, 20, 30), 0)]}
+
+
+def test_links_that_lead_nowhere(tmp_path):
+    root = flat_voc(tmp_path / 'set', 2)
+    (root / 'lost.jpg').symlink_to('/nowhere.jpg')
+    (root / 'lost.xml').symlink_to('/nowhere.xml')
+    (root / 'folder.xml').mkdir()
+    (root / 'folder.jpg').mkdir()
+    assert set(prepared(root)[1]['train']) == {'IMG_0.JPG', 'IMG_1.JPG'}
+
+
 @pytest.mark.parametrize('turn', range(1, 9))
 def test_photographs_that_lie_on_their_side(tmp_path, turn):
     """Boxes of the stored image are turned with it, those of the upright image stay."""

@@ -109,12 +109,18 @@ def test_wrong_labels_are_refused(tmp_path, lines, message):
         (None, 'neither data.yaml nor classes.txt'),
         ('names: [cat, dog\n', 'not readable YAML'),
         ('train: images/train\nnames: 3\n', 'no list of names'),
+        ('train: images/train\nnames: [yes, no]\n', 'class name True: write it in quotes'),
+        ('train: images/train\nnames: [cat, null]\n', 'class name None: write it in quotes'),
+        ('train: images/train\nnames: [cat, cat ]\n', "more than one class named 'cat'"),
+        ('train: list.txt\nnames: [cat, dog]\n', 'list.txt is not UTF-8'),
+        ('names: !!python/object/apply:os.system ["false"]\n', 'could not determine a constructor'),
         ('train: images/nowhere\nnames: [cat, dog]\n', 'names images/nowhere, which is neither'),
     ],
 )
 def test_a_wrong_description_is_refused(tmp_path, text, message):
     root = yolo(tmp_path / 'set', ('train',))
     (root / 'data.yaml').unlink()
+    (root / 'list.txt').write_bytes(b'caf\xe9.png\n')
     if text:
         (root / 'data.yaml').write_text(text)
     with pytest.raises(PreparingError, match=message):
