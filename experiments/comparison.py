@@ -26,11 +26,19 @@ from typing import Any
 from mmdet_multimix.checks.missing_config import missing_config
 from mmdet_multimix.evaluation.settings import MEASURES, Settings
 
-from .experiment_file import beside, check_keys, check_names, many, read_experiment, slug
+from .experiment_file import beside, check_keys, check_names, check_types, many, read_experiment, slug
 from .overrides import read_config
 
 _KEYS = {'methods', 'images_per_class', 'seeds'}
 _OPTIONAL = {'title', 'tuning', 'measures', 'attack_images', 'ood', 'options'}
+_TYPES = {
+    'title': str,
+    'methods': dict,
+    'tuning': dict,
+    'measures': (list, tuple),
+    'ood': dict,
+    'options': dict,
+}
 _TUNING_KEYS = {'images_per_class', 'seeds', 'validation'}
 _TRAIN_RANGE = 'train_dataloader.dataset.per_class'
 _OF_ITS_OWN = ('transforms', 'per_class')  # what a validation set does not share with the training set
@@ -191,10 +199,12 @@ def load_comparison(path: str | Path) -> Comparison:
     path = Path(path)
     cfg = read_experiment(path, 'configs/compare').to_dict()
     check_keys(str(path), cfg, _KEYS, _OPTIONAL)
+    check_types(str(path), cfg, _TYPES)
     seeds, sizes = cfg['seeds'], cfg['images_per_class']
     if not isinstance(sizes, (dict, list, tuple)) or not sizes:
         raise ValueError(f'{path}: images_per_class must be a tuple of numbers, and not empty, got {sizes!r}')
     sizes = dict(sizes) if isinstance(sizes, dict) else {count: {} for count in sizes}
+    check_types(f'{path}: images_per_class', sizes, dict.fromkeys(sizes, dict))
     for key, value in (('seeds', seeds), *(('images_per_class', count) for count in sizes)):
         if type(value) is not int or value < 1:
             raise ValueError(f'{path}: {key} must be a number of at least 1, got {value!r}')
@@ -203,8 +213,9 @@ def load_comparison(path: str | Path) -> Comparison:
     if tuning is None and len(next(iter(methods.values())).candidates) > 1:
         raise ValueError(f'{path}: the methods have several candidates each, so it needs tuning')
     # Corruptions would take longer than all the rest together: they are measured where they are asked for.
-    measures = tuple(cfg.get('measures', [name for name in MEASURES if name != 'corruptions']))
-    ood = {name: Path(folder) for name, folder in cfg.get('ood', {}).items()}
+    measures = tuple(cfg.get('measures') or [name for name in MEASURES if name != 'corruptions'])
+    check_types(f'{path}: ood', cfg.get('ood') or {}, dict.fromkeys(cfg.get('ood') or {}, str))
+    ood = {name: Path(folder) for name, folder in (cfg.get('ood') or {}).items()}
     if 'accuracy' not in measures:
         raise ValueError(f'{path}: measures must have accuracy among them, got {measures}')
     try:
@@ -221,14 +232,19 @@ def load_comparison(path: str | Path) -> Comparison:
         measures,
         cfg.get('attack_images'),
         ood,
-        cfg.get('options', {}),
+        cfg.get('options') or {},
     )
 
 
 def _read_methods(path: Path, entries: dict[str, dict]) -> dict[str, Method]:
     methods = {}
     for name, entry in entries.items():
-        check_keys(f'{path}: methods[{name!r}]', entry, {'config', 'candidates'}, set())
+        where = f'{path}: methods[{name!r}]'
+        check_keys(where, entry, {'config', 'candidates'}, set())
+        check_types(where, entry, {'config': str, 'candidates': dict})
+        if not entry['config'] or entry['candidates'] is None:
+            raise ValueError(f'{where} needs config and candidates, got {entry!r}')
+        check_types(f'{where}.candidates', entry['candidates'], dict.fromkeys(entry['candidates'], dict))
         methods[name] = Method(name, beside(path, entry['config']), dict(entry['candidates']))
     counts = {name: len(method.candidates) for name, method in methods.items()}
     if not methods or 0 in counts.values():
@@ -246,6 +262,11 @@ def _read_tuning(path: Path, entry: dict | None, sizes: dict[int, dict], seeds: 
         return None
     where = f'{path}: tuning'
     check_keys(where, entry, _TUNING_KEYS, set())
+    check_types(where, entry, {'images_per_class': int, 'seeds': (list, tuple), 'validation': (list, tuple)})
+    if len(entry['validation']) != 2 or not all(type(end) is int for end in entry['validation']):
+        raise ValueError(f'{where}.validation must be a range (start, stop), got {entry["validation"]!r}')
+    if not all(type(seed) is int and seed >= 0 for seed in entry['seeds']):
+        raise ValueError(f'{where}.seeds must be whole numbers, got {entry["seeds"]!r}')
     count, (start, stop) = entry['images_per_class'], entry['validation']
     if count not in sizes:
         raise ValueError(f'{where}.images_per_class is {count}, not among {sorted(sizes)}')

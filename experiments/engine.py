@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
+from mmdet_multimix.utils.arguments import at_least
+
 from .display import Display
 from .gpus import VARIABLE, visible_gpus
 from .locks import locked
@@ -63,10 +65,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags by which a front end is told where and how cells are run."""
     group = parser.add_argument_group('where cells run')
     group.add_argument(
-        '--jobs', '-j', type=int, metavar='N', help='cells at once (default: as many as the GPUs allow, or 1)'
+        '--jobs',
+        '-j',
+        type=at_least(1),
+        metavar='N',
+        help='cells at once (default: as many as the GPUs allow, or 1)',
     )
     group.add_argument(
-        '--gpus-per-cell', type=int, metavar='K', help='which share its batch (default: 1, without GPUs 0)'
+        '--gpus-per-cell',
+        type=at_least(0),
+        metavar='K',
+        help='which share its batch (default: 1, without GPUs 0)',
     )
     group.add_argument('--slurm', action='store_true', help='every cell is a job of Slurm')
     group.add_argument(
@@ -92,9 +101,6 @@ def engine_of(args: argparse.Namespace) -> Engine:
     Raises:
         ValueError: They do not fit one another or this machine.
     """
-    for flag, value, least in (('--jobs', args.jobs, 1), ('--gpus-per-cell', args.gpus_per_cell, 0)):
-        if value is not None and value < least:
-            raise ValueError(f'{flag} must be at least {least}, got {value}')
     profile = Path(args.profile).resolve() if args.profile else SLURM if args.slurm else None
     options = tuple(args.snakemake)
     if profile is not None:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmdet_multimix.checks.config_file import read_config
+from mmdet_multimix.utils.files import check_folder
+
 
 def read_experiment(path: str | Path, folder: str) -> Config:
     """An experiment file without what starts with an underscore, which serves the file itself.
@@ -21,12 +24,9 @@ def read_experiment(path: str | Path, folder: str) -> Config:
         ValueError: It is not there, or cannot be read as a config.
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise ValueError(f'experiment {path} does not exist; there are some in {folder}')
-    try:
-        cfg = Config.fromfile(path)
-    except Exception as error:  # it is Python, so anything may happen in it
-        raise ValueError(f'{path} cannot be read: {type(error).__name__}: {error}') from error
+    cfg = read_config(path)
     return Config({key: value for key, value in cfg.items() if not key.startswith('_')})
 
 
@@ -73,7 +73,27 @@ def work_root(path: str | Path) -> Path:
     root = Path(path).resolve()
     if wrong := re.search(r"""[\s,=(){}[\]'"]""", str(root)):
         raise ValueError(f'the work dir {root} has {wrong[0]!r} in it, which --cfg-options would not carry')
+    check_folder('the work dir', root)
     return root
+
+
+def check_types(where: str, entry: dict, kinds: dict[str, type | tuple[type, ...]]) -> None:
+    """Refuse values of another type.
+
+    Args:
+        where: What the entry is, for the message.
+        entry: The values; those that are left out, or None, are not looked at.
+        kinds: What each may be.
+
+    Raises:
+        ValueError: With the first that is something else.
+    """
+    for key, kind in kinds.items():
+        value = entry.get(key)
+        if value is None or (isinstance(value, kind) and not (kind is int and isinstance(value, bool))):
+            continue
+        allowed = ' or '.join(one.__name__ for one in (kind if isinstance(kind, tuple) else (kind,)))
+        raise ValueError(f'{where}: {key} must be a {allowed}, got {value!r}')
 
 
 def check_keys(where: str, entry: dict, required: set[str], optional: set[str]) -> None:
@@ -82,6 +102,8 @@ def check_keys(where: str, entry: dict, required: set[str], optional: set[str]) 
     Raises:
         ValueError: A key is missing or unknown.
     """
+    if not isinstance(entry, dict):
+        raise ValueError(f'{where} must be a dict, got {entry!r}')
     missing, unknown = required - set(entry), set(entry) - required - optional
     if missing:
         raise ValueError(f'{where} lacks {", ".join(sorted(missing))}')

@@ -21,14 +21,15 @@ from pathlib import Path
 import torch
 from matplotlib.figure import Figure
 from mmdet.registry import DATASETS, MODELS
-from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.optim import build_optim_wrapper
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 import mmdet_multimix  # noqa: F401
+from mmdet_multimix.checks.config_file import read_config
 from mmdet_multimix.utils.files import write_text
+from mmdet_multimix.utils.one_line import InputError
 from mmdet_multimix.visualization.plots import COLORS, save_figure
 
 
@@ -120,7 +121,9 @@ def train_and_measure(settings: Settings) -> list[dict]:
     """Train, and measure whenever one of the epochs is over."""
     MMLogger.get_instance('mmengine').setLevel('ERROR')
     torch.manual_seed(settings.seed)
-    cfg = Config.fromfile(settings.config)
+    cfg = read_config(settings.config)
+    if 'K' not in (cfg.get('model') or {}).get('method', {}):
+        raise InputError(f'--config {settings.config} has no method with factors K')
     model = MODELS.build(cfg.model)
     model.init_weights()
     dataset = DATASETS.build(cfg.train_dataloader.dataset)

@@ -11,12 +11,15 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 
+from mmdet_multimix.checks.config_file import override
+from mmdet_multimix.checks.config_file import read_config as read
+
 from .plan import digest
 
 
 def config_hash(path: str | Path) -> str:
     """A hash of all that a config says, the files that it builds on included."""
-    return digest(Config.fromfile(path).pretty_text)
+    return digest(read(path).pretty_text)
 
 
 def read_config(path: str | Path, options: Mapping[str, Any]) -> Config:
@@ -27,7 +30,7 @@ def read_config(path: str | Path, options: Mapping[str, Any]) -> Config:
         options: The overrides, as values.
     """
     cfg = copy.deepcopy(_read(Path(path)))
-    cfg.merge_from_dict(dict(options))
+    override(cfg, options)
     return cfg
 
 
@@ -63,4 +66,4 @@ def as_values(texts: Mapping[str, str]) -> dict[str, Any]:
 
 @functools.cache
 def _read(path: Path) -> Config:
-    return Config.fromfile(path)
+    return read(path)

@@ -23,7 +23,7 @@ from mmdet_multimix.checks import check_data, check_metrics
 
 from .cells import detect_cell, pretrain_cell
 from .digits import digits_options, prepare_digits
-from .experiment_file import beside, check_keys, many, read_experiment, slug
+from .experiment_file import beside, check_keys, check_types, many, read_experiment, slug
 from .launch import uneven_batches
 from .measures import KEYS as _MEASURES
 from .measures import Measures, read_measures
@@ -32,6 +32,14 @@ from .plan import Plan
 
 _REQUIRED = {'detector', 'metric', 'images', 'images_key', 'seeds', 'settings'}
 _OPTIONAL = {'data', 'options', 'pretraining', 'pretraining_options', *_MEASURES}
+_TYPES = {
+    'detector': str,
+    'pretraining': str,
+    'metric': str,
+    'images_key': str,
+    'options': dict,
+    'pretraining_options': dict,
+}
 _VAL_IMAGES = 200
 
 
@@ -144,12 +152,18 @@ def load_sweep(path: str | Path) -> Sweep:
     path = Path(path)
     cfg = read_experiment(path, 'configs/sweeps').to_dict()
     check_keys(str(path), cfg, _REQUIRED, _OPTIONAL)
-    if not isinstance(cfg['seeds'], int) or cfg['seeds'] < 1:
+    check_types(str(path), cfg, _TYPES)
+    if type(cfg['seeds']) is not int or cfg['seeds'] < 1:
         raise ValueError(f'{path}: seeds must be a number of at least 1, got {cfg["seeds"]!r}')
     for key in ('settings', 'images'):
         if not isinstance(cfg[key], dict) or not cfg[key]:
             raise ValueError(f'{path}: {key} must be a dict, and not empty, got {cfg[key]!r}')
+    for name, overrides in cfg['settings'].items():
+        if not isinstance(overrides, dict):
+            raise ValueError(f'{path}: settings[{name!r}] must be a dict of overrides, got {overrides!r}')
     for count, chosen in cfg['images'].items():
+        if not isinstance(chosen, (list, tuple, type(None))):
+            raise ValueError(f'{path}: images[{count!r}] must be a tuple of settings or None, got {chosen!r}')
         if not isinstance(count, int) or count < 1:
             raise ValueError(f'{path}: images must have numbers of at least 1 as keys, got {count!r}')
         if unknown := [name for name in chosen or () if name not in cfg['settings']]:

@@ -27,7 +27,7 @@ from mmdet_multimix.checks.missing_config import missing_config
 
 from .cells import detect_cell, from_scratch, pretrain_cell
 from .digits import digits_options, prepare_digits
-from .experiment_file import beside, check_keys, check_names, many, read_experiment, slug
+from .experiment_file import beside, check_keys, check_names, check_types, many, read_experiment, slug
 from .launch import uneven_batches
 from .measures import KEYS as _MEASURES
 from .measures import Measures, read_measures
@@ -181,10 +181,12 @@ def load_experiment(path: str | Path) -> TransferExperiment:
     path = Path(path)
     cfg = read_experiment(path, 'configs/transfer').to_dict()
     check_keys(str(path), cfg, _KEYS, _OPTIONAL)
+    check_types(str(path), cfg, {'title': str, 'counts': dict, 'published': (list, tuple)})
     for key in ('methods', 'detectors'):
         if not isinstance(cfg[key], dict) or not cfg[key]:
             raise ValueError(f'{path}: {key} must be a dict by name, and not empty, got {cfg[key]!r}')
         check_names(f'{path}: {key}', cfg[key])
+    check_types(f'{path}: methods', cfg['methods'], dict.fromkeys(cfg['methods'], str))
     methods = {name: beside(path, config) if config else None for name, config in cfg['methods'].items()}
     by_stem: dict[str, Path] = {}
     for config in filter(None, methods.values()):
@@ -199,6 +201,7 @@ def load_experiment(path: str | Path) -> TransferExperiment:
         if not isinstance(entry, dict):
             raise ValueError(f'{where} must be a dict of config and metrics, got {entry!r}')
         check_keys(where, entry, {'config', 'metrics'}, _DETECTOR_KEYS)
+        check_types(where, entry, {'config': str, 'methods': (list, tuple)})
         if not isinstance(entry['metrics'], dict) or not entry['metrics']:
             raise ValueError(
                 f"{where}.metrics must be a dict of labels and keys, such as {{'mAP': 'coco/bbox_mAP'}}, "
@@ -225,7 +228,11 @@ def load_experiment(path: str | Path) -> TransferExperiment:
         if not isinstance(entry['value'], (int, float)):
             raise ValueError(f'{path}: published[{index}].value must be a number, got {entry["value"]!r}')
     digits = cfg.get('digits')
-    if digits and (not isinstance(digits, (tuple, list)) or len(digits) != 2):
+    if digits is not None and not (
+        isinstance(digits, (tuple, list))
+        and len(digits) == 2
+        and all(type(n) is int and n > 0 for n in digits)
+    ):
         raise ValueError(f'{path}: digits must be (training images, validation images), got {digits!r}')
     seeds = cfg['seeds']
     pretraining_seeds = cfg.get('pretraining_seeds', seeds)

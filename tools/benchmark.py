@@ -6,9 +6,13 @@ import argparse
 import sys
 from pathlib import Path
 
+import torch
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # `experiments` is no part of the package
 
 from experiments.benchmark import measures, ops, step
+from mmdet_multimix.utils.files import check_folder
+from mmdet_multimix.utils.one_line import InputError, one_line
 
 COMMANDS = {'ops': ops, 'step': step, 'measures': measures}
 
@@ -19,7 +23,11 @@ def main() -> None:
     for name, module in COMMANDS.items():
         module.add_arguments(commands.add_parser(name, help=module.__doc__))
     args = parser.parse_args()
-    COMMANDS[args.command].run(args)
+    with one_line():
+        check_folder('--out', args.out)
+        if args.device == 'cuda' and not torch.cuda.is_available():
+            raise InputError('--device cuda: torch finds no GPU that it can use through CUDA')
+        COMMANDS[args.command].run(args)
 
 
 if __name__ == '__main__':

@@ -22,6 +22,8 @@ from experiments.comparison_report import write_report
 from experiments.engine import add_arguments, drive, engine_of, parse, refuse
 from experiments.estimate import describe, why
 from experiments.experiment_file import work_root
+from mmdet_multimix.utils.arguments import at_least
+from mmdet_multimix.utils.one_line import one_line
 
 
 def parse_args():
@@ -34,17 +36,16 @@ def parse_args():
     parser.add_argument('--dry-run', action='store_true', help='only say what there is to do, and check it')
     parser.add_argument('--cost', action='store_true', help='measure the cost of a step, and nothing else')
     parser.add_argument(
-        '--repetitions', type=int, default=21, help='of --cost, for each method (default: 21)'
+        '--repetitions', type=at_least(1), default=21, help='of --cost, for each method (default: 21)'
     )
     add_arguments(parser)
     args = parse(parser)
-    if args.repetitions < 1:
-        parser.error(f'--repetitions must be at least 1, got {args.repetitions}')
     if args.cost and args.methods:
         parser.error('--cost compares all methods in one process: leave --methods out')
     return parser, args
 
 
+@one_line()
 def main():
     parser, args = parse_args()
     try:

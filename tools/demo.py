@@ -20,6 +20,8 @@ from experiments.digits import prepare_digits
 from experiments.engine import add_arguments, drive, engine_of, parse
 from experiments.estimate import describe
 from experiments.experiment_file import work_root
+from mmdet_multimix.utils.arguments import at_least
+from mmdet_multimix.utils.one_line import one_line
 
 ABOUT = (
     'Classifiers first, then detectors. Each says how long it still takes once it is on its way; the first '
@@ -27,18 +29,17 @@ ABOUT = (
 )
 
 
+@one_line()
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('--work-dir', default='work_dirs/demo', help='where everything is kept')
     parser.add_argument(
-        '--seeds', type=int, default=1, help='repeat with seeds 0, 1, ... and report the spread'
+        '--seeds', type=at_least(1), default=1, help='repeat with seeds 0, 1, ... and report the spread'
     )
     add_arguments(parser)
     args = parse(parser)
-    if args.seeds < 1:
-        parser.error(f'--seeds must be at least 1, got {args.seeds}')
     try:
         root, engine, demo = work_root(args.work_dir), engine_of(args), Demo(args.seeds)
     except ValueError as error:

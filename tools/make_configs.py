@@ -1,6 +1,7 @@
 """Writes the configs of configs/pretrain from its table of methods and recipes, methods.yml."""
 
 import argparse
+import sys
 from pathlib import Path
 
 import yaml
@@ -27,7 +28,21 @@ def written(value, given):
 
 def configs():
     """The text of every config that the table says, by its file name."""
-    table = yaml.safe_load((PRETRAIN / 'methods.yml').read_text())
+    path = PRETRAIN / 'methods.yml'
+    try:
+        table = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        sys.exit(f'{path} cannot be read: {" ".join(str(error).split())}')
+    try:
+        return texts_of(table)
+    except KeyError as error:
+        sys.exit(f'{path} lacks {error}: a key of the table, or a method that is named elsewhere in it')
+    except (TypeError, AttributeError, ValueError) as error:
+        sys.exit(f'{path} is not laid out as a table of recipes and methods: {error}')
+
+
+def texts_of(table):
+    """The text of every config of a table, by its file name."""
     texts = {}
     for recipe, given in table['recipes'].items():
         for method in given.get('methods', table['methods']):

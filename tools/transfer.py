@@ -17,8 +17,10 @@ from experiments.estimate import describe, why
 from experiments.experiment_file import work_root
 from experiments.transfer import load_experiment, problems_of
 from experiments.transfer_report import write_report
+from mmdet_multimix.utils.one_line import one_line
 
 
+@one_line()
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

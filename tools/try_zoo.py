@@ -16,6 +16,9 @@ from rich.progress import Progress
 import mmdet_multimix  # noqa: F401
 from experiments import zoo
 from experiments.zoo_kinds import ROOT, kinds, shipped
+from mmdet_multimix.utils.arguments import at_least
+from mmdet_multimix.utils.files import check_folder
+from mmdet_multimix.utils.one_line import one_line
 
 
 def parse_args():
@@ -23,7 +26,7 @@ def parse_args():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('--work-dir', default='work_dirs/zoo', help='where results.json and table.md go')
-    parser.add_argument('--jobs', type=int, default=2, help='processes (default: 2)')
+    parser.add_argument('--jobs', type=at_least(1), default=2, help='processes (default: 2)')
     parser.add_argument('--only', default='', help='only configs whose path contains this')
     parser.add_argument('--force', action='store_true', help='mix heads that nobody has tried, too')
     return parser.parse_args()
@@ -32,6 +35,8 @@ def parse_args():
 def main() -> int:
     """Walks; 1 if anything is wrong."""
     args = parse_args()
+    with one_line():
+        check_folder('--work-dir', args.work_dir)
     paths = [path for path in shipped() if args.only in str(path.relative_to(ROOT))]
     if not paths:
         sys.exit(f'no config of mmdet has {args.only!r} in its path')

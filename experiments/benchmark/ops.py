@@ -9,6 +9,9 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from mmdet_multimix.utils.arguments import at_least
+from mmdet_multimix.utils.one_line import InputError
+
 from . import report
 from .contestants import CASES, NAMES, SCALING, TINY, Case, build
 from .measure import MODES, interleaved, machine, peak_memory, precision, summary
@@ -18,10 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this subcommand."""
     default = 'cuda' if torch.cuda.is_available() else 'cpu'
     parser.add_argument('--device', choices=('cpu', 'cuda'), default=default)
-    parser.add_argument('--repetitions', type=int, default=11, help='of every contestant, in turn')
+    parser.add_argument('--repetitions', type=at_least(1), default=11, help='of every contestant, in turn')
     parser.add_argument('--cases', default='', help='only settings whose name contains this')
     parser.add_argument('--no-scaling', action='store_true', help='leave out n from 10^3 to 10^6')
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--seed', type=at_least(0), default=0)
     parser.add_argument('--out', type=Path, default=Path('benchmarks'), help='folder for JSON and plot')
 
 
@@ -30,6 +33,10 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     console = Console(width=120)
     torch.manual_seed(args.seed)
     cases = [case for case in CASES if args.cases in case.name]
+    if not cases:
+        raise InputError(
+            f'no setting has {args.cases!r} in its name: {", ".join(case.name for case in CASES)}'
+        )
     result: dict[str, Any] = dict(machine=machine(args.device, args.seed), rows=[], scaling=[])
     for mode in MODES if args.device == 'cuda' else MODES[:1]:
         for case in cases:

@@ -16,6 +16,7 @@ from mmengine.structures import InstanceData
 from rich.console import Console
 
 from mmdet_multimix.models.multimix import MultiMix
+from mmdet_multimix.utils.arguments import at_least
 
 from . import report
 from .measure import MODES, interleaved, machine, precision, summary
@@ -44,13 +45,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this subcommand."""
     default = 'cuda' if torch.cuda.is_available() else 'cpu'
     parser.add_argument('--device', choices=('cpu', 'cuda'), default=default)
-    parser.add_argument('--repetitions', type=int, default=7, help='of every contestant, in turn')
+    parser.add_argument('--repetitions', type=at_least(1), default=7, help='of every contestant, in turn')
     parser.add_argument(
-        '--batch', type=int, default=128, help='images a step of ResNet-50, halved until it fits'
+        '--batch',
+        type=at_least(MIN_BATCH),
+        default=128,
+        help='images a step of ResNet-50, halved until it fits',
     )
-    parser.add_argument('--images', type=int, default=2, help='images a step of Faster R-CNN')
+    parser.add_argument('--images', type=at_least(1), default=2, help='images a step of Faster R-CNN')
     parser.add_argument('--only', choices=('classifier', 'detector'), help='leave out the other')
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--seed', type=at_least(0), default=0)
     parser.add_argument('--out', type=Path, default=Path('benchmarks'), help='folder for the JSON')
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
 from ..utils.names import shorten
+from ..utils.one_line import InputError
 from .matching import why_unusable
 from .reading import read_checkpoint, state_dict_of
 
@@ -35,19 +36,19 @@ def load_whole(model: nn.Module, path: str | Path) -> None:
     checkpoint = read_checkpoint(path)
     state, wanted = _names_of(checkpoint), model.state_dict()
     if not set(state) & set(wanted):
-        raise ValueError(
+        raise InputError(
             f'checkpoint {str(path)!r} is of another model: no parameter matches, {what_it_holds(checkpoint)}'
         )
     unusable = list(_unusable(state, wanted))
     if unusable:
-        raise ValueError(f'checkpoint {str(path)!r} cannot be used: {shorten(unusable, separator="; ")}')
+        raise InputError(f'checkpoint {str(path)!r} cannot be used: {shorten(unusable, separator="; ")}')
     try:
         lacking = model.load_state_dict(state, strict=False).missing_keys
     except RuntimeError as error:
-        raise ValueError(f'checkpoint {str(path)!r} is of another model: {error}') from error
+        raise InputError(f'checkpoint {str(path)!r} is of another model: {error}') from error
     missing = [name for name in lacking if not name.endswith(_NOT_NEEDED)]
     if missing:
-        raise ValueError(f'checkpoint {str(path)!r} is of another model: it lacks {shorten(missing)}')
+        raise InputError(f'checkpoint {str(path)!r} is of another model: it lacks {shorten(missing)}')
 
 
 def check_some_fits(wanted: Mapping[str, Tensor], path: str | Path) -> None:
@@ -68,21 +69,26 @@ def check_some_fits(wanted: Mapping[str, Tensor], path: str | Path) -> None:
         name for name, stored in state.items() if name in wanted and wanted[name].shape == stored.shape
     }
     if not fitting:
-        raise ValueError(
+        raise InputError(
             f'checkpoint {str(path)!r} has nothing of this model: {what_it_holds(checkpoint)}. '
             "A backbone alone is loaded by its init_cfg=dict(type='MultiMixPretrained', checkpoint=...)"
         )
     unusable = list(_unusable({name: state[name] for name in fitting}, wanted))
     if unusable:
-        raise ValueError(f'checkpoint {str(path)!r} cannot be used: {shorten(unusable, separator="; ")}')
+        raise InputError(f'checkpoint {str(path)!r} cannot be used: {shorten(unusable, separator="; ")}')
 
 
 def what_it_holds(checkpoint: dict[str, Any]) -> str:
     """Describe a checkpoint whose names are not those that are looked for."""
-    state = state_dict_of(checkpoint)
+    state, keys = state_dict_of(checkpoint), shorten(map(repr, checkpoint), limit=10)
     if state:
-        return f'it has {len(state)} tensors, {shorten(state)}'
-    return f'it has no tensors, only the keys {shorten(map(repr, checkpoint)) or "of an empty file"}'
+        at_top = all(name in checkpoint for name in state)
+        return f'it has {len(state)} tensors, {shorten(state)}' + ('' if at_top else f', and the keys {keys}')
+    inside = {name: value for name, value in checkpoint.items() if isinstance(value, dict)}
+    held = [name for name, value in inside.items() if any(isinstance(x, Tensor) for x in value.values())]
+    said = f'it has no tensors, only the keys {keys}' if keys else 'it holds nothing'
+    advice = f". Are the weights in {shorten(map(repr, held))}? Save that as 'state_dict'" if held else ''
+    return said + advice
 
 
 def _names_of(checkpoint: dict[str, Any]) -> dict[str, Tensor]:

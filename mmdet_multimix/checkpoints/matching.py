@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from ..utils.names import shorten
+from ..utils.one_line import InputError
 
 # Step counters of batch norm: old torchvision files lack them, and no output depends on them.
 _NOT_NEEDED = 'num_batches_tracked'
@@ -88,7 +89,7 @@ def match_state_dict(
     if prefix is None:
         found = find_prefixes(list(source), wanted)
         if len(found) > 1:
-            raise ValueError(f'the checkpoint holds several such modules, name one with prefix=: {found}')
+            raise InputError(f'the checkpoint holds several such modules, name one with prefix=: {found}')
         prefix = found[0] if found else ''
     else:
         prefix += '.' if prefix and not prefix.endswith('.') else ''
@@ -144,6 +145,6 @@ def _alone(source: dict[str, Tensor], wanted: list[str], prefix: str) -> str:
     if prefix in ('', 'backbone.') and find_prefixes(list(source), wanted) in ([], ['']):
         return ''
     begin = sorted({key.split('.')[0] for key in source})
-    raise ValueError(
+    raise InputError(
         f'no name in the checkpoint starts with prefix={prefix!r}; they start with {shorten(begin)}'
     )

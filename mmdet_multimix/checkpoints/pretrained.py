@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from mmengine.logging import print_log
 from mmengine.registry import WEIGHT_INITIALIZERS
 from torch import nn
 
+from ..ops.checks import check_share
+from ..utils.one_line import InputError
 from .loading import what_it_holds
 from .matching import MatchedState, match_state_dict
 from .reading import read_checkpoint, state_dict_of
@@ -40,8 +44,11 @@ class MultiMixPretrained:
     """
 
     def __init__(self, checkpoint: str, prefix: str | None = None, min_coverage: float = 1.0) -> None:
-        if not 0 <= min_coverage <= 1:
-            raise ValueError(f'min_coverage must lie in [0, 1], got {min_coverage}')
+        check_share('min_coverage', min_coverage)
+        if not isinstance(checkpoint, (str, Path)):
+            raise ValueError(f'checkpoint must be a path, got {checkpoint!r}')
+        if prefix is not None and not isinstance(prefix, str):
+            raise ValueError(f"prefix must be a text such as 'backbone.', got {prefix!r}")
         self.checkpoint = str(checkpoint)
         self.prefix = prefix
         self.min_coverage = min_coverage
@@ -53,7 +60,7 @@ class MultiMixPretrained:
         try:
             matched = match_state_dict(state_dict_of(checkpoint), target.state_dict(), self.prefix)
         except ValueError as error:
-            raise ValueError(f'{self.checkpoint}: {error}') from error
+            raise InputError(f'{self.checkpoint}: {error}') from error
         self._check(matched, type(target).__name__, checkpoint)
         target.load_state_dict(matched.state, strict=False)
         # mmengine initialises the children after this call and would overwrite what was loaded.
@@ -69,7 +76,7 @@ class MultiMixPretrained:
     def _check(self, matched: MatchedState, name: str, checkpoint: dict) -> None:
         if not matched.state:
             held = what_it_holds(checkpoint)
-            raise ValueError(f'{self.checkpoint} holds nothing of {name}: {held}\n{matched.differences()}')
+            raise InputError(f'{self.checkpoint} holds nothing of {name}: {held}\n{matched.differences()}')
         if matched.coverage < self.min_coverage or matched.unusable:
             why = (
                 f'{matched.coverage:.1%} of {matched.wanted} parameters and statistics found under prefix '
@@ -79,7 +86,7 @@ class MultiMixPretrained:
             why = f'it has layers that {name} does not have, so it is of another architecture'
         else:
             return
-        raise ValueError(
+        raise InputError(
             f'{self.checkpoint} does not fit {name}: {why}.\n'
             + matched.differences()
             + '\nGive the checkpoint of this architecture (same depth, width and stem), '

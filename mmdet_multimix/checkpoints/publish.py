@@ -7,8 +7,11 @@ from pathlib import Path
 
 import torch
 
-from ..utils.files import whole_file
-from .reading import read_checkpoint, state_dict_of
+from ..ops.checks import check_flag
+from ..utils.files import check_target, whole_file
+from ..utils.one_line import InputError
+from .loading import what_it_holds
+from .reading import meta_of, read_checkpoint, state_dict_of
 
 PREFIXES = ('backbone.', 'module.backbone.')
 
@@ -27,8 +30,10 @@ def publish_backbone(source: str | Path, target: str | Path, force: bool = False
     Raises:
         ValueError: The target exists, or the source holds no backbone.
     """
+    check_flag('force', force)
     if os.path.lexists(target) and not force:  # a link that leads nowhere, too
-        raise ValueError(f'{target} exists already; give --force to replace it')
+        raise InputError(f'{target} exists already; give --force to replace it')
+    check_target('OUT', target)
     checkpoint = read_checkpoint(source)
     state = state_dict_of(checkpoint)
     for prefix in PREFIXES:
@@ -36,10 +41,10 @@ def publish_backbone(source: str | Path, target: str | Path, force: bool = False
         if found:
             break
     else:
-        raise ValueError(
-            f'{source} holds no backbone: none of its {len(state)} names starts with {PREFIXES[0]}'
+        raise InputError(
+            f'{source} holds no backbone: no name starts with {PREFIXES[0]}; {what_it_holds(checkpoint)}'
         )
-    meta = checkpoint.get('meta') or {}
+    meta = meta_of(checkpoint)
     kept = {
         name: meta[name]
         for name in ('epoch', 'iter', 'seed', 'experiment_name', 'dataset_meta')

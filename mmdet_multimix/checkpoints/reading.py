@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..utils.one_line import InputError
 from .allowed import allow_checkpoint_globals
 from .restricted_unpickler import restricted_unpickler
 
+_GLOBAL = re.compile(r'GLOBAL ([\w.]+)')  # in torch's message, what a file asks for
 _CONTAINERS = ('state_dict', 'model')
 
 
@@ -27,26 +30,24 @@ def read_checkpoint(path: str | Path) -> dict:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is an address, no checkpoint, or holds objects that only an unsafe load would
+        InputError: The file is an address, no checkpoint, or holds objects that only an unsafe load would
             read.
     """
     if '://' in str(path):
-        raise ValueError(f'checkpoint {path!r} is an address; download it and give the local file')
+        raise InputError(f'checkpoint {path!r} is an address; download it and give the local file')
     if not Path(path).is_file():
         raise FileNotFoundError(f'checkpoint {str(path)!r} does not exist')
     if is_safetensors(path):
         return _read_safetensors(path)
     try:
         checkpoint = load_file(path, 'cpu')
-    except pickle.UnpicklingError as error:
-        raise ValueError(
-            f'checkpoint {str(path)!r} is damaged or holds more than weights, and is not loaded unsafely. '
-            f'Save its state_dict alone with torch.save. ({str(error).splitlines()[0]})'
-        ) from error
-    except (RuntimeError, EOFError, OSError) as error:
-        raise ValueError(f'checkpoint {str(path)!r} cannot be read as a torch file: {error}') from error
+    except Exception as error:  # bytes that are no pickle may be read as anything
+        raise InputError(why_unreadable(path, error)) from error
     if not isinstance(checkpoint, dict):
-        raise ValueError(f'checkpoint {str(path)!r} holds a {type(checkpoint).__name__}, not a state dict')
+        raise InputError(f'checkpoint {str(path)!r} holds a {type(checkpoint).__name__}, not a state dict')
+    state = checkpoint.get('state_dict', {})
+    if not isinstance(state, dict):
+        raise InputError(f'checkpoint {str(path)!r}: its state_dict is a {type(state).__name__}, not a dict')
     return checkpoint
 
 
@@ -63,11 +64,11 @@ def _read_safetensors(path: str | Path) -> dict[str, Tensor]:
     try:
         from safetensors import torch as safetensors
     except ImportError as error:
-        raise ValueError(f'checkpoint {str(path)!r} needs safetensors: pip install safetensors') from error
+        raise InputError(f'checkpoint {str(path)!r} needs safetensors: pip install safetensors') from error
     try:
         return safetensors.load_file(path, device='cpu')
     except Exception as error:  # a class of the library's own, which is no public name in all of its versions
-        raise ValueError(f'checkpoint {str(path)!r} cannot be read as safetensors: {error}') from error
+        raise InputError(f'checkpoint {str(path)!r} cannot be read as safetensors: {error}') from error
 
 
 def load_file(file: Any, map_location: Any) -> Any:
@@ -81,6 +82,48 @@ def load_file(file: Any, map_location: Any) -> Any:
     allow_checkpoint_globals()
     with restricted_unpickler():
         return torch.load(file, map_location=map_location, weights_only=True)
+
+
+def why_unreadable(path: str | Path, error: Exception) -> str:
+    """Say why a file is no checkpoint. Torch's advice to trust it is not repeated.
+
+    Args:
+        path: A file that could not be read, weights only.
+        error: What reading it raised.
+    """
+    start = f'checkpoint {str(path)!r}'
+    head = _head_of(path)
+    if head == b'':
+        return f'{start} is empty'
+    if head is not None and _begins_as_safetensors(path, head):
+        return f'{start} is in the format of safetensors, not of torch: let its name end in .safetensors'
+    if isinstance(error, pickle.UnpicklingError):
+        asked = _GLOBAL.search(str(error))
+        what = f'holds more than weights ({asked[1]})' if asked else 'is damaged or holds more than weights'
+        return f'{start} {what}, and is not loaded unsafely. Save its state_dict alone with torch.save'
+    said = str(error).strip().splitlines()
+    reason = f'{type(error).__name__}: {said[0]}' if said else type(error).__name__
+    return f'{start} cannot be read as a torch file, it is cut off or no checkpoint: {reason}'
+
+
+def _head_of(path: str | Path) -> bytes | None:
+    try:
+        with open(path, 'rb') as file:
+            return file.read(9)
+    except OSError:
+        return None
+
+
+def _begins_as_safetensors(path: str | Path, head: bytes) -> bool:
+    """Whether a file begins with the length of a header in JSON."""
+    length = int.from_bytes(head[:8], 'little')
+    return head[8:] == b'{' and 2 <= length <= Path(path).stat().st_size
+
+
+def meta_of(checkpoint: dict) -> dict:
+    """What a checkpoint says of the run that wrote it; nothing where it does not."""
+    meta = checkpoint.get('meta')
+    return meta if isinstance(meta, dict) else {}
 
 
 def state_dict_of(checkpoint: dict) -> dict[str, Tensor]:

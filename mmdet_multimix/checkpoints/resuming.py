@@ -8,10 +8,11 @@ from typing import Any
 
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from .reading import read_checkpoint
+from ..utils.one_line import InputError
+from .reading import meta_of, read_checkpoint
 
 
-class NotResumableError(ValueError):
+class NotResumableError(InputError):
     """A checkpoint from which no run can go on as it was, and what to do."""
 
 
@@ -102,8 +103,7 @@ def check_resumable(path: str, cfg: Any) -> list[str]:
         checkpoint = _read(path)
     except (OSError, ValueError) as error:
         raise NotResumableError(str(error)) from error
-    meta = checkpoint.get('meta')
-    meta = meta if isinstance(meta, dict) else {}
+    meta = meta_of(checkpoint)
     missing = [name for name in ('epoch', 'iter') if not isinstance(meta.get(name), int)]
     missing = [f'meta.{name}' for name in missing]
     missing += [name for name in ('state_dict', 'message_hub') if not isinstance(checkpoint.get(name), dict)]

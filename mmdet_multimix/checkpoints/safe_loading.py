@@ -23,8 +23,9 @@ from mmengine.logging import print_log
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
 
+from ..utils.one_line import InputError
 from .allowed import allow_checkpoint_globals
-from .reading import is_safetensors, load_file, read_checkpoint
+from .reading import is_safetensors, load_file, read_checkpoint, why_unreadable
 from .restricted_unpickler import use_restricted_unpickler
 
 # torch's own switches: `torch.load` looks at them in each call, and so do processes that this one starts.
@@ -35,7 +36,7 @@ _ON = ('1', 'y', 'yes', 'true')
 _GPU_IDS = re.compile(r'^gpu_ids = (\[[0-9, ]*\]|range\([0-9]+(, [0-9]+)?\))$', re.MULTILINE)
 
 
-class UnsafeCheckpointError(ValueError):
+class UnsafeCheckpointError(InputError):
     """A checkpoint that is not loaded, and why."""
 
 
@@ -83,9 +84,7 @@ def _reason(filename: str, error: Exception) -> str:
             read_checkpoint(path)
         except ValueError as ours:
             return str(ours)
-    if isinstance(error, pickle.UnpicklingError):
-        return f'checkpoint {filename!r} is damaged or holds more than weights, and is not loaded unsafely'
-    return f'checkpoint {filename!r} cannot be read as a torch file: {error}'
+    return why_unreadable(filename, error)
 
 
 def without_code(checkpoint: Any) -> Any:

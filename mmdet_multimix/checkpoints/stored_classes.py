@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .reading import meta_of
+
 
 def classes_of(checkpoint: dict[str, Any]) -> tuple[str, ...]:
     """Read the class names that mmengine, or mmdet 2, wrote into a checkpoint.
@@ -14,8 +16,7 @@ def classes_of(checkpoint: dict[str, Any]) -> tuple[str, ...]:
     Returns:
         The names in the order of the labels; none where the file does not tell.
     """
-    meta = checkpoint.get('meta')
-    meta = meta if isinstance(meta, dict) else {}
+    meta = meta_of(checkpoint)
     data = meta.get('dataset_meta')
     for holder in (data, meta):
         for key in ('classes', 'CLASSES'):

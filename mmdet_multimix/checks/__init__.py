@@ -3,6 +3,7 @@
 :func:`check_config` takes a second or two and runs before every training and test. :func:`check_data` reads
 all annotations and looks for every image of several configs, in seconds. Both ask the files of this folder:
 
+- ``config_file``: whether a file is a config, and has what a run needs.
 - ``walk``: which data sets, metrics and modules a config names.
 - ``coco``, ``voc``, ``image_folders``: whether a data set of this format is there and whole.
 - ``classes``: whether data sets and heads have the same classes.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from mmengine.config import Config
 
+from ..utils.one_line import InputError
 from . import coco_file
 from .checkpoints import check_initial_weights, check_load_from, check_start, check_stored_classes
 from .classes import check_heads, check_same
@@ -19,7 +20,7 @@ from .splits import check_evaluated, check_learnt
 from .walk import data_sets
 
 
-class PreflightError(ValueError):
+class PreflightError(InputError):
     """What is wrong with a config or its files, one line each."""
 
 

@@ -8,16 +8,17 @@ images without any known class. Writes report.json, report.md and pictures.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmengine.config import DictAction
 from mmengine.runner import Runner
 
 from ..checkpoints import load_weights_only
 from ..checks import check_config
+from ..checks.config_file import OverrideAction, check_needed
 from ..evaluation.corruptions import CORRUPTIONS, SEVERITIES
 from ..evaluation.detection.command import FIT_ON, evaluate_detector
 from ..evaluation.detection.inference import is_detector
@@ -26,6 +27,8 @@ from ..evaluation.pixel_classifier import WEIGHTS, choose_device, load_classifie
 from ..evaluation.report import markdown, write_report
 from ..evaluation.settings import MEASURES, Settings
 from ..evaluation.suite import Evaluation
+from ..utils.files import check_folder
+from ..utils.one_line import DEBUG, InputError, one_line, what_is_wrong
 from ..utils.provenance import git_commit, versions
 from .running import load_config
 
@@ -97,7 +100,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=OverrideAction,
         help='override keys of the config, as a.b=1 a.c="[1,2]"',
     )
     return parser.parse_args(arguments)
@@ -111,9 +114,9 @@ def named_folders(arguments):
         if not equals:
             name, folder = Path(argument).resolve().name, argument
         if not name or not folder:
-            raise ValueError(f'--ood takes FOLDER or NAME=FOLDER, got {argument!r}')
+            raise InputError(f'--ood takes FOLDER or NAME=FOLDER, got {argument!r}')
         if name in folders:
-            raise ValueError(f'--ood has two folders {name!r}; name them with NAME=FOLDER')
+            raise InputError(f'--ood has two folders {name!r}; name them with NAME=FOLDER')
         folders[name] = Path(folder)
     return folders
 
@@ -121,10 +124,9 @@ def named_folders(arguments):
 def run_detector(args):
     """Whether the config is one of a detector, which is then measured."""
     cfg = load_config(args.config, args.cfg_options, None)
+    check_needed(cfg, 'evaluate')
     if not is_detector(cfg):
         return False
-    if not cfg.get('test_dataloader'):
-        raise ValueError('the config has no test_dataloader, whose images would be measured')
     check_config(cfg, 'test')
     evaluate_detector(args, cfg, named_folders(args.ood), choose_device(args.device))
     return True
@@ -147,14 +149,11 @@ def prepare(args):
     )
     cfg = load_config(args.config, args.cfg_options, None)
     classifier, trained = load_classifier(cfg, args.checkpoint, args.weights, args.device)
-    if not cfg.get('test_dataloader'):
-        raise ValueError('the config has no test_dataloader, whose images would be measured')
     check_config(cfg, 'test')
     loader = Runner.build_dataloader(cfg.test_dataloader, seed=args.seed)
     evaluation = Evaluation(classifier, loader, settings)
     out = Path(args.out or Path(cfg.work_dir, 'evaluation'))
-    if out.exists() and not out.is_dir():
-        raise ValueError(f'--out {out} is a file')
+    check_folder('--out', out)
     facts = {
         'config': args.config,
         'checkpoint': args.checkpoint,
@@ -179,6 +178,7 @@ def announce(evaluation, out, facts):
     print(f'report: {out}', flush=True)
 
 
+@one_line()
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command.
 
@@ -194,7 +194,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit('interrupted; the same command goes on from here')
     except (OSError, ValueError, KeyError) as error:
-        sys.exit(f'{args.config}: {error}')
+        if os.environ.get(DEBUG):
+            raise
+        sys.exit(f'{args.config}: {what_is_wrong(error) or error}')
     announce(evaluation, out, facts)
     start = time.perf_counter()
     try:

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 from ..checks import PreflightError
+from ..checks.config_file import OverrideAction
 from ..checks.walk import class_name
 from ..engine import MultiMixHook
 from ..models.classification import ImageClassifier
@@ -20,7 +21,7 @@ from ..models.detection.settings import MixingSettings
 _PACKAGE = 'mmdet_multimix'
 
 
-class SettingsAction(DictAction):
+class SettingsAction(OverrideAction):
     """Reads ``KEY=VALUE ...``, maybe none, into a dict."""
 
     def __call__(

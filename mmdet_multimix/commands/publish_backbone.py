@@ -7,10 +7,10 @@ The file loads with init_cfg=dict(type='MultiMixPretrained', checkpoint=OUT), an
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from ..checkpoints import publish_backbone
+from ..utils.one_line import one_line
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -28,8 +28,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument('target', metavar='OUT', help='file to write')
     parser.add_argument('--force', action='store_true', help='replace OUT if it exists')
     args = parser.parse_args(arguments)
-    try:
+    with one_line('publish_backbone'):
         count = publish_backbone(args.source, args.target, args.force)
-    except (OSError, ValueError) as error:
-        sys.exit(f'publish_backbone: {error}')
     print(f'{args.target}: {count} tensors')

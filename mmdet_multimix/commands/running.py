@@ -10,9 +10,11 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from ..checkpoints import load_whole
-from ..checks import PreflightError
-from ..checks.missing_config import missing_config, new_name
+from ..checks.config_file import read_config
+from ..checks.missing_config import missing_config
 from ..shipped import config
+from ..utils.files import check_folder
+from ..utils.one_line import InputError
 from ..utils.unwrap import unwrapped
 
 
@@ -25,26 +27,22 @@ def load_config(path: str, cfg_options: dict[str, Any] | None, work_dir: str | N
         work_dir: The work dir, by default that of the config, or one of its name in ``work_dirs``.
 
     Raises:
-        PreflightError: There is no such config, or one of its bases.
+        InputError: There is no such config, it cannot be read, or no run can be kept in the work dir.
     """
-    try:
-        cfg = Config.fromfile(_file_of(path))
-    except FileNotFoundError as error:
-        raise PreflightError(f'its _base_: {error}{new_name(str(error))}') from error
-    if cfg_options:
-        cfg.merge_from_dict(cfg_options)
+    cfg = read_config(_file_of(path), cfg_options)
     cfg.work_dir = work_dir or cfg.get('work_dir') or str(Path('work_dirs', Path(path).stem))
+    check_folder('the work dir', cfg.work_dir)
     return cfg
 
 
 def _file_of(path: str) -> str:
     """The file, or the config of this package that is called so."""
-    if Path(path).is_file():
+    if Path(path).exists():
         return path
     try:
         return config(path)
     except FileNotFoundError:
-        raise PreflightError(missing_config(path)) from None
+        raise InputError(missing_config(path)) from None
 
 
 def build_runner(cfg: Config, whole: bool) -> Runner:
@@ -55,16 +53,12 @@ def build_runner(cfg: Config, whole: bool) -> Runner:
         whole: Whether the checkpoint of ``load_from`` must be that of the whole model.
 
     Raises:
-        PreflightError: Its checkpoint is of another model: mmengine would go on
+        InputError: Its checkpoint is of another model: mmengine would go on
             with random weights in the place of those that it lacks.
     """
     if 'runner_type' in cfg:
         return RUNNERS.build(cfg)
     runner = Runner.from_cfg(cfg)
     if whole and '://' not in cfg.load_from:
-        model = unwrapped(runner)
-        try:
-            load_whole(model, cfg.load_from)
-        except (ValueError, OSError) as error:
-            raise PreflightError(str(error)) from error
+        load_whole(unwrapped(runner), cfg.load_from)
     return runner

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 
-from mmengine.config import DictAction
-
-from ..checkpoints import UnsafeCheckpointError, load_weights_only
+from ..checkpoints import load_weights_only
 from ..checks import PreflightError, check_config
-from ..engine.launcher import LauncherError, start_launcher, stop_launcher
+from ..checks.config_file import OverrideAction, check_needed
+from ..engine.launcher import start_launcher, stop_launcher
+from ..utils.files import check_target
+from ..utils.one_line import one_line
 from .running import build_runner, load_config
 
 
@@ -25,7 +25,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=OverrideAction,
         help='override keys of the config, as a.b=1 a.c="[1,2]"',
     )
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
@@ -45,8 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     args = parse_args(arguments)
     load_weights_only()
-    try:
+    with one_line(args.config):
         cfg = load_config(args.config, args.cfg_options, args.work_dir)
+        check_needed(cfg, 'test')
+        if args.out:
+            check_target('--out', args.out)
         start_launcher(cfg, args.launcher)
         cfg.load_from, cfg.resume = args.checkpoint, False  # whatever the config says of training
         if args.show_dir:
@@ -60,9 +63,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
             runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
         runner.test()
-    except LauncherError as error:
-        sys.exit(str(error))
-    except (PreflightError, UnsafeCheckpointError) as error:
-        sys.exit(f'{args.config}: {error}')
     del runner
     stop_launcher()

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
-from ..checkpoints import (
-    NotResumableError,
-    UnsafeCheckpointError,
-    check_resumable,
-    find_latest,
-    load_weights_only,
-)
+from ..checkpoints import check_resumable, find_latest, load_weights_only
 from ..checks import PreflightError, check_config
+from ..checks.config_file import OverrideAction, check_needed
 from ..engine import MissedValidationHook, write_whole_checkpoints
-from ..engine.launcher import LauncherError, has_accelerator, start_launcher, stop_launcher
+from ..engine.launcher import has_accelerator, start_launcher, stop_launcher
+from ..utils.one_line import one_line
 from .multimix_option import SettingsAction, add_multimix
 from .running import build_runner, load_config
 
@@ -38,7 +33,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=OverrideAction,
         help='override keys of the config, as a.b=1 a.c="[1,2]"',
     )
     parser.add_argument(
@@ -105,8 +100,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     args = parse_args(arguments)
     load_weights_only()
-    try:
+    with one_line(args.config):
         cfg = load_config(args.config, args.cfg_options, args.work_dir)
+        check_needed(cfg, 'train')
         if args.multimix is not None:
             add_multimix(cfg, args.multimix)
         apply_flags(cfg, args)
@@ -116,9 +112,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if cfg.get('resume'):
             runner.register_hook(MissedValidationHook())
         runner.train()
-    except LauncherError as error:
-        sys.exit(str(error))
-    except (PreflightError, NotResumableError, UnsafeCheckpointError) as error:
-        sys.exit(f'{args.config}: {error}')
     del runner
     stop_launcher()

@@ -50,6 +50,9 @@ class ClsDataset(Dataset):
             )
         self.indices = np.arange(len(targets))
         if per_class is not None:
+            ends = per_class if isinstance(per_class, (list, tuple)) else ()
+            if len(ends) != 2 or not all(type(end) is int for end in ends):
+                raise ValueError(f'per_class must be (start, stop), whole numbers, got {per_class!r}')
             self.indices = _class_ranges(targets, len(self.classes), *per_class)
         self.targets = targets[self.indices]
 

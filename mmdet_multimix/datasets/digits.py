@@ -7,6 +7,7 @@ from mmdet.registry import DATASETS
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from ..ops.checks import check_seed
 from .cls_dataset import ClsDataset
 
 # Images a class in each split; the rarest class (the digit 8) has 174, all of them used.
@@ -49,6 +50,7 @@ class DigitsDataset(ClsDataset):
     def __init__(self, split: str, *, seed: int = 0, **kwargs) -> None:
         if split not in DIGIT_SPLITS:
             raise ValueError(f'DigitsDataset: split must be one of {", ".join(DIGIT_SPLITS)}, got {split!r}')
+        check_seed('seed', seed)
         images, targets = digit_images()
         chosen = split_digits(seed)[split]
         source = [(Image.fromarray(images[i]), int(targets[i])) for i in chosen]

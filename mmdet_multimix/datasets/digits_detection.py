@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ..ops.checks import check_count, check_number, check_seed
 from .digits import digit_images, split_digits
 
 CANVAS = 96  # pixels, square
@@ -45,6 +46,10 @@ def write_digits_detection(
     Raises:
         ValueError: A number of images is below one, or the imbalance is.
     """
+    check_count('num_train', num_train)
+    check_count('num_val', num_val)
+    check_seed('seed', seed)
+    check_number('imbalance', imbalance)
     if not imbalance >= 1:
         raise ValueError(f'imbalance must be at least 1, got {imbalance}')
     root = Path(root)
@@ -52,8 +57,6 @@ def write_digits_detection(
     splits = split_digits(seed)
     categories = [{'id': digit + 1, 'name': str(digit)} for digit in range(10)]
     for stream, (split, count) in enumerate({'train': num_train, 'val': num_val}.items()):
-        if count < 1:
-            raise ValueError(f'num_{split} must be at least 1, got {count}')
         rng = np.random.default_rng([seed, stream])
         (root / split).mkdir(exist_ok=True)
         coco = {

@@ -21,6 +21,8 @@ def build_transforms(cfgs: Sequence[dict]) -> v2.Transform:
     Raises:
         ValueError: A name that torchvision does not have, or arguments that it does not take.
     """
+    if not isinstance(cfgs, (list, tuple)):
+        raise ValueError(f'transforms must be a list of dicts with a `type`, got {cfgs!r}')
     steps = [_build_one(cfg) for cfg in cfgs]
     return v2.Compose([*steps, v2.PILToTensor()])
 

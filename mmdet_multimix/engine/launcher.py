@@ -12,6 +12,8 @@ import torch
 from mmengine.config import Config
 from mmengine.device import is_cuda_available, is_musa_available, is_npu_available
 
+from ..utils.one_line import InputError
+
 # What each launcher tells a process: its rank, its rank on its node, the number of processes.
 _VARIABLES = {
     'pytorch': ('RANK', 'LOCAL_RANK', 'WORLD_SIZE'),
@@ -22,7 +24,7 @@ _STARTED_BY = {'pytorch': 'torchrun', 'slurm': 'srun', 'mpi': 'mpirun'}
 _FIRST_PORT, _PORTS = 20000, 10000  # below the ports that Linux hands out by itself
 
 
-class LauncherError(RuntimeError):
+class LauncherError(InputError):
     """A process was not started by the launcher that it was told of."""
 
 

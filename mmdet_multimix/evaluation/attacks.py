@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..ops.checks import check_count, check_factor
+
 Logits = Callable[[Tensor], Tensor]
 
 
@@ -30,6 +32,7 @@ def fgsm(logits_of: Logits, images: Tensor, labels: Tensor, eps: float) -> Tenso
     Returns:
         The perturbed images, in [0, 1].
     """
+    check_factor('eps', eps)
     return (images + eps * _sign(logits_of, images, labels)).clamp(0, 1)
 
 
@@ -58,6 +61,9 @@ def pgd(
     Returns:
         The perturbed images, in the ball and in [0, 1].
     """
+    check_factor('eps', eps)
+    check_factor('step', step)
+    check_count('steps', steps)
     low, high = (images - eps).clamp(min=0), (images + eps).clamp(max=1)
     start = torch.rand(images.shape, generator=generator, device=images.device, dtype=images.dtype)
     perturbed = (images + eps * (2 * start - 1)).clamp(low, high)

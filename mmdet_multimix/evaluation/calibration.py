@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..ops.checks import check_count
+
 BINS = 15  # Guo et al., On Calibration of Modern Neural Networks, ICML 2017
 
 
@@ -47,6 +49,7 @@ def reliability(confidence: Tensor, correct: Tensor, bins: int = BINS) -> Reliab
     Raises:
         ValueError: No images, or confidences outside of [0, 1].
     """
+    check_count('bins', bins)
     confidence = confidence.double()
     if not confidence.numel():
         raise ValueError('the calibration of no images is not defined')

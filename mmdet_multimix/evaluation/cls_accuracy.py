@@ -6,6 +6,7 @@ import torch
 from mmdet.registry import METRICS
 from torch import Tensor
 
+from ..ops.checks import check_count
 from .cls_metric import ClsMetric
 from .ranks import label_ranks, topk_accuracy
 
@@ -29,6 +30,10 @@ class ClsAccuracy(ClsMetric):
 
     def __init__(self, topk: Sequence[int] = (1, 5), **kwargs) -> None:
         super().__init__(**kwargs)
+        if not isinstance(topk, (list, tuple)):
+            raise ValueError(f'topk must be a list of numbers, got {topk!r}')
+        for k in topk:
+            check_count('each of topk', k)
         if not topk or min(topk) < 1:
             raise ValueError(f'topk must be numbers >= 1, got {topk}')
         self.topk = tuple(topk)

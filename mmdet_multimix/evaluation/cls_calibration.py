@@ -4,6 +4,7 @@ import torch
 from mmdet.registry import METRICS
 from torch import Tensor
 
+from ..ops.checks import check_count
 from .calibration import BINS, reliability
 from .cls_metric import ClsMetric
 from .ranks import label_ranks, negative_log_likelihood
@@ -30,8 +31,7 @@ class ClsCalibration(ClsMetric):
 
     def __init__(self, bins: int = BINS, **kwargs) -> None:
         super().__init__(**kwargs)
-        if bins < 1:
-            raise ValueError(f'bins must be at least 1, got {bins}')
+        check_count('bins', bins)
         self.bins = bins
 
     def per_image(self, scores: Tensor, labels: Tensor) -> Tensor:

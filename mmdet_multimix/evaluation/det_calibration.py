@@ -8,6 +8,7 @@ import numpy as np
 from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
+from ..ops.checks import check_share
 from .detection.boxes import Detections, GroundTruth
 from .detection.calibration import D_ECE_SCORE, D_ECE_TAU, LAECE_TAU, d_ece, laece
 from .detection.lrp import LRP_TAU, lrp, lrp_thresholds
@@ -40,8 +41,7 @@ class DetCalibration(BaseMetric):
 
     def __init__(self, min_score: float = D_ECE_SCORE, **kwargs) -> None:
         super().__init__(**kwargs)
-        if not 0 <= min_score <= 1:
-            raise ValueError(f'min_score must be in [0, 1], got {min_score}')
+        check_share('min_score', min_score)
         self.min_score = min_score
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:

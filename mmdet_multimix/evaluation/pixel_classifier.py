@@ -12,6 +12,9 @@ from mmengine.registry import init_default_scope
 from torch import Tensor
 
 from ..checkpoints import match_state_dict, read_checkpoint, state_dict_of
+from ..checkpoints.loading import what_it_holds
+from ..checkpoints.reading import meta_of
+from ..checkpoints.stored_classes import classes_of
 from ..models.classification.image_classifier import ImageClassifier
 from ..models.classification.methods.self_distillation import EVALUATED
 
@@ -89,9 +92,9 @@ def load_classifier(
     stored = read_checkpoint(checkpoint)
     weights, state = _choose_weights(stored, weights, checkpoint)
     model = MODELS.build(cfg.model)
-    _fill(model, state, checkpoint)
-    meta = stored.get('meta') or {}
-    classes = (meta.get('dataset_meta') or {}).get('classes')
+    _fill(model, state, checkpoint, what_it_holds(stored))
+    meta = meta_of(stored)
+    classes = classes_of(stored) or None
     facts = {'weights': weights, 'epoch': meta.get('epoch'), 'iter': meta.get('iter')}
     return PixelClassifier(model, device, classes), facts
 
@@ -114,21 +117,22 @@ def _choose_weights(stored: dict, weights: str | None, path: str | Path) -> tupl
         raise ValueError(f'checkpoint {path} holds no averaged weights: its run had no EMAHook')
     # EMAHook swaps them: the trained weights stand under the names of the averaged model, unless
     # SelfDistillationHook says otherwise. Buffers that it does not average are the same in both.
-    evaluated = 'model' if other is None or (stored.get('meta') or {}).get(EVALUATED) == 'student' else 'ema'
+    evaluated = 'model' if other is None or meta_of(stored).get(EVALUATED) == 'student' else 'ema'
     if weights in (None, evaluated):
         return evaluated, state
     behind = {key[7:]: value for key, value in other.items() if key.startswith('module.')}
     return weights, {**state, **behind}
 
 
-def _fill(model: ImageClassifier, state: dict[str, Tensor], path: str | Path) -> None:
+def _fill(model: ImageClassifier, state: dict[str, Tensor], path: str | Path, held: str) -> None:
     wanted = model.state_dict()
     # Another copy of the model in the checkpoint, such as a teacher, must not be mistaken for it.
     prefix = '' if any(key in wanted for key in state) else None
     matched = match_state_dict(state, wanted, prefix)
+    held = '' if matched.state or matched.misshapen else f'; {held}'
     if matched.missing or matched.misshapen or matched.unusable or matched.foreign:
         raise ValueError(
-            f'checkpoint {path} is not one of the model in the config:\n{matched.differences()}\n'
+            f'checkpoint {path} is not one of the model in the config{held}:\n{matched.differences()}\n'
             'Give the config that it was trained with, and a training checkpoint, not a backbone.'
         )
     model.load_state_dict(matched.state, strict=False)

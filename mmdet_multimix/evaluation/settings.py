@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..ops.checks import check_count, check_number, check_seed
 from .corruptions import CORRUPTIONS, SEVERITIES, check_corruptions
 from .ood_images import NOISES
 
@@ -60,6 +61,7 @@ class Settings:
         if taken:
             raise ValueError(f'the OOD folder {taken[0]!r} needs another name: it is that of a noise')
         for name in ('fgsm_eps', 'pgd_eps', 'pgd_step'):
+            check_number(name, getattr(self, name))
             if not 0 < getattr(self, name) <= 1:
                 raise ValueError(
                     f'{name} must be in (0, 1], in units of the pixel range, got {getattr(self, name)}'
@@ -68,5 +70,6 @@ class Settings:
             check_corruptions(self.corruptions, self.severities)
         for name in ('pgd_steps', 'attack_images', 'corrupted_images'):
             value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or value < 1):
-                raise ValueError(f'{name} must be a number of at least 1, got {value!r}')
+            if value is not None or name == 'pgd_steps':
+                check_count(name, value)
+        check_seed('seed', self.seed)

@@ -55,6 +55,8 @@ def spatial_attention(
     check_choice('norm', norm, NORMS)
     if features.dim() not in (3, 4):
         raise ValueError(f'features must be (b, d, h, w) or (b, d, r), got {_shape(features)}')
+    if not features.is_floating_point():
+        raise ValueError(f'features must be floating, got {features.dtype}')
     z = features.flatten(2) if features.dim() == 4 else features  # (b, d, r)
     if not z.shape[1] or not z.shape[2]:
         raise ValueError(f'features must have channels and positions, got {_shape(features)}')

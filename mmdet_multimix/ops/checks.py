@@ -9,6 +9,7 @@ Shape letters: b examples, c classes, r positions.
 from __future__ import annotations
 
 import math
+from numbers import Integral, Real
 
 import torch
 from torch import Tensor
@@ -34,10 +35,34 @@ def check_flag(name: str, value: bool) -> None:
         raise ValueError(f'{name} must be True or False, got {value!r}')
 
 
+def check_number(name: str, value: float) -> None:
+    """Refuse anything but a finite number: True would count as 1."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not abs(value) < math.inf:
+        raise ValueError(f'{name} must be a finite number, got {value!r}')
+
+
+def check_share(name: str, value: float) -> None:
+    """Refuse anything but a number in [0, 1]."""
+    check_number(name, value)
+    if not 0 <= value <= 1:
+        raise ValueError(f'{name} must lie in [0, 1], got {value!r}')
+
+
+def check_seed(name: str, value: int) -> None:
+    """Refuse anything but a whole number that is not negative."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 0:
+        raise ValueError(f'{name} must be a whole number of at least 0, got {value!r}')
+
+
+def check_options(name: str, value: dict | None) -> None:
+    """Refuse anything but a dict of arguments."""
+    if value is not None and not isinstance(value, dict):
+        raise ValueError(f'{name} must be a dict of arguments, got {value!r}')
+
+
 def check_factor(name: str, value: float) -> None:
     """Refuse a factor of a loss that is negative or no finite number."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value < math.inf:
-        raise ValueError(f'{name} must be a finite number, got {value!r}')
+    check_number(name, value)
     if value < 0:
         raise ValueError(f'{name} must not be negative, got {value!r}')
 
@@ -51,12 +76,28 @@ def check_generator(generator: torch.Generator | None) -> None:
         )
 
 
+def check_drawn_once(generator: torch.Generator | None) -> None:
+    """Refuse to draw from a generator while gradients flow back: it is gradient checkpointing that asks.
+
+    It computes a loss a second time, and sets torch's global generators back for it, but no other: the
+    gradients would be those of other tuples than the loss.
+    """
+    flowing_back = getattr(torch._C, '_current_graph_task_id', lambda: -1)() != -1  # not in torch 2.0
+    if generator is not None and flowing_back:
+        raise ValueError(
+            'MultiMix with a generator of its own cannot be computed again by gradient checkpointing, which '
+            'sets back the global generators alone: leave generator=None, or keep the loss out of what is '
+            'checkpointed'
+        )
+
+
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     """Refuse anything but one of the choices."""
     if value not in choices:
         raise ValueError(f'{name} must be one of {", ".join(map(repr, choices))}; got {value!r}')
 
 
+_ROUNDING = 1e-4  # of a weight, which a numerical derivative may take a step below zero
 _LARGE = 1e30  # what float32 still multiplies
 PAPER_ALPHA = (0.5, 2.0)  # of MultiMix: the range that one alpha is drawn from
 
@@ -115,12 +156,14 @@ def _range(name: str, value: float | tuple[float, float]) -> tuple[float, float]
         raise ValueError(f'{name} must be a number or a (low, high) pair, got {value!r}') from None
 
 
-def check_finite(name: str, values: Tensor) -> None:
-    """Refuse NaN and infinity; on the CPU only."""
+def check_finite(name: str, values: Tensor, *, signed: bool = True) -> None:
+    """Refuse NaN and infinity, and negative values unless ``signed``; on the CPU only."""
     if values.device.type == 'cpu' and values.numel():
         low, high = values.detach().aminmax()  # NaN is contagious
         if not bool(low.isfinite() & high.isfinite()):
             raise ValueError(f'{name} must be finite, got values from {float(low):g} to {float(high):g}')
+        if not signed and bool(low < -_ROUNDING):
+            raise ValueError(f'{name} must not be negative, got {float(low):g}')
 
 
 def check_attention(attention: Tensor) -> None:

@@ -84,6 +84,10 @@ class _Gather(torch.autograd.Function):
         return own * world_size(), None, None
 
 
+class SharedGenerator(torch.Generator):
+    """A generator that is made anew for each draw, from the state of the global one."""
+
+
 def shared_generator(device: torch.device, seed: int | None = None) -> torch.Generator:
     """A generator in the same state on all ranks, seeded by rank 0.
 
@@ -94,10 +98,11 @@ def shared_generator(device: torch.device, seed: int | None = None) -> torch.Gen
         device: Where it draws.
         seed: The seed, of which that of rank 0 counts; None draws one from the global generator.
     """
+    kind = SharedGenerator if seed is None else torch.Generator
     if seed is None:
         given = torch.randint(1 << 62, (1,), device=device)
     else:
         given = torch.tensor([seed], device=device)
     if world_size() > 1:
         dist.broadcast(given, src=0)
-    return torch.Generator(device).manual_seed(int(given))
+    return kind(device).manual_seed(int(given))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .checks import MASKED, check_choice, check_logits
+from .checks import MASKED, check_choice, check_factor, check_logits, check_share
 from .fused_autograd import fused_loss
 from .mixed_cross_entropy import IMPLS
 from .targets import compute_dtype, expand_targets, expand_weights, one_hot, with_positions
@@ -91,10 +91,8 @@ def mixed_focal_loss(
             :func:`mixed_cross_entropy`.
     """
     check_choice('kind', kind, FOCAL_KINDS)
-    if not gamma >= 0:
-        raise ValueError(f'gamma must not be negative, got {gamma!r}')
-    if not 0 <= alpha <= 1:
-        raise ValueError(f'alpha must lie in [0, 1], got {alpha!r}')
+    check_factor('gamma', gamma)
+    check_share('alpha', alpha)
     shaped = _checked(logits, targets, weights)
     if shaped is None:
         return logits.sum().to(compute_dtype(logits.dtype)) * 0

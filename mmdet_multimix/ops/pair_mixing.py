@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .checks import check_count
+from .checks import check_count, check_factor, check_labels, check_number, check_share
 from .targets import compute_dtype, one_hot
 from .weights import sample_weights
 
@@ -53,8 +53,15 @@ def mix_pairs(x: Tensor, factors: Sequence[float], partners: Tensor | None = Non
 
     Returns:
         ``(K * b, ...)``: all examples with the first factor, then with the second, and so on.
+
+    Raises:
+        ValueError: Factors outside of [0, 1], partners of another shape.
     """
     partners = x.roll(1, 0) if partners is None else partners
+    if partners.shape != x.shape:
+        raise ValueError(f'partners must be {tuple(x.shape)} like x, got {tuple(partners.shape)}')
+    for factor in factors:
+        check_share('each of the factors', factor)
     return torch.cat([torch.lerp(partners, x, factor) for factor in factors])
 
 
@@ -68,7 +75,13 @@ def mix_targets(targets: Tensor, factors: Sequence[float], c: int) -> Tensor:
 
     Returns:
         ``(K * b, c)``, float32 at least.
+
+    Raises:
+        ValueError: As :func:`mix_pairs`; on the CPU also labels outside of ``[0, c)``.
     """
+    check_count('c', c)
+    if not targets.is_floating_point():
+        check_labels(targets, c)
     dtype = compute_dtype(targets.dtype) if targets.is_floating_point() else torch.float32
     return mix_pairs(one_hot(targets, c, dtype), factors)
 
@@ -112,6 +125,9 @@ def sinkhorn_assignment(
         ValueError: An eps that is not positive, fewer than one iteration, shapes that do not match.
     """
     check_count('iterations', iterations)
+    check_number('eps', eps)
+    if tolerance is not None:
+        check_factor('tolerance', tolerance)
     if not eps > 0:
         raise ValueError(f'eps must be positive, got {eps!r}')
     if features.dim() != 3 or features.shape != partners.shape:

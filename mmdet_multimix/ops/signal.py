@@ -26,9 +26,14 @@ def gradient_signal(mixed: Tensor, own: Tensor) -> Tensor:
             has a common part of its own.
         own: Gradient of the unmixed loss, the mean over the examples and positions, of the same shape.
 
+    Raises:
+        ValueError: Shapes that differ.
+
     Returns:
         A scalar; 0 where ``own`` does not tell the examples apart. Nothing waits for the device.
     """
+    if mixed.shape != own.shape:
+        raise ValueError(f'mixed and own must be alike, got {tuple(mixed.shape)} and {tuple(own.shape)}')
     if not mixed.numel():
         return mixed.new_zeros(())
     mixed, own = mixed - mixed.mean(dim=-2, keepdim=True), own - own.mean(dim=-2, keepdim=True)

@@ -61,7 +61,7 @@ def expand_weights(weights: Tensor, logits: Tensor, *, positions: bool) -> Tenso
         raise ValueError('weights must have n >= 1 rows, got n = 0')
     if weights.device != logits.device:
         raise ValueError(f'weights are on {weights.device}, logits on {logits.device}')
-    check_finite('weights', weights)
+    check_finite('weights', weights, signed=False)
     return weights.expand(r, *weights.shape[-2:])
 
 

@@ -17,7 +17,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .checks import PAPER_ALPHA, check_alpha, check_count, check_ess, check_generator, check_strength
+from .checks import (
+    PAPER_ALPHA,
+    check_alpha,
+    check_count,
+    check_drawn_once,
+    check_ess,
+    check_generator,
+    check_strength,
+)
+from .gather import SharedGenerator
 
 # A block of this many weights stays in the cache of a core (CPU), or fills the device (others).
 _BLOCK_CPU = 1 << 17
@@ -126,6 +135,8 @@ class Recipe:
         check_count('m', m, at_most=b, limit='the number of examples b')
         check_strength(alpha, ess, alpha_per)
         check_generator(generator)
+        if not isinstance(generator, SharedGenerator):
+            check_drawn_once(generator)
         if not dtype.is_floating_point:
             raise ValueError(f'dtype must be a floating dtype, got {dtype}')
         own = generator.device if generator is not None else torch.device('cpu')

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from .one_line import InputError
+
 _SUFFIX = '.part'
 _LONGEST = 200  # characters of a name that are repeated in the partial file's
 
@@ -95,3 +97,42 @@ def write_text(path: str | Path, text: str) -> None:
     """
     with atomic_path(path) as partial:
         partial.write_text(text)
+
+
+def check_folder(name: str, path: str | Path) -> None:
+    """Refuse a folder that cannot be made or written to, before anything long is done for it.
+
+    Args:
+        name: What it is, for the message.
+        path: The folder, which need not exist.
+
+    Raises:
+        InputError: It, or a folder above it, is a file or may not be written to.
+    """
+    if '://' in str(path):
+        return
+    path = Path(path)
+    try:
+        existing = next(folder for folder in (path, *path.absolute().parents) if os.path.lexists(folder))
+        if not existing.is_dir():
+            what = 'it is' if existing == path else f'{existing} is'
+            raise InputError(f'{name} {path} cannot be a folder: {what} a file, or a link that leads nowhere')
+    except OSError as error:  # a name that is too long, a loop of links
+        raise InputError(f'{name} {path} cannot be a folder: {error.strerror}') from error
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise InputError(f'{name} {path} cannot be written to: no permission to write in {existing}')
+
+
+def check_target(name: str, path: str | Path) -> None:
+    """Refuse a file that cannot be written, before anything long is done for it.
+
+    Args:
+        name: What it is, for the message.
+        path: The file, which need not exist.
+
+    Raises:
+        InputError: It is a folder, or its folder cannot be made or written to.
+    """
+    if Path(path).is_dir():
+        raise InputError(f'{name} {path} is a folder; give a file')
+    check_folder(f'the folder of {name}', Path(path).parent)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from .one_line import InputError
+
 
 def shorten(names: Iterable[object], limit: int = 5, separator: str = ', ') -> str:
     """List names, the first ones only where there are many: ``a, b and 7 more``.
@@ -42,12 +44,12 @@ def check_same_classes(first: Sequence[str], where: str, second: Sequence[str], 
     """
     for label, (one, other) in enumerate(zip(first, second, strict=False)):
         if one != other:
-            raise ValueError(
+            raise InputError(
                 f'label {label} is class {one!r} in {where}, but {other!r} in {elsewhere}; '
                 'give both the same `classes` in the same order'
             )
     if len(first) != len(second):
-        raise ValueError(
+        raise InputError(
             f'{where} has {len(first)} classes, but {elsewhere} has {len(second)}; '
             'give both the same `classes`'
         )
@@ -66,4 +68,4 @@ def check_num_classes(num_classes: int, key: str, classes: Sequence[str], where:
         ValueError: They differ.
     """
     if num_classes != len(classes):
-        raise ValueError(f'{key} is {num_classes}, but {where} has {len(classes)} classes: {quote(classes)}')
+        raise InputError(f'{key} is {num_classes}, but {where} has {len(classes)} classes: {quote(classes)}')

@@ -95,7 +95,7 @@ def test_a_choice_follows_the_trials_and_the_finals_follow_it(tmp_path):
         ),
         ({'measures': ('calibration',)}, 'measures must have accuracy among them'),
         ({'measures': ('accuracy', 'speed')}, r"unknown measures \['speed'\]"),
-        ({'attack_images': '100'}, "attack_images must be a number of at least 1, got '100'"),
+        ({'attack_images': '100'}, "attack_images must be an integer, got '100'"),
         ({'ood': {'uniform': 'x'}}, "the OOD folder 'uniform' needs another name"),
     ],
 )

@@ -67,6 +67,9 @@ def test_targets_and_weights_that_are_no_numbers_are_refused(loss, value):
         loss(logits, targets, weights)
     with pytest.raises(ValueError, match='weights must be finite'):
         loss(logits, torch.zeros(3, dtype=torch.long), spoilt)
+    spoilt[0, 0] = -0.1
+    with pytest.raises(ValueError, match='weights must not be negative'):
+        loss(logits, torch.zeros(3, dtype=torch.long), spoilt)
 
 
 @pytest.mark.parametrize('alpha', [1e-6, (0.02, 0.2), 1e-12])

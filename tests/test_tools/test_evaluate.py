@@ -150,7 +150,7 @@ CIFAR = ROOT / 'configs/pretrain/resnet18_cifar10_ce.py'
         (lambda t: ('no.py', t.checkpoint), 'config no.py does not exist'),
         (lambda t: (CONFIG, t.root / 'no.pth'), 'no.pth.* does not exist'),
         (lambda t: (CONFIG, CONFIG), 'cannot be read|damaged'),
-        (lambda t: (CONFIG, t.checkpoint, '--corrupted-images', 0), 'corrupted_images must be a number'),
+        (lambda t: (CONFIG, t.checkpoint, '--corrupted-images', 0), 'corrupted_images must be at least 1'),
         (
             lambda t: (CIFAR, t.checkpoint),
             r'is not one of the model in the config:\s+\d+ misshapen: backbone',
@@ -165,7 +165,7 @@ CIFAR = ROOT / 'configs/pretrain/resnet18_cifar10_ce.py'
         (lambda t: (CONFIG, t.checkpoint, '--pgd-eps', 0), 'pgd_eps must be in'),
         (
             lambda t: (CONFIG, t.checkpoint, '--attack-images', 0),
-            'attack_images must be a number of at least',
+            'attack_images must be at least 1',
         ),
         (lambda t: (CONFIG, t.checkpoint, '--out', CONFIG), 'is a file'),
         (lambda t: (CONFIG, t.checkpoint, *other_data('nowhere')), 'no folder .*nowhere'),
@@ -173,7 +173,10 @@ CIFAR = ROOT / 'configs/pretrain/resnet18_cifar10_ce.py'
             lambda t: (CONFIG, t.checkpoint, *other_data(t.root)),
             "label 0 is class '0' in training, but 'a' in the test set",
         ),
-        (lambda t: (CONFIG, t.checkpoint, '--cfg-options', 'test_dataloader=None'), 'no test_dataloader'),
+        (
+            lambda t: (CONFIG, t.checkpoint, '--cfg-options', 'test_dataloader=None'),
+            'test_dataloader: the config has none',
+        ),
     ],
 )
 def test_what_cannot_be_done_is_refused_at_once(trained, evaluate_main, change, message):

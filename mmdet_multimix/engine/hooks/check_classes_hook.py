@@ -7,6 +7,7 @@ from torch.utils.data import Dataset
 
 from ...checkpoints.stored_classes import classes_of
 from ...utils.names import check_num_classes, check_same_classes
+from ...utils.one_line import InputError
 from ...utils.unwrap import unwrapped
 
 
@@ -33,7 +34,7 @@ class CheckClassesHook(Hook):
         loader = runner.train_dataloader
         train_set = loader.dataset
         if len(loader) == 0:
-            raise ValueError(
+            raise InputError(
                 f'no batch of {loader.batch_size} in the {len(train_set)} training images '
                 '(drop_last leaves out an incomplete one): lower train_dataloader.batch_size'
             )
@@ -47,7 +48,7 @@ class CheckClassesHook(Hook):
         count = len(val_set.metainfo['classes'])
         for metric in runner.val_evaluator.metrics:
             if max(getattr(metric, 'topk', (1,))) > count:
-                raise ValueError(
+                raise InputError(
                     f'val_evaluator: {type(metric).__name__} has topk={metric.topk}, but there are {count} '
                     'classes: set topk=(1,)'
                 )

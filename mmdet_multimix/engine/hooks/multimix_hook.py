@@ -12,6 +12,8 @@ from ...models.detection.detection_multimix import DetectionMultiMix
 from ...models.detection.head_mixer import HeadMixer
 from ...models.detection.mixable_heads import bbox_heads, classification_losses, form_in, unknown
 from ...models.detection.mixed_form import UnmixableError
+from ...ops.checks import check_flag
+from ...utils.one_line import InputError
 from ...utils.unwrap import unwrapped
 from .schedule_hook import MultiMixScheduleHook
 
@@ -51,7 +53,7 @@ class MultiMixHook(MultiMixScheduleHook):
 
     Raises:
         ValueError: There is nothing it can be added to: with the heads that there are and the reasons.
-        RuntimeError: After the first mini-batch with objects: a head has computed its losses past the
+        InputError: After the first mini-batch with objects: a head has computed its losses past the
             mechanism, so that nothing of it was mixed.
     """
 
@@ -66,6 +68,7 @@ class MultiMixHook(MultiMixScheduleHook):
         **multimix: Any,
     ) -> None:
         super().__init__(ramp, stop, by_epoch=by_epoch, interval=interval)
+        check_flag('force', force)
         DetectionMultiMix(**multimix)  # refuses what is out of range before anything is built
         self.multimix = multimix
         self.force = force
@@ -96,7 +99,7 @@ class MultiMixHook(MultiMixScheduleHook):
             ]
             lines = [*reasons, *(f'{line}; no head of final classes (bbox_head)' for line in others)]
             seen = '\n'.join(f'  - {line}' for line in lines) or '  (no head with a loss_cls)'
-            raise ValueError(
+            raise InputError(
                 f'MultiMixHook can be added to none of the heads of {type(model).__name__}:\n{seen}'
             )
         for reason in reasons:
@@ -111,7 +114,7 @@ class MultiMixHook(MultiMixScheduleHook):
         self._unheard = [mixer for mixer in self._unheard if not mixer.heard]
         if self._unheard and has_objects(data_batch):
             mixer = self._unheard[0]
-            raise RuntimeError(
+            raise InputError(
                 f'MultiMix found nothing to mix in {mixer.name}: {type(mixer.head).__name__} computes its '
                 'losses without calling its loss_cls, so MultiMixHook cannot be used with it'
             )

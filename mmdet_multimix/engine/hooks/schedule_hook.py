@@ -13,6 +13,8 @@ from torch import Tensor
 
 from ...models.detection.example_choice import ExampleChoice, mixed_weights
 from ...models.multimix import MultiMix
+from ...ops.checks import check_count, check_factor, check_flag, check_number
+from ...utils.one_line import InputError
 from ...utils.unwrap import unwrapped
 
 _DRAWS = 64  # tuples from which the effective numbers are estimated
@@ -57,12 +59,13 @@ class MultiMixScheduleHook(Hook):
     def __init__(
         self, ramp: float = 0, stop: float | None = None, *, by_epoch: bool = True, interval: int = 50
     ) -> None:
-        if not ramp >= 0:
-            raise ValueError(f'ramp must not be negative, got {ramp!r}')
-        if stop is not None and not stop > ramp:
-            raise ValueError(f'stop must come after the ramp of {ramp}, got {stop!r}')
-        if interval < 1:
-            raise ValueError(f'interval must be at least 1, got {interval!r}')
+        check_factor('ramp', ramp)
+        if stop is not None:
+            check_number('stop', stop)
+            if not stop > ramp:
+                raise InputError(f'stop must come after the ramp of {ramp}, got {stop!r}')
+        check_flag('by_epoch', by_epoch)
+        check_count('interval', interval)
         self.ramp = ramp
         self.stop = stop
         self.by_epoch = by_epoch
@@ -75,7 +78,7 @@ class MultiMixScheduleHook(Hook):
         """Finds what is to be scheduled."""
         loop, scheduled = runner.train_loop, self.ramp or self.stop is not None
         if scheduled and self.by_epoch and not isinstance(loop, EpochBasedTrainLoop):
-            raise ValueError(
+            raise InputError(
                 f'{type(self).__name__} counts epochs, but {type(loop).__name__} counts iterations: '
                 'give ramp and stop in iterations and set by_epoch=False'
             )
@@ -153,7 +156,7 @@ class MultiMixScheduleHook(Hook):
         hooks = [hook for hook in runner.hooks if isinstance(hook, MultiMixScheduleHook)]
         scheduled = [hook for hook in hooks if hook.ramp or hook.stop is not None]
         if len(scheduled) > 1:
-            raise ValueError(
+            raise InputError(
                 'two hooks schedule MultiMix: set ramp and stop of one of them (in configs of this package '
                 'default_hooks.multimix; MultiMixHook has them, too)'
             )
@@ -164,7 +167,7 @@ class MultiMixScheduleHook(Hook):
     def _modules(self, runner: Runner) -> list[MultiMix]:
         modules = [module for module in unwrapped(runner).modules() if isinstance(module, MultiMix)]
         if not modules:
-            raise ValueError(
+            raise InputError(
                 'MultiMixScheduleHook has nothing to schedule: the model has no MultiMix. Use MultiMixHook, '
                 'MultiMixLoss or a head that mixes'
             )

@@ -7,6 +7,7 @@ from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 
+from ...utils.one_line import InputError
 from ..seeded_loading import SeededBatches, SeededWorkers, seed_everything, step_seed
 
 
@@ -46,7 +47,7 @@ class IterSeedHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Check that the loop counts iterations."""
         if not isinstance(runner.train_loop, IterBasedTrainLoop):
-            raise ValueError(
+            raise InputError(
                 f'IterSeedHook is for loops that count iterations; for {type(runner.train_loop).__name__} '
                 'take EpochSeedHook'
             )

@@ -5,6 +5,8 @@ from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
 
 from ...models.classification.methods.self_distillation import EVALUATED, SelfDistillation
+from ...ops.checks import check_number
+from ...utils.one_line import InputError
 from ...utils.unwrap import unwrapped
 
 
@@ -26,13 +28,14 @@ class SelfDistillationHook(EMAHook):
     """
 
     def __init__(self, momentum: float = 0.001, *, evaluate: str = 'teacher', **kwargs) -> None:
+        check_number('momentum', momentum)
         if not 0 < momentum <= 0.5:
-            raise ValueError(
+            raise InputError(
                 'SelfDistillationHook.momentum is the share of the new weights and must be in (0, 0.5]: '
                 f'for the 0.999 of papers set 0.001; got {momentum!r}'
             )
         if evaluate not in ('teacher', 'student'):
-            raise ValueError(f"evaluate must be 'teacher' or 'student', got {evaluate!r}")
+            raise InputError(f"evaluate must be 'teacher' or 'student', got {evaluate!r}")
         super().__init__(momentum=momentum, **{'update_buffers': True, **kwargs})
         self.evaluate = evaluate
 
@@ -44,7 +47,7 @@ class SelfDistillationHook(EMAHook):
         super().before_run(runner)
         method = getattr(self.src_model, 'method', None)
         if not isinstance(method, SelfDistillation):
-            raise ValueError(
+            raise InputError(
                 f'SelfDistillationHook teaches a model with method=dict(type=SelfDistillation), but '
                 f'model.method is {type(method).__name__}'
             )

@@ -21,6 +21,7 @@ from ...models.detection.example_choice import ExampleChoice, mixed_weights
 from ...models.multimix import MultiMix
 from ...ops.checks import check_count
 from ...ops.gather import gather_examples, rank
+from ...utils.one_line import InputError
 from ...utils.unwrap import unwrapped
 from ...visualization.mixed_tuples import MixedTuple, draw_mixed_tuples
 
@@ -73,7 +74,7 @@ class MultiMixVisualizationHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Looks whether there is anything to draw."""
         if not _mixing(unwrapped(runner)):
-            raise ValueError(
+            raise InputError(
                 'MultiMixVisualizationHook has nothing to draw: the model has no MultiMix. Use MultiMixHook, '
                 'MultiMixLoss or a head that mixes'
             )

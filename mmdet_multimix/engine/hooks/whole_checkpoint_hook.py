@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 from mmdet.registry import HOOKS
@@ -11,6 +12,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
 from ...utils.files import remove_partial_files, whole_file
+from ...utils.one_line import InputError
 
 _BACKEND = 'whole_local'
 
@@ -101,7 +103,15 @@ def write_whole_checkpoints(runner: Runner) -> None:
 
     Args:
         runner: A runner that has not begun to train.
+
+    Raises:
+        InputError: The hook was given an argument that neither it nor the runner has.
     """
     for hook in runner.hooks:
+        if isinstance(hook, CheckpointHook):
+            # mmengine would find them unknown when it saves, after the first epoch.
+            unknown = hook.args.keys() - inspect.signature(runner.save_checkpoint).parameters.keys()
+            if unknown:
+                raise InputError(f'default_hooks.checkpoint: {type(hook).__name__} knows no {min(unknown)!r}')
         if type(hook) is CheckpointHook:
             hook.__class__ = WholeCheckpointHook

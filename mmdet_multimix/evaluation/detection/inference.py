@@ -19,6 +19,8 @@ from mmengine.runner import Runner
 from torch.utils.data import Dataset, Subset
 
 from ...checkpoints import load_whole, read_checkpoint
+from ...checkpoints.reading import meta_of
+from ...checkpoints.stored_classes import classes_of
 from ...utils.progress import Progress
 from .boxes import Detections
 
@@ -52,15 +54,13 @@ def load_detector(
         ValueError: It is one of another model.
     """
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    meta = read_checkpoint(checkpoint).get('meta') or {}
+    stored = read_checkpoint(checkpoint)
     model_cfg = cfg.model.copy()
     model = MODELS.build(model_cfg)
     load_whole(model, checkpoint)
     model.to(device).eval()
-    classes = (meta.get('dataset_meta') or {}).get('classes') or (meta.get('dataset_meta') or {}).get(
-        'CLASSES'
-    )
-    return model, {'epoch': meta.get('epoch'), 'iter': meta.get('iter'), 'classes': classes}
+    facts = {name: meta_of(stored).get(name) for name in ('epoch', 'iter')}
+    return model, {**facts, 'classes': classes_of(stored) or None}
 
 
 class Predictor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ...ops.checks import check_count, check_number, check_seed
 from ..corruptions import CORRUPTIONS, SEVERITIES, check_corruptions
 from .calibration import D_ECE_SCORE
 
@@ -48,7 +49,9 @@ class DetectionSettings:
             raise ValueError(f'the OOD folder {CLEAN!r} needs another name: it is that of the set itself')
         if 'corruptions' in self.measures:
             check_corruptions(self.corruptions, self.severities)
-        if self.corrupted_images is not None and self.corrupted_images < 1:
-            raise ValueError(f'corrupted_images must be at least 1, got {self.corrupted_images}')
+        if self.corrupted_images is not None:
+            check_count('corrupted_images', self.corrupted_images)
+        check_seed('seed', self.seed)
+        check_number('score_thr', self.score_thr)
         if not 0 < self.score_thr <= 1:
             raise ValueError(f'score_thr must be in (0, 1], got {self.score_thr}')

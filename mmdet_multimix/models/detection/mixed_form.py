@@ -19,13 +19,14 @@ from ...ops import (
     sample_weights,
     score_attention,
 )
-from ...ops.checks import check_choice
+from ...ops.checks import check_choice, check_factor, check_share
+from ...utils.one_line import InputError
 
 KINDS = ('softmax', 'sigmoid', 'focal', 'quality')
 _DRAWN = {'softmax': multimix_cross_entropy, 'sigmoid': multimix_binary_cross_entropy}
 
 
-class UnmixableError(ValueError):
+class UnmixableError(InputError):
     """A loss or a head that MultiMix cannot be added to; the message is the reason."""
 
 
@@ -55,6 +56,8 @@ class MixedForm:
 
     def __post_init__(self) -> None:
         check_choice('kind', self.kind, KINDS)
+        check_factor('gamma', self.gamma)
+        check_share('alpha', self.alpha)
         if self.class_weight is not None and self.kind != 'softmax':
             raise ValueError(f'class_weight belongs to softmax, not to {self.kind}')
 

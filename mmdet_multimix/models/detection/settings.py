@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ...ops.checks import check_choice, check_count
+from ...ops.checks import check_choice, check_count, check_flag
 
 AMONG = ('all', 'foreground', 'balanced', 'class_balanced')
 
@@ -55,6 +55,8 @@ class MixingSettings:
 
     def __post_init__(self) -> None:
         check_choice('among', self.among, AMONG)
+        check_flag('within_image', self.within_image)
+        check_flag('gather', self.gather)
         if self.within_image and self.gather:
             raise ValueError(
                 'gather=True mixes the examples of all ranks, within_image=True those of one image: '

@@ -6,6 +6,9 @@ from mmdet.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from ....ops.checks import check_count
+from ....utils.one_line import InputError
+
 
 @MODELS.register_module()
 class LinearClsHead(BaseModule):
@@ -25,6 +28,8 @@ class LinearClsHead(BaseModule):
 
     def __init__(self, num_classes: int, in_channels: int) -> None:
         super().__init__(init_cfg={'type': 'Normal', 'layer': 'Linear', 'std': 0.01})
+        check_count('num_classes', num_classes)
+        check_count('in_channels', in_channels)
         if num_classes < 2:
             raise ValueError(f'num_classes must be at least 2, got {num_classes}')
         self.num_classes = num_classes
@@ -34,7 +39,7 @@ class LinearClsHead(BaseModule):
     def forward(self, features: Tensor) -> Tensor:
         """Logits (b, c) of feature maps (b, d, h, w)."""
         if features.shape[1] != self.in_channels:
-            raise ValueError(
+            raise InputError(
                 f'head.in_channels is {self.in_channels}, but the backbone gives {features.shape[1]} channels'
             )
         return self.fc(features.mean(dim=(2, 3)))

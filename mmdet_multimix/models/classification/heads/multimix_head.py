@@ -3,6 +3,7 @@
 from mmdet.registry import MODELS
 from torch import Tensor
 
+from ....ops.checks import check_options
 from ...multimix import DenseMultiMix, MultiMix
 from .linear_cls_head import LinearClsHead
 
@@ -23,6 +24,7 @@ class MultiMixHead(LinearClsHead):
 
     def __init__(self, num_classes: int, in_channels: int, multimix: dict | None = None) -> None:
         super().__init__(num_classes, in_channels)
+        check_options('multimix', multimix)
         self.multimix = self.multimix_class.from_setting(**(multimix or {}))
 
     def losses(self, features: Tensor, logits: Tensor, labels: Tensor) -> dict[str, Tensor]:

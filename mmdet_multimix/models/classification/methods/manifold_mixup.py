@@ -8,7 +8,7 @@ import torch
 from mmdet.registry import MODELS
 from torch import Tensor
 
-from ....ops.checks import check_alpha, check_count
+from ....ops.checks import check_alpha, check_count, check_factor, check_flag, check_number
 from ....ops.pair_mixing import align, mix_pairs, mix_targets, sample_factors, sinkhorn_assignment
 from ...multimix import MultiMix
 from .base import Classifier, PretrainMethod
@@ -52,6 +52,8 @@ class ManifoldMixup(PretrainMethod):
     ) -> None:
         check_alpha(alpha)
         check_count('K', K)
+        if not isinstance(stages, (list, tuple)) or not all(type(stage) is int for stage in stages):
+            raise ValueError(f'stages must be a list of whole numbers, got {stages!r}')
         if not stages:
             raise ValueError('stages must name at least one stage to mix at')
         self.alpha = alpha
@@ -146,6 +148,10 @@ class AlignMixup(ManifoldMixup):
     ) -> None:
         super().__init__(alpha, stages=stages, **kwargs)
         check_count('iterations', iterations)
+        check_number('eps', eps)
+        if tolerance is not None:
+            check_factor('tolerance', tolerance)
+        check_flag('normalise_rows', normalise_rows)
         if not eps > 0:
             raise ValueError(f'eps must be positive, got {eps!r}')
         self.eps = eps

@@ -6,6 +6,7 @@ import torch
 from mmdet.registry import MODELS
 from torch import Tensor
 
+from ....ops.checks import check_factor
 from ....ops.targets import one_hot
 from .base import Classifier, PretrainMethod
 
@@ -45,8 +46,7 @@ class SelfDistillation(PretrainMethod):
 
     def __init__(self, label_weight: float = 0.5, teacher_weight: float = 0.5) -> None:
         for name, weight in (('label_weight', label_weight), ('teacher_weight', teacher_weight)):
-            if not weight >= 0:
-                raise ValueError(f'{name} must not be negative, got {weight!r}')
+            check_factor(name, weight)
         if not label_weight + teacher_weight > 0:
             raise ValueError('label_weight and teacher_weight must not both be 0')
         self.label_weight = label_weight

@@ -8,6 +8,7 @@ from mmdet.registry import MODELS
 from mmdet.structures.bbox import bbox2roi
 from torch import Tensor
 
+from ....ops.checks import check_factor, check_options
 from ..dense_roi_multimix import DenseRoIMultiMix
 from ..training_only import TrainingOnlyLinear
 
@@ -26,8 +27,7 @@ class AuxiliaryDenseMultiMix(DenseRoIMultiMix):
 
     def __init__(self, *, clean_weight: float = 0.1, **kwargs) -> None:
         super().__init__(**kwargs)
-        if not clean_weight >= 0:
-            raise ValueError(f'clean_weight must not be negative, got {clean_weight!r}')
+        check_factor('clean_weight', clean_weight)
         self.clean_weight = clean_weight
 
 
@@ -79,6 +79,7 @@ class DenseMultiMixRoIHead(StandardRoIHead):
         super().__init__(*args, **kwargs)
         if not self.with_bbox:
             raise ValueError('DenseMultiMixRoIHead needs a bbox_head, whose RoIs and labels it mixes')
+        check_options('dense_multimix', dense_multimix)
         self.dense_multimix = AuxiliaryDenseMultiMix(**(dense_multimix or {}))
         if self.train_cfg:
             self.dense_cls = TrainingOnlyLinear(self.bbox_head.in_channels, self.bbox_head.num_classes + 1)

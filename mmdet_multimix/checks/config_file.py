@@ -1,0 +1,224 @@
+"""Reads a config file, and says in one line why it cannot be read.
+
+mmengine raises whatever Python, YAML or JSON raise, from deep inside, and not always with the name of the
+file. On a config that is its own base it recurses for many seconds.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import mmengine
+from mmengine.config import Config, DictAction
+
+from ..utils.one_line import InputError
+from .missing_config import missing_config, new_name
+
+_SUFFIXES = ('.py', '.yaml', '.yml', '.json')
+_CHECKPOINTS = ('.pth', '.pt', '.pkl', '.ckpt', '.bin', '.safetensors')
+_NEEDED = {
+    'train': ('train_dataloader', 'train_cfg', 'optim_wrapper'),
+    'test': ('test_dataloader', 'test_cfg', 'test_evaluator'),
+    'evaluate': ('test_dataloader',),
+}
+# Keys that stand for a part, wherever they are.
+_DICTS = ('backbone', 'neck', 'head', 'rpn_head', 'roi_head', 'bbox_head', 'mask_head', 'method', 'metainfo')
+_LONGEST = 500  # characters of somebody else's message
+_RUNNERS = (None, 'Runner', 'FlexibleRunner')  # others may need other keys
+
+
+class OverrideAction(DictAction):
+    """``--cfg-options KEY=VALUE ...``, with an error of the command line for what is none."""
+
+    def __call__(
+        self, parser: ArgumentParser, namespace: Namespace, values: Any, option_string: str | None = None
+    ) -> None:
+        """Adds the overrides to the namespace."""
+        for value in values or ():
+            if not value.partition('=')[0] or '=' not in value:
+                parser.error(f'{option_string} takes KEY=VALUE, got {value!r}')
+        try:
+            super().__call__(parser, namespace, values, option_string)
+        except (ValueError, AssertionError) as error:
+            parser.error(f'{option_string} {" ".join(values)}: {error}')
+
+
+def read_config(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Config:
+    """Read a config file.
+
+    Args:
+        path: The file.
+        overrides: What ``--cfg-options`` gives, by dotted keys.
+
+    Raises:
+        InputError: It is not there, no config, or does not run; or an override has no place in it.
+    """
+    path = str(path)
+    _check_bases(path, ())
+    try:
+        cfg = Config.fromfile(path)
+    except (Exception, SystemExit) as error:  # it is Python, so anything may happen in it
+        raise InputError(f'config {path} cannot be read: {_reason(error)}{new_name(str(error))}') from error
+    override(cfg, overrides or {})
+    return cfg
+
+
+def override(cfg: Config, overrides: Mapping[str, Any]) -> None:
+    """Set keys of a config, one by one.
+
+    Args:
+        cfg: The config.
+        overrides: Values by dotted keys.
+
+    Raises:
+        InputError: One has no place in the config; names it.
+    """
+    for key, value in overrides.items():
+        try:
+            cfg.merge_from_dict({key: value})
+        except Exception as error:
+            raise InputError(f'the override {key}={value} does not fit: {_reason(error)}') from error
+
+
+def check_needed(cfg: Config, stage: str) -> None:
+    """Refuse a config that lacks what a run cannot do without, before anything else is asked of it.
+
+    Args:
+        cfg: The config.
+        stage: ``'train'``, ``'test'`` or ``'evaluate'``.
+
+    Raises:
+        InputError: With a line for each key that is missing or of a wrong type.
+    """
+    faults = list(_lacking(cfg, stage))
+    if faults:
+        raise InputError('\n'.join([f'cannot {stage}:', *(f'  - {fault}' for fault in faults)]))
+
+
+def _lacking(cfg: Config, stage: str) -> Iterator[str]:
+    if cfg.get('runner_type') not in _RUNNERS:
+        return
+    for key in ('model', *_NEEDED[stage]):
+        value = cfg.get(key)
+        if value is None:
+            yield f'{key}: the config has none, without which it cannot {stage}; is it a part of a config?'
+        elif not isinstance(value, (dict, list, tuple) if key.endswith('evaluator') else dict):
+            yield f'{key} must be a dict, got {value!r}'
+    for key in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        loader = cfg.get(key)
+        if isinstance(loader, dict) and not loader.get('dataset'):
+            yield f'{key}: it has no dataset'
+    for key in ('custom_hooks', 'param_scheduler'):
+        value = cfg.get(key)
+        if value is not None and not isinstance(value, (list, tuple, dict)):
+            yield f'{key} must be a list of dicts, got {value!r}'
+    for key in ('default_hooks', 'randomness', 'env_cfg', 'auto_scale_lr'):
+        if not isinstance(cfg.get(key, {}), (dict, type(None))):
+            yield f'{key} must be a dict, got {cfg[key]!r}'
+    seed = cfg['randomness'].get('seed') if isinstance(cfg.get('randomness'), dict) else None
+    if not isinstance(seed, (int, type(None))):
+        yield f'randomness.seed must be a whole number, got {seed!r}'
+    if stage == 'train' and isinstance(cfg.get('train_cfg'), dict):
+        for key in ('max_epochs', 'max_iters'):
+            length = cfg.train_cfg.get(key)
+            if isinstance(length, (int, float)) and length < 1:
+                yield f'train_cfg.{key} is {length}: nothing would be trained'
+    yield from _no_dicts(cfg)
+
+
+def _no_dicts(node: Any, key: str = '') -> Iterator[str]:
+    """Find numbers and names where the rest of a config has dicts, such as ``backbone='ResNet'``."""
+    items = enumerate(node) if isinstance(node, (list, tuple)) else node.items()
+    for name, value in items:
+        where = f'{key}.{name}'.lstrip('.')
+        if isinstance(value, (dict, list, tuple)):
+            yield from _no_dicts(value, where)
+        elif name in _DICTS and isinstance(value, (str, int, float)) and not isinstance(value, bool):
+            yield f'{where} must be a dict, got {value!r}'
+
+
+def _check_bases(path: str, above: tuple[str, ...]) -> None:
+    """Refuse a file that is no config, and one whose bases lead back to it, before mmengine reads any."""
+    text = _text_of(path)
+    above = (*above, os.path.realpath(path))
+    for base in _bases_of(path, text):
+        if not isinstance(base, str):
+            raise InputError(f'config {path}: _base_ must be a path or a list of paths, got {base!r}')
+        if '::' in base or '{{' in base:  # of an installed package, or filled in by mmengine
+            continue
+        file = os.path.join(os.path.dirname(path), base)
+        if os.path.realpath(file) in above:
+            way = ' -> '.join(os.path.basename(name) for name in (*above, os.path.realpath(file)))
+            raise InputError(f'config {path} is, through _base_, its own base: {way}')
+        if not os.path.isfile(file):
+            raise InputError(f'config {path}: its _base_ {file} does not exist{new_name(base)}')
+        _check_bases(file, above)
+
+
+def _text_of(path: str) -> str:
+    if os.path.isdir(path):
+        raise InputError(f'config {path} is a folder; give a file')
+    if not os.path.isfile(path):
+        raise InputError(missing_config(path))
+    suffix = Path(path).suffix.lower()
+    if suffix in _CHECKPOINTS:
+        raise InputError(f'config {path} is a checkpoint by its name; the config comes first')
+    if suffix not in _SUFFIXES:
+        raise InputError(f'config {path} must end in {", ".join(_SUFFIXES)}')
+    try:
+        text = Path(path).read_text(encoding='utf-8')
+    except UnicodeDecodeError as error:
+        raise InputError(f'config {path} is no text in UTF-8: {error.reason}') from error
+    except OSError as error:
+        raise InputError(f'config {path} cannot be read: {error.strerror}') from error
+    if not text.strip():
+        raise InputError(f'config {path} is empty')
+    return text
+
+
+def _bases_of(path: str, text: str) -> list[Any]:
+    """What ``_base_`` says, as far as it can be known without running the file."""
+    if not path.endswith('.py'):
+        try:
+            content = mmengine.load(path)
+        except Exception as error:
+            raise InputError(
+                f'config {path} is no valid {Path(path).suffix[1:]}: {_reason(error)}'
+            ) from error
+        if not isinstance(content, dict):
+            raise InputError(f'config {path} must hold keys and values, got a {type(content).__name__}')
+        return _as_list(content.get('_base_', []))
+    try:
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError) as error:
+        if '{{' in text:  # mmengine fills these in first
+            return []
+        line = getattr(error, 'lineno', None)
+        where = f', line {line}' if line else ''
+        raise InputError(f'config {path}{where}: {getattr(error, "msg", None) or error}') from error
+    for node in body:
+        if isinstance(node, ast.Assign) and any(
+            isinstance(target, ast.Name) and target.id == '_base_' for target in node.targets
+        ):
+            try:
+                return _as_list(ast.literal_eval(node.value))
+            except ValueError:
+                return []
+    return []
+
+
+def _as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, RecursionError):
+        return 'its bases lead back to it'
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    text = ' '.join(text.split())[:_LONGEST]
+    return f'{type(error).__name__}: {text}' if text else type(error).__name__
