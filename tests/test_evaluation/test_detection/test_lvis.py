@@ -54,13 +54,14 @@ def package(monkeypatch):
         monkeypatch.setitem(sys.modules, 'lvis', module)
 
 
-@pytest.fixture
-def lvis(tmp_path):
+@pytest.fixture(scope='module')
+def lvis(tmp_path_factory):
     """The long-tailed digits in the layout of LVIS v1: no file names, and lists of what was looked for."""
     init_default_scope('mmdet')
-    write_digits_detection(tmp_path, num_train=300, num_val=12, imbalance=50)
+    root = tmp_path_factory.mktemp('lvis')
+    write_digits_detection(root, num_train=300, num_val=12, imbalance=50)
     for split in ('train', 'val'):
-        path = tmp_path / f'annotations/{split}.json'
+        path = root / f'annotations/{split}.json'
         coco = json.loads(path.read_text())
         for image in coco['images']:
             image['coco_url'] = f'{ADDRESS}{split}/{image.pop("file_name")}'
@@ -68,7 +69,7 @@ def lvis(tmp_path):
             image['neg_category_ids'] = [i for i in range(1, 6) if i not in there]
             image['not_exhaustive_category_ids'] = []
         path.write_text(json.dumps(coco))
-    return tmp_path
+    return root
 
 
 def config(root, split):
