@@ -1,8 +1,6 @@
 """What experiment files say of the measures, against what tools/evaluate.py takes."""
 
 import re
-import runpy
-import sys
 
 import pytest
 from cli import ROOT
@@ -10,27 +8,26 @@ from mmengine.config import Config
 
 from experiments.alignment import alignmixup_note
 from experiments.measures import Measures, read_measures, results_of
+from mmdet_multimix.commands.evaluate import parse_args
 from mmdet_multimix.evaluation.detection.settings import MEASURES
 
 PRETRAIN = ROOT / 'configs/pretrain'
 
 
-def parsed(monkeypatch, arguments):
+def parsed(arguments):
     """The command line of tools/evaluate.py with these arguments."""
-    monkeypatch.syspath_prepend(ROOT / 'tools')
-    monkeypatch.setattr(sys, 'argv', ['evaluate.py', 'config.py', 'checkpoint.pth', *arguments])
-    return runpy.run_path(str(ROOT / 'tools/evaluate.py'))['parse_args']()
+    return parse_args(['config.py', 'checkpoint.pth', *arguments])
 
 
-def test_the_arguments_are_those_of_the_tool(monkeypatch):
-    args = parsed(monkeypatch, read_measures('x.py', {}).arguments)
+def test_the_arguments_are_those_of_the_tool():
+    args = parsed(read_measures('x.py', {}).arguments)
     assert args.measures == ['ap', 'calibration'] and args.corruptions is None
     fewer = dict(corruptions=('fog', 'snow', 'fog'), severities=[1, 5], images=7)
     measures = read_measures('x.py', {'robustness': fewer})
-    args = parsed(monkeypatch, measures.arguments)
+    args = parsed(measures.arguments)
     assert args.measures == ['ap', 'calibration', 'corruptions'] and set(args.measures) <= set(MEASURES)
     assert (args.corruptions, args.severities, args.corrupted_images) == (['fog', 'snow'], [1, 5], 7)
-    every = parsed(monkeypatch, read_measures('x.py', {'robustness': True, 'calibration': False}).arguments)
+    every = parsed(read_measures('x.py', {'robustness': True, 'calibration': False}).arguments)
     assert every.measures == ['ap', 'corruptions'] and every.corrupted_images is None
     assert len(every.corruptions) == 15 and every.severities == [1, 2, 3, 4, 5]
     assert read_measures('x.py', {'calibration': False}).arguments == []

@@ -57,7 +57,8 @@ def ap_measures(matches: Matches, names: tuple[str, ...], frequencies: list[str 
     Returns:
         ``mAP`` (IoU 0.50 to 0.95), ``mAP_50``, ``mAP_75``, ``mAP_s``, ``mAP_m`` and ``mAP_l`` as far as their
         areas were matched, ``mAP_r``, ``mAP_c`` and ``mAP_f`` where frequencies are known, and ``classes``:
-        for each its ``mAP``, ``mAP_50`` and number of ``objects``. NaN where there are no objects.
+        for each its ``mAP``, ``mAP_50`` and number of ``objects``, and its ``frequency`` where that is known.
+        NaN where there are no objects.
     """
     chosen = [matches.thresholds.index(t) for t in AP_IOUS]
     everything = average_precision(matches)[chosen]  # (10, C)
@@ -73,6 +74,8 @@ def ap_measures(matches: Matches, names: tuple[str, ...], frequencies: list[str 
     values['classes'] = {
         name: {'mAP': ap, 'mAP_50': ap50, 'objects': count} for name, ap, ap50, count in columns
     }
+    for row, frequency in zip(values['classes'].values(), frequencies, strict=True):
+        row |= {'frequency': frequency} if frequency else {}
     return values
 
 

@@ -60,6 +60,7 @@ def load_detector(
     load_whole(model, checkpoint)
     model.to(device).eval()
     facts = {name: meta_of(stored).get(name) for name in ('epoch', 'iter')}
+    facts['epoch'] = facts['epoch'] or None  # a run by iterations says 0
     return model, {**facts, 'classes': classes_of(stored) or None}
 
 

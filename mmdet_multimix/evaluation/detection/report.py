@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from ...utils.names import shorten
 from ...visualization import plot_reliability
 from ...visualization.detection_scores import plot_corruptions, plot_highest_scores, plot_reliability_grid
 from ..calibration import Reliability
 from ..report_files import bins_as_rows, facts_as_list, write_report_files
 from .boxes import FREQUENCIES
+from .calibration import D_ECE_SCORE
 from .settings import CLEAN
 from .suite import DetectionResults
 
@@ -103,6 +105,9 @@ def _classes(measures: dict[str, Any]) -> list[str]:
     columns = {}
     if 'ap' in measures:
         of_class = measures['ap']['classes']
+        if any('frequency' in row for row in of_class.values()):
+            groups = [row.get('frequency', '') for row in of_class.values()]
+            columns['frequency'] = [FREQUENCIES.get(group, group) for group in groups]
         columns |= {'objects': [row['objects'] for row in of_class.values()]}
         columns |= {'AP': [row['mAP'] for row in of_class.values()]}
         columns |= {'AP 50': [row['mAP_50'] for row in of_class.values()]}
@@ -153,8 +158,8 @@ def _ood(measures: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _number(value: float) -> str:
-    if isinstance(value, int):
+def _number(value: float | str) -> str:
+    if isinstance(value, (int, str)):
         return str(value)
     return 'n/a' if math.isnan(value) else f'{value:.4f}'
 
@@ -218,9 +223,11 @@ def _draw_classes(path: Path, results: DetectionResults, title: str) -> None:
         if (bins := results.clean.of_classes[label]) is not None
     }
     if shown:
+        unsure = [names[label] for label in chosen if results.clean.of_classes[label] is None]
         some = '' if len(names) <= _SHOWN_CLASSES else f', the {_SHOWN_CLASSES} classes with most objects'
+        none = f'\nwithout a score of {D_ECE_SCORE:g}: {shorten(unsure)}' if unsure else ''
         plot_reliability_grid(
-            path, shown, xlabel='mean score', ylabel='precision', title=f'{title}, by class{some}'
+            path, shown, xlabel='mean score', ylabel='precision', title=f'{title}, by class{some}{none}'
         )
 
 

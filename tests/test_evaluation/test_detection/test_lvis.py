@@ -16,6 +16,7 @@ from mmdet_multimix.checks import PreflightError, check_config, check_data
 from mmdet_multimix.datasets.digits_detection import write_digits_detection
 from mmdet_multimix.evaluation.detection import Detections, measure_detections
 from mmdet_multimix.evaluation.detection.data import ground_truth
+from mmdet_multimix.evaluation.detection.report import markdown
 
 ADDRESS = 'http://images.cocodataset.org/'
 
@@ -108,6 +109,13 @@ def test_classes_are_measured_by_their_frequency(lvis, package):
     values = measure_detections(truth, found).values
     assert (values['ap']['mAP_f'], values['ap']['mAP_c'], values['ap']['mAP_r']) == (1, 0, 0)
     assert values['d_ece'] == pytest.approx(0.1)  # of boxes that are all right
+    assert [row['frequency'] for row in values['ap']['classes'].values()] == truth.frequencies
+    page = markdown(values, {}, [])
+    assert (
+        '| class | frequency | objects | AP |' in page
+        and '| 9 | rare | ' in page
+        and '| 0 | frequent | ' in page
+    )
 
 
 def test_a_set_of_lvis_passes_the_checks(lvis, package):
