@@ -1,5 +1,7 @@
 """Pascal VOC's XML in the layouts that people have."""
 
+import unicodedata
+
 import mmcv
 import pytest
 from photographs import BOXES, SIZE, WHOLE, flat_voc, photograph, prepared, xml
@@ -152,6 +154,13 @@ def test_formats_that_are_turned_or_not_are_taken_as_mmdet_loads_them(tmp_path, 
     height, width = mmcv.imread(str(path)).shape[:2]
     xml(tmp_path / 'set/a.xml', [('cat', (3, 4, 20, 30))], (width, height))
     assert prepared(tmp_path / 'set')[1]['train'] == {f'a.{ending}': [('cat', (3, 4, 20, 30), 0)]}
+
+
+def test_umlauts_of_another_system_and_another_case(tmp_path):
+    root = tmp_path / 'set'
+    photograph(root / unicodedata.normalize('NFC', 'Blüte.jpg'))
+    xml(root / unicodedata.normalize('NFD', 'blüte.XML'))
+    assert prepared(root)[1]['train'] == {unicodedata.normalize('NFC', 'Blüte.jpg'): WHOLE}
 
 
 def test_links_that_lead_nowhere(tmp_path):
