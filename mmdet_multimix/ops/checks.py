@@ -159,18 +159,25 @@ def _range(name: str, value: float | tuple[float, float]) -> tuple[float, float]
 def check_finite(name: str, values: Tensor, *, signed: bool = True) -> None:
     """Refuse NaN and infinity, and negative values unless ``signed``; on the CPU only."""
     if values.device.type == 'cpu' and values.numel():
-        low, high = values.detach().aminmax()  # NaN is contagious
+        low, high = _aminmax(values)  # NaN is contagious
         if not bool(low.isfinite() & high.isfinite()):
             raise ValueError(f'{name} must be finite, got values from {float(low):g} to {float(high):g}')
         if not signed and bool(low < -_ROUNDING):
             raise ValueError(f'{name} must not be negative, got {float(low):g}')
 
 
+def _aminmax(values: Tensor) -> tuple[Tensor, Tensor]:
+    values = values.detach()
+    if values.dtype == torch.float16 and values.device.type == 'cpu':
+        values = values.float()  # torch 2.1 has none for halves there
+    return values.aminmax()
+
+
 def check_attention(attention: Tensor) -> None:
     """Refuse attention that is negative or not finite."""
     if not attention.numel():
         return
-    low, high = attention.detach().aminmax()
+    low, high = _aminmax(attention)
     good = (low >= 0) & high.isfinite()
     if attention.device.type != 'cpu':
         torch._assert_async(good, 'attention must be finite and not negative')

@@ -67,6 +67,11 @@ def test_autocast_does_not_reach_inside(loss, dtype):
     logits = logits.float()
     expected = run(loss, logits, labels, rows)
     logits.requires_grad_()
+    try:
+        with torch.autocast('cpu', dtype=dtype):
+            torch.ones(1)
+    except RuntimeError as error:  # torch 2.1 knows bfloat16 alone
+        pytest.skip(str(error))
     with torch.autocast('cpu', dtype=dtype):
         value = loss(logits, labels, rows)
     assert torch.equal(value, expected[0])
