@@ -26,7 +26,6 @@ nb_execution_mode = 'off'  # a test runs the tutorial; the site shows what it ga
 autodoc_member_order = 'bysource'
 autodoc_typehints = 'description'
 autodoc_typehints_description_target = 'documented'
-autodoc_class_signature = 'separated'
 autodoc_preserve_defaults = True
 autodoc_default_options = {'members': True, 'show-inheritance': True, 'exclude-members': '__new__'}
 napoleon_google_docstring = True
