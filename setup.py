@@ -26,6 +26,7 @@ class BuildWithConfigs(build_py):
         packed = Path(self.build_lib, 'mmdet_multimix', '.mim')
         shutil.rmtree(packed, ignore_errors=True)  # of an earlier build
         shutil.copytree(ROOT / 'configs', packed / 'configs', ignore=shutil.ignore_patterns('__pycache__'))
+        shutil.copy2(ROOT / 'model-index.yml', packed)
         (packed / 'tools').mkdir()
         for name in TOOLS:
             shutil.copy2(ROOT / 'tools' / name, packed / 'tools')
@@ -55,6 +56,7 @@ setup(
         ]
     },
     packages=find_packages(include=['mmdet_multimix', 'mmdet_multimix.*']),
+    package_data={'mmdet_multimix': ['py.typed']},
     # No mm* distribution here: two stacks with different names serve the same imports (see the extras).
     install_requires=[
         'matplotlib',

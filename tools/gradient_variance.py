@@ -1,6 +1,6 @@
 """Measures the variance of the stochastic gradient of multi-mix against its number of factors K.
 
-experiments/gradient_variance.py says what is measured, README.md what came out.
+experiments/gradient_variance.py says what is measured, docs/pretraining.md what came out.
 """
 
 import argparse
