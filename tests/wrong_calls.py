@@ -1,7 +1,7 @@
 """Wrong calls of the command line, each with the words that its one line has to have.
 
 `{files}` is a folder that :func:`write_files` has filled, `{out}` an empty one, `{ce}`, `{detector}`, `{trained}`
-and `{detected}` are good configs and their checkpoints.
+and `{detected}` are good configs and their checkpoints, `{digits}` a detection set.
 """
 
 from __future__ import annotations
@@ -146,7 +146,6 @@ def _checkpoints() -> list[Call]:
                 'no_weights.pth',
                 'other_key.pth',
                 'other_names.pth',
-                'weights.safetensors',
             ):
                 said = 'is not one that a run can go on from'
             found.append(
@@ -263,6 +262,22 @@ FLAGS = [
         ('evaluate.py', '{ce} {detected} --measures accuracy', 'is not one of the model'),
         ('test.py', '{detector} {trained} --work-dir {out}', 'is of another model'),
         ('test.py', '{ce} {detected} --work-dir {out}', 'is of another model'),
+        ('train.py', '{detector} --multimix n', "takes KEY=VALUE, got 'n'"),
+        ('train.py', '{detector} --multimix n=0', 'n must be at least 1'),
+        ('train.py', '{detector} --multimix nn=3', "no setting 'nn'"),
+        ('train.py', '{detector} --multimix gather=no', 'gather must be True or False'),
+        ('train.py', '{detector} --multimix alpha=(1,2', 'brackets'),
+        ('prepare_dataset.py', '', 'required: input'),
+        ('prepare_dataset.py', '{files}/nowhere', 'nowhere'),
+        ('prepare_dataset.py', '{files}/notes.txt', 'notes.txt'),
+        ('prepare_dataset.py', '{files}/folder --output {out}', 'folder'),
+        ('prepare_dataset.py', '{digits} --output {files}/notes.txt', 'notes.txt'),
+        ('prepare_dataset.py', '{digits} --output {out} --split 2', 'split'),
+        ('prepare_dataset.py', '{digits} --output {out} --split nan', 'split'),
+        ('prepare_dataset.py', '{digits} --output {out} --seed -1', 'must be from 0'),
+        ('prepare_dataset.py', '{digits} --output {out} --format mat', 'invalid choice'),
+        ('prepare_dataset.py', '{digits} --output {out} --format yolo', 'prepare_dataset'),
+        ('prepare_dataset.py', '{digits} --output {out} --classes unicorn', 'unicorn'),
         ('publish_backbone.py', '{trained}', 'required: OUT'),
         ('publish_backbone.py', '{files} {out}/a.pth', 'does not exist'),
         ('sweep.py', '', 'required: experiment'),

@@ -7,10 +7,11 @@ what was left out and why, and a config.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 
-from ..preparing import PreparingError, prepare
+from ..preparing import prepare
+from ..utils.arguments import at_least
+from ..utils.one_line import one_line
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -36,10 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         metavar='SHARE',
         help='make this share of the training images validation images',
     )
-    parser.add_argument('--seed', type=int, default=0, help='of the split')
+    parser.add_argument('--seed', type=at_least(0), default=0, help='of the split')
     parser.add_argument('--overwrite', action='store_true', help='replace files that are in OUTPUT')
     args = parser.parse_args(arguments)
-    try:
+    with one_line('prepare_dataset'):
         said = prepare(
             args.input,
             args.output or args.input.rstrip('/') + '_coco',
@@ -49,6 +50,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
             seed=args.seed,
             overwrite=args.overwrite,
         )
-    except (PreparingError, OSError) as error:
-        sys.exit(f'prepare_dataset: {error}')
     print(said)

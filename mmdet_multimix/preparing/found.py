@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..utils.one_line import InputError
+
 IMAGES = {'.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm', '.pgm'}
 NOT_READ = {'.heic', '.heif', '.avif', '.gif', '.svg', '.raw', '.dng', '.nef', '.cr2', '.jxl', '.psd'}
 SPLITS = ('train', 'val', 'test')
@@ -17,7 +19,7 @@ _SPLIT = re.compile(r'(train|val|valid|validation|dev|test)(?:ing)?(?:val)?[-_]?
 _NAMES = {'valid': 'val', 'validation': 'val', 'dev': 'val'}
 
 
-class PreparingError(ValueError):
+class PreparingError(InputError):
     """Why a data set cannot be prepared, in one line, and what to do."""
 
 

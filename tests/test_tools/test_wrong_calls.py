@@ -25,6 +25,7 @@ def places(tmp_path_factory, digits):
     assert code == 0, said[-5000:]
     return {
         'files': files,
+        'digits': digits,
         'ce': CE,
         'detector': detector,
         'trained': root / 'ce/epoch_1.pth',
