@@ -29,12 +29,12 @@ def test_the_tutorial_runs(tmp_path, monkeypatch):
     outputs = [output for cell in notebook.cells for output in cell.get('outputs', ())]
     text = ''.join(output.get('text', '') for output in outputs)
     assert 'rror' not in text, text
-    assert text.count('bbox_mAP:') == 2 and 'MultiMix in' in text, text
+    assert text.count('bbox_mAP:') >= 2 and 'MultiMix in' in text, text
     for name in ('plain', 'mixed'):
         assert re.search(rf'^{name} +\d\.\d{{3}}', text, re.MULTILINE), text
         assert (work / name / 'iter_20.pth').is_file()
     signals = [float(value) for value in re.findall(r"'multimix_signal': ([\d.]+)", text)]
-    assert signals and all(0.1 < value < 1 for value in signals), text
+    assert signals and all(0.05 < value < 1.5 for value in signals), text
     pictures = [output for output in outputs if 'image/jpeg' in output.get('data', ())]
     assert len(pictures) == 2
     assert any('All keys matched' in str(output.get('text', output.get('data'))) for output in outputs), text
