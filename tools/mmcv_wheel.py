@@ -6,7 +6,6 @@ whether they are for a GPU. Standard library only.
 
 import os
 import platform
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -23,7 +22,6 @@ _BUILT_FOR = (
     'print("torch", torch.__version__, "-gpu" if gpu else "-cpu", sep="", end="-py"); '
     'print(sysconfig.get_python_version())'
 )
-_COMPILER = Path(__file__).resolve().parent / 'cxx_reading_headers_once'
 
 
 def has_ops(python):
@@ -58,10 +56,10 @@ def install_mmcv(package, python, pip, log, run):
         if run(f'Installing {package}, compiled earlier', [*install, wheel], log) == 0 and has_ops(python):
             return None
     cores = os.cpu_count() or 1
-    print(f'{package} is compiled here, once: about {8 // cores + 1} minutes on {cores} free cores.')
+    print(f'{package} is compiled here, once: about {13 // cores + 1} minutes on {cores} free cores.')
     kept.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
-        env = {'MMCV_WITH_OPS': '1', 'MAX_JOBS': str(cores), **compiler(folder)}
+        env = {'MMCV_WITH_OPS': '1', 'MAX_JOBS': str(cores)}
         # --verbose shows ninja's own counter, from which the progress line is made.
         build = [*pip, 'wheel', '--verbose', '--no-build-isolation', '--no-deps', '--no-binary', ':all:']
         build += ['--no-cache-dir', '--wheel-dir', folder, package]
@@ -74,13 +72,3 @@ def install_mmcv(package, python, pip, log, run):
         kept.mkdir(exist_ok=True)
         os.replace(wheel, kept / wheel.name)
     return None
-
-
-def compiler(folder):
-    """The environment for a build that reads torch's headers once, where g++ compiles it."""
-    chosen = 'CXX' in os.environ or 'CC' in os.environ
-    if chosen or not all(map(shutil.which, ('bash', 'flock', 'g++'))):
-        return {}
-    headers = Path(folder, 'headers')
-    headers.mkdir()
-    return {'CXX': str(_COMPILER), 'HEADERS': str(headers)}

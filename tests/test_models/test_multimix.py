@@ -194,6 +194,10 @@ def test_state_dicts_do_not_change():
 
 def test_copies():
     """Hooks that average weights copy the whole model, generator and all."""
+    try:
+        copy.deepcopy(generator())
+    except TypeError as error:  # torch 2.1: there, models with a generator of the user's own have no copies
+        pytest.skip(str(error))
     logits, y = torch.randn(5, 4), torch.arange(5) % 4
     module = MultiMix(9, m=3, generator=generator())
     for clone in (copy.deepcopy(module), pickle.loads(pickle.dumps(module))):
@@ -217,6 +221,11 @@ def test_settings():
 def test_autocast(dtype):
     x, y, fc = torch.randn(5, 3, 2, 2, requires_grad=True), torch.arange(5) % 4, nn.Linear(3, 4)
     exact = DenseMultiMix(20, generator=generator(), clean_weight=1.0)(x, y, fc)
+    try:
+        with torch.autocast('cpu', dtype=dtype):
+            torch.ones(1)
+    except RuntimeError as error:  # torch 2.1 knows bfloat16 alone
+        pytest.skip(str(error))
     with torch.autocast('cpu', dtype=dtype):
         loss = DenseMultiMix(20, generator=generator(), clean_weight=1.0)(x, y, fc)
     assert loss.dtype == torch.float32

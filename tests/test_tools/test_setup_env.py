@@ -1,8 +1,5 @@
 """The part of setting up that needs no network."""
 
-import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -93,43 +90,3 @@ def test_what_fails_is_not_kept(mmcv_wheel, monkeypatch, tmp_path):
 
     assert 'compiled ops do not work' in mmcv_wheel.install_mmcv(*arguments, run)
     assert not mmcv_wheel.cache_folder(python, 'mmcv==2.1.0').exists()
-
-
-@pytest.mark.skipif(not all(map(shutil.which, ('g++', 'flock'))), reason='needs g++ and flock')
-def test_headers_are_read_once_and_objects_are_the_same(mmcv_wheel, monkeypatch, tmp_path):
-    """Two files that begin with the header of mmcv; then one of other flags, and one without it."""
-    for name in ('CC', 'CXX'):
-        monkeypatch.delenv(name, raising=False)
-    (tmp_path / 'include').mkdir()
-    (tmp_path / 'include' / 'pytorch_cpp_helper.hpp').write_text(
-        '#ifndef A\n#define A\n#include <vector>\ninline int size(std::vector<int> v) { return v.size(); }\n#endif\n'
-    )
-    for name in ('a', 'b'):
-        text = f'#include "pytorch_cpp_helper.hpp"\nint {name}() {{ return size({{}}); }}\n'
-        (tmp_path / f'{name}.cpp').write_text(text)
-    (tmp_path / 'plain.cpp').write_text('int plain() { return 0; }\n')
-    extra = mmcv_wheel.compiler(tmp_path)
-    flags = ['-fPIC', '-O2', f'-I{tmp_path / "include"}']
-
-    def compiled(compiler, name, *more, works=True):
-        out = tmp_path / 'out.o'
-        outputs = ['-MMD', '-MF', tmp_path / 'out.d', '-o', out]
-        command = [compiler, '-H', *outputs, *flags, '-c', tmp_path / f'{name}.cpp', *more]
-        done = subprocess.run(
-            command, env={**os.environ, **extra}, cwd=tmp_path, capture_output=True, text=True
-        )
-        assert (done.returncode == 0) == works, done.stderr
-        return out.read_bytes(), '\n! ' in f'\n{done.stderr}'  # how -H marks what it takes precompiled
-
-    def same(name, *more):
-        plain, ours = compiled('g++', name, *more), compiled(extra['CXX'], name, *more)
-        assert plain[0] == ours[0] and not plain[1]
-        return ours[1]
-
-    assert same('a')
-    made = Path(extra['HEADERS'], 'pytorch_cpp_helper.hpp.gch')
-    stamp = made.stat().st_mtime_ns
-    assert same('b') and not same('a', '-O0') and not same('plain')
-    assert made.stat().st_mtime_ns == stamp
-    (tmp_path / 'a.cpp').write_text('#include "pytorch_cpp_helper.hpp"\nwrong\n')
-    compiled(extra['CXX'], 'a', works=False)

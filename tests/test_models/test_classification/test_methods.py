@@ -49,7 +49,7 @@ def test_input_mixup_against_loops(K):
     targets = torch.nn.functional.one_hot(labels, 5).double()
     method = InputMixup(0.7, K=K)
     mixed, soft = same_draws(lambda: method.mix(images.double(), targets))
-    factors = same_draws(lambda: sorted(method.transform.make_params([images])['lam'] for _ in range(K)))
+    factors = same_draws(lambda: sorted(method._make_params([images])['lam'] for _ in range(K)))
     for k, factor in enumerate(factors):
         for i in range(4):
             for got, x in ((mixed, images.double()), (soft, targets)):
