@@ -28,7 +28,7 @@ def test_the_tutorial_runs(tmp_path, monkeypatch):
     client.execute()
     outputs = [output for cell in notebook.cells for output in cell.get('outputs', ())]
     text = ''.join(output.get('text', '') for output in outputs)
-    assert 'rror' not in text, text
+    assert 'Error' not in text, text
     assert text.count('bbox_mAP:') >= 2 and 'MultiMix in' in text, text
     for name in ('plain', 'mixed'):
         assert re.search(rf'^{name} +\d\.\d{{3}}', text, re.MULTILINE), text
