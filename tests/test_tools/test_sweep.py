@@ -65,7 +65,7 @@ def test_bad_experiments_are_named(tmp_path):
     assert f'experiment {path} does not exist' in tool('sweep.py', path, fails=True)
     for text, message in (
         ("detector = 'nowhere.py'", 'lacks images, images_key, metric, seeds, settings'),
-        (good + 'sedes = 1\n', 'has unknown sedes; known are data, detector,'),
+        (good + 'sedes = 1\n', 'has unknown sedes; known are calibration, data, detector,'),
         (
             good.replace('{4: None}', "{4: ('odd',)}"),
             "wants 'odd' for 4 images, which is not among its settings",
