@@ -3,7 +3,8 @@ data = 'digits'
 pretraining = 'resnet_tiny_digits_ce.py'
 detector = 'faster_rcnn_digits_signal.py'
 metric = 'coco/bbox_mAP'
-images = {50: None}
+# The first look; None instead of the names tries all settings.
+images = {50: ('plain', 'foreground, 0.5, ess 3')}
 images_key = 'train_dataloader.dataset.indices'
 seeds = 5
 

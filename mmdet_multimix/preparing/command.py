@@ -22,7 +22,7 @@ from . import coco, voc, yolo
 from .cleaning import CleanSet, choose_classes, clean, split_off
 from .found import IMAGES, NOT_READ, Found, PreparingError, files_of
 from .report import as_json, as_markdown, left_out_boxes, summary
-from .writing import BASE, CONFIG, annotations, config_lines, own_files
+from .writing import BASE, CONFIG, as_coco, config_lines, own_files
 
 FORMATS = {'voc': voc, 'yolo': yolo, 'coco': coco}
 _MIN_SIZE = 32  # pixels, in the configs of mmdet for COCO
@@ -85,11 +85,11 @@ def prepare(
         # Of the same depth and beside it, so that relative paths hold for both.
         partial = Path(folder)
         for name, content in sets.items():
-            text = annotations(content, names, root)
+            text = as_coco(content, names, root)
             (partial / f'{name}.json').write_text(text, encoding='utf-8')
             _draw(partial / f'{name}.jpg', content, names)
         notes += _check(config_lines(partial, root, names, sets), str(partial), str(target))
-        report = summary(found, sets, names, dict.fromkeys(notes))
+        report = summary(found, sets, names, list(dict.fromkeys(notes)))
         (partial / 'report.json').write_text(as_json(report), encoding='utf-8')
         (partial / 'report.md').write_text(as_markdown(report, lines), encoding='utf-8')
         (partial / CONFIG).write_text(f'_base_ = {BASE!r}\n{lines}', encoding='utf-8')

@@ -36,7 +36,7 @@ class Marked:
     """
 
     name: str
-    box: tuple[float, float, float, float] | None
+    box: tuple[float, ...] | None
     crowd: bool = False
     more: dict[str, Any] = field(default_factory=dict)
 

@@ -19,7 +19,7 @@ def own_files() -> list[str]:
     return [*(f'{s}.{end}' for s in SPLITS for end in ('json', 'jpg')), CONFIG, 'report.md', 'report.json']
 
 
-def annotations(split: CleanSet, classes: Sequence[str], root: Path) -> str:
+def as_coco(split: CleanSet, classes: Sequence[str], root: Path) -> str:
     """The annotations of a split as the text of a JSON file.
 
     Args:
