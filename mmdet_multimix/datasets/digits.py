@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 from ..ops.checks import check_seed
 from .cls_dataset import ClsDataset
 
-# Images a class in each split; the rarest class (the digit 8) has 174, all of them used.
+#: Images a class in each split; the rarest class (the digit 8) has 174, all of them used.
 DIGIT_SPLITS = {'pretrain_train': 90, 'pretrain_val': 28, 'detection_train': 28, 'detection_val': 28}
 
 

@@ -34,9 +34,10 @@ from ..ops.checks import (
 )
 from ..ops.gather import gather_examples, shared_generator
 
-# Whole mini-batches mixed with alpha near 1 make every target close to the class prior, a weak
-# signal: the paper trains for up to 2000 epochs. Short schedules need weights closer to one
-# example, and the clean loss beside the mixed one.
+#: The named settings of :meth:`MultiMix.from_setting`.
+#: Whole mini-batches mixed with alpha near 1 make every target close to the class prior, a weak
+#: signal: the paper trains for up to 2000 epochs. Short schedules need weights closer to one
+#: example, and the clean loss beside the mixed one.
 SETTINGS: dict[str, dict[str, Any]] = {
     'paper': dict(n=1000, alpha=(0.5, 2.0), clean_weight=0.0),
     'short': dict(n=1000, alpha=(0.02, 0.2), clean_weight=1.0),
