@@ -210,7 +210,7 @@ FOLDERS = [
         )
     ),
     *(
-        Call(f'{tool}: out is a file', tool, f'{flags} --out {{files}}/notes.txt', 'is a file', few=False)
+        Call(f'{tool} {flags}: out is a file', tool, f'{flags} --out {{files}}/notes.txt', 'is a file', few=False)
         for tool, flags in (
             ('benchmark.py', 'ops'),
             ('benchmark.py', 'step'),
@@ -295,7 +295,7 @@ FLAGS = [
         ('demo.py', '--seeds 0', 'must be from 1'),
         ('demo.py', '--seeds 1.5', 'must be a whole number'),
         ('benchmark.py', '', 'required: command'),
-        ('benchmark.py', 'nothing', 'invalid choice'),
+        ('benchmark.py', 'unknown', 'invalid choice'),
         ('benchmark.py', 'ops --repetitions 0', 'must be from 1'),
         ('benchmark.py', 'ops --repetitions 1' + 30 * '0', 'must be from 1'),
         ('benchmark.py', 'ops --cases nothing --out {out}', 'no setting has'),
