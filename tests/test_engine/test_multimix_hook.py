@@ -106,7 +106,7 @@ def test_a_head_that_never_calls_its_loss_is_found_at_the_first_objects(called):
         hook.after_train_iter(runner, 0, batch_of(0, 0))
     if called:
         model.bbox_head.loss_by_feat(scores, [])
-    with pytest.raises(RuntimeError, match='bbox_head: SilentHead computes its losses without calling'):
+    with pytest.raises(ValueError, match='bbox_head: SilentHead computes its losses without calling'):
         hook.after_train_iter(runner, 0, batch_of(0, 2))
 
 
