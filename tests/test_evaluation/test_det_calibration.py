@@ -94,5 +94,5 @@ def test_values_that_do_not_exist_are_left_out():
 def test_what_cannot_be_measured_is_refused():
     with pytest.raises(ValueError, match=r"add dict\(type='LoadAnnotations', with_bbox=True\) behind Resize"):
         DetCalibration().process({}, [{'pred_instances': {}}])
-    with pytest.raises(ValueError, match='min_score must be in'):
+    with pytest.raises(ValueError, match='min_score must lie in'):
         DetCalibration(min_score=2)
