@@ -15,6 +15,8 @@ from pathlib import Path
 import torch
 from cli import ROOT
 
+from mmdet_multimix.checkpoints import read_checkpoint
+
 CE = ROOT / 'configs/pretrain/resnet_tiny_digits_ce.py'
 DETECTOR = ROOT / 'configs/detection/faster_rcnn_tiny_digits.py'
 FEW = {
@@ -518,8 +520,7 @@ class _Object:
 
 
 def _write_checkpoints(folder: Path, trained: Path) -> None:
-    whole = torch.load(trained, weights_only=False)
-    state = whole['state_dict']
+    state = read_checkpoint(trained)['state_dict']
     contents = {
         'list.pth': [1, 2],
         'tensor.pth': torch.ones(2),

@@ -35,13 +35,15 @@ _RUNNERS = (None, 'Runner', 'FlexibleRunner')  # others may need other keys
 class OverrideAction(DictAction):
     """``--cfg-options KEY=VALUE ...``, with an error of the command line for what is none."""
 
+    hint = ''  # behind the error
+
     def __call__(
         self, parser: ArgumentParser, namespace: Namespace, values: Any, option_string: str | None = None
     ) -> None:
         """Adds the overrides to the namespace."""
         for value in values or ():
             if not value.partition('=')[0] or '=' not in value:
-                parser.error(f'{option_string} takes KEY=VALUE, got {value!r}')
+                parser.error(f'{option_string} takes KEY=VALUE, got {value!r}{self.hint}')
         try:
             super().__call__(parser, namespace, values, option_string)
         except (ValueError, AssertionError) as error:

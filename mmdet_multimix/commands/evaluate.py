@@ -8,7 +8,6 @@ images without any known class. Writes report.json, report.md and pictures.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from mmengine.runner import Runner
 
 from ..checkpoints import load_weights_only
 from ..checks import check_config
-from ..checks.config_file import OverrideAction, check_needed
+from ..checks.config_file import check_needed
 from ..evaluation.corruptions import CORRUPTIONS, SEVERITIES
 from ..evaluation.detection.command import FIT_ON, evaluate_detector
 from ..evaluation.detection.inference import is_detector
@@ -28,9 +27,9 @@ from ..evaluation.report import markdown, write_report
 from ..evaluation.settings import MEASURES, Settings
 from ..evaluation.suite import Evaluation
 from ..utils.files import check_folder
-from ..utils.one_line import DEBUG, InputError, one_line, what_is_wrong
+from ..utils.one_line import InputError, one_line, shows_tracebacks, what_is_wrong
 from ..utils.provenance import git_commit, versions
-from .running import load_config
+from .running import add_overrides, load_config
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -97,12 +96,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--device', help='cpu, cuda, cuda:1, ... (default: cuda where there is one)')
     parser.add_argument('--seed', type=int, default=0, help='of noise and random starts')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=OverrideAction,
-        help='override keys of the config, as a.b=1 a.c="[1,2]"',
-    )
+    add_overrides(parser)
     return parser.parse_args(arguments)
 
 
@@ -121,18 +115,7 @@ def named_folders(arguments):
     return folders
 
 
-def run_detector(args):
-    """Whether the config is one of a detector, which is then measured."""
-    cfg = load_config(args.config, args.cfg_options, None)
-    check_needed(cfg, 'evaluate')
-    if not is_detector(cfg):
-        return False
-    check_config(cfg, 'test')
-    evaluate_detector(args, cfg, named_folders(args.ood), choose_device(args.device))
-    return True
-
-
-def prepare(args):
+def prepare(args, cfg):
     """Checks all input before anything long; returns the evaluation, the folder of the report, and facts."""
     settings = Settings(
         tuple(dict.fromkeys(args.measures or MEASURES)),
@@ -147,7 +130,6 @@ def prepare(args):
         attack_images=args.attack_images,
         seed=args.seed,
     )
-    cfg = load_config(args.config, args.cfg_options, None)
     classifier, trained = load_classifier(cfg, args.checkpoint, args.weights, args.device)
     check_config(cfg, 'test')
     loader = Runner.build_dataloader(cfg.test_dataloader, seed=args.seed)
@@ -188,13 +170,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parse_args(arguments)
     load_weights_only()
     try:
-        if run_detector(args):
+        cfg = load_config(args.config, args.cfg_options, None)
+        check_needed(cfg, 'evaluate')
+        if is_detector(cfg):
+            check_config(cfg, 'test')
+            evaluate_detector(args, cfg, named_folders(args.ood), choose_device(args.device))
             return
-        evaluation, out, facts = prepare(args)
+        evaluation, out, facts = prepare(args, cfg)
     except KeyboardInterrupt:
         sys.exit('interrupted; the same command goes on from here')
     except (OSError, ValueError, KeyError) as error:
-        if os.environ.get(DEBUG):
+        if shows_tracebacks():
             raise
         sys.exit(f'{args.config}: {what_is_wrong(error) or error}')
     announce(evaluation, out, facts)

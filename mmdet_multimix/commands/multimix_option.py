@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import inspect
-from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -24,18 +22,7 @@ _PACKAGE = 'mmdet_multimix'
 class SettingsAction(OverrideAction):
     """Reads ``KEY=VALUE ...``, maybe none, into a dict."""
 
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: Any,
-        values: Sequence[str],
-        option: str | None = None,
-    ) -> None:
-        """Refuses what is no setting: the config, most likely, which the option has swallowed."""
-        for value in values:
-            if '=' not in value:
-                parser.error(f'{option} takes KEY=VALUE, got {value!r}; the config stands before it')
-        super().__call__(parser, namespace, values, option)
+    hint = '; the config stands before it'  # which the option has swallowed, most likely
 
 
 def add_multimix(cfg: Config, settings: dict[str, Any]) -> None:

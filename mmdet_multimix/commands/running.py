@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +13,37 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from ..checkpoints import load_whole
-from ..checks.config_file import read_config
+from ..checks.config_file import OverrideAction, read_config
 from ..checks.missing_config import missing_config
 from ..shipped import config
 from ..utils.files import check_folder
 from ..utils.one_line import InputError
 from ..utils.unwrap import unwrapped
+
+
+def add_overrides(parser: argparse.ArgumentParser) -> None:
+    """Give a command ``--cfg-options``."""
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=OverrideAction,
+        help='override keys of the config, as a.b=1 a.c="[1,2]"',
+    )
+
+
+def add_launcher(parser: argparse.ArgumentParser) -> None:
+    """Give a command ``--launcher``, and the rank that some launchers pass."""
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+
+
+def parse_launched(
+    parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None
+) -> argparse.Namespace:
+    """Parse the command line of a process that a launcher may have started, which knows its rank then."""
+    args = parser.parse_args(arguments)
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
 
 
 def load_config(path: str, cfg_options: dict[str, Any] | None, work_dir: str | None) -> Config:

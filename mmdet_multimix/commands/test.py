@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 
 from ..checkpoints import load_weights_only
 from ..checks import PreflightError, check_config
-from ..checks.config_file import OverrideAction, check_needed
+from ..checks.config_file import check_needed
 from ..engine.launcher import start_launcher, stop_launcher
 from ..utils.files import check_target
 from ..utils.one_line import one_line
-from .running import build_runner, load_config
+from .running import add_launcher, add_overrides, build_runner, load_config, parse_launched
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -22,18 +21,11 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--work-dir', help='folder for logs and metrics')
     parser.add_argument('--out', help='write the predictions of a detector to this pickle file')
     parser.add_argument('--show-dir', help='paint detections into this folder, inside the work dir')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=OverrideAction,
-        help='override keys of the config, as a.b=1 a.c="[1,2]"',
-    )
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    args = parser.parse_args(arguments)
+    add_overrides(parser)
+    add_launcher(parser)
+    args = parse_launched(parser, arguments)
     if args.out and not args.out.endswith(('.pkl', '.pickle')):
         parser.error(f'--out must end in .pkl, got {args.out}')
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 
 from mmengine.config import Config
 
 from ..checkpoints import check_resumable, find_latest, load_weights_only
 from ..checks import PreflightError, check_config
-from ..checks.config_file import OverrideAction, check_needed
+from ..checks.config_file import check_needed
 from ..engine import MissedValidationHook, write_whole_checkpoints
 from ..engine.launcher import has_accelerator, start_launcher, stop_launcher
 from ..utils.one_line import one_line
 from .multimix_option import SettingsAction, add_multimix
-from .running import build_runner, load_config
+from .running import add_launcher, add_overrides, build_runner, load_config, parse_launched
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -30,12 +29,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         const='auto',
         help='go on from this checkpoint, or from the latest one in the work dir',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=OverrideAction,
-        help='override keys of the config, as a.b=1 a.c="[1,2]"',
-    )
+    add_overrides(parser)
     parser.add_argument(
         '--multimix',
         nargs='*',
@@ -44,11 +38,8 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help='add MultiMixHook to the hooks of the config, which stays as it is, with these settings, as '
         'ess=3 loss_weight=0.5',
     )
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    args = parser.parse_args(arguments)
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    return args
+    add_launcher(parser)
+    return parse_launched(parser, arguments)
 
 
 def apply_flags(cfg: Config, args: argparse.Namespace) -> None:

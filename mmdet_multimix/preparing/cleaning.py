@@ -148,8 +148,7 @@ def clean(found: Found, classes: Sequence[str], same: dict[str, str]) -> dict[st
     _say(found, counts, sum(len(splits) > 1 for splits in digests.values()))
     sets = {split: content for split, content in sets.items() if content.images}
     if not sets:
-        why = '; '.join(f'{len(paths)} {reason}: {paths[0]}' for reason, paths in found.left_out.items())
-        raise PreparingError(f'no image is left: {why}')
+        raise PreparingError(f'no image is left: {found.why_left_out()}')
     return sets
 
 

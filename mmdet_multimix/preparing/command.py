@@ -66,7 +66,7 @@ def prepare(
     files = files_of(root, skip=output)
     found = _format(root, files, format).read(root, files)
     if not found.examples:
-        why = '; '.join(f'{len(paths)} {reason}: {paths[0]}' for reason, paths in found.left_out.items())
+        why = found.why_left_out()
         raise PreparingError(f'{given} has no image with {found.format} annotations. {why}'.strip())
     if split is not None:
         found.examples = split_off(found.examples, split, seed)

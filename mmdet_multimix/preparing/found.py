@@ -84,6 +84,10 @@ class Found:
         """Note a file that is not used."""
         self.left_out.setdefault(reason, []).append(str(path))
 
+    def why_left_out(self) -> str:
+        """The reasons in a line, each with the number of its files and the first of them."""
+        return '; '.join(f'{len(paths)} {reason}: {paths[0]}' for reason, paths in self.left_out.items())
+
 
 def files_of(root: Path, skip: Path) -> list[Path]:
     """List the files of a folder and all below it in order, without hidden ones.

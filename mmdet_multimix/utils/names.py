@@ -20,6 +20,11 @@ def shorten(names: Iterable[object], limit: int = 5, separator: str = ', ') -> s
     return separator.join(names[:limit]) + more
 
 
+def clip(name: str, letters: int) -> str:
+    """A name of so many letters at most; one that is cut ends in an ellipsis."""
+    return name if len(name) <= letters else name[: letters - 1] + '…'
+
+
 def quote(names: Iterable[str], limit: int = 10) -> str:
     """List class names as Python writes them: ``'cat', 'dog' and 7 more``.
 

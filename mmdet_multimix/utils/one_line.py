@@ -29,10 +29,15 @@ def one_line(about: str = '') -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        said = None if os.environ.get(DEBUG, '0') not in ('', '0') else what_is_wrong(error)
+        said = None if shows_tracebacks() else what_is_wrong(error)
         if said is None:
             raise
         sys.exit(f'{about}: {said}' if about and about not in said else said)
+
+
+def shows_tracebacks() -> bool:
+    """Whether a user asks for the traceback of every error."""
+    return os.environ.get(DEBUG, '0') not in ('', '0')
 
 
 def what_is_wrong(error: Exception) -> str | None:

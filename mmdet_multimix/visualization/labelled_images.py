@@ -11,6 +11,7 @@ from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
 
 from ..utils.files import atomic_path
+from ..utils.names import clip
 from .plots import COLORS
 
 _SIDE = 320  # pixels of a cell
@@ -55,7 +56,7 @@ def _cell(image: str | Path, boxes: np.ndarray, labels: Sequence[int], classes: 
         color = COLORS[1:][label % (len(COLORS) - 1)]
         x1, y1 = min(box[0], w - 1), min(box[1], h - 1)
         pen.rectangle((x1, y1, max(box[2], x1), max(box[3], y1)), outline=color, width=2)
-        name = classes[label] if len(classes[label]) <= _NAME else classes[label][: _NAME - 1] + '…'
+        name = clip(classes[label], _NAME)
         text = (x1 + 3, y1 + 2 if y1 < 16 else y1 - 14)  # above its box where there is room
         pen.rectangle(pen.textbbox(text, name, font), fill=color)
         pen.text(text, name, 'white', font)

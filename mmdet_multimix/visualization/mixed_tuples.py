@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from ..utils.names import clip
 from .plots import COLORS
 
 _BARS = 6  # of a target; the rest is one more
@@ -101,5 +102,4 @@ def _bars(axes: Axes, target: dict[str, float]) -> None:
 
 
 def _short(name: str) -> str:
-    name = name if len(name) <= _NAME else name[: _NAME - 1] + '…'
-    return name.replace('$', r'\$')  # or matplotlib would read it as a formula
+    return clip(name, _NAME).replace('$', r'\$')  # or matplotlib would read it as a formula
