@@ -32,6 +32,7 @@ _SETS = {
     'CocoDataset data/coco/': ('COCO 2017', 118287),
     'VOCDataset data/VOCdevkit/': ('VOC 07+12', 5011 + 11540),
     'CocoDataset data/digits_detection/': ('digits, 50 images', 50),
+    'CocoDataset data/digits_longtail/': ('digits, long-tailed, 300 images', 300),
     'XMLDataset data/BCCD/': ('BCCD', 292),
 }
 METHODS = {
