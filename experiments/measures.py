@@ -2,7 +2,9 @@
 
 Files of sweeps and of transfers may have
 
-* `calibration`: whether D-ECE and LaECE_0 of every detector are measured; True by default.
+* `calibration`: whether D-ECE, LaECE_0 and the NLL of every detector are measured; True by default.
+* `post_hoc`: whether these errors are measured after a temperature and an isotonic curve, too, as
+  `tools/evaluate.py` fits them; False by default.
 * `robustness`: whether mPC is, the mean AP under corruptions; False by default. True takes all fifteen at
   five severities, which is the test set 75 times; a dict takes less: `corruptions` and `severities`, some of
   those of `tools/evaluate.py`, and `images`, how many images are corrupted.
@@ -22,10 +24,16 @@ from mmdet_multimix.evaluation.detection.settings import DetectionSettings
 from .experiment_file import check_keys, many
 from .results import paired_gains, shown
 
-KEYS = {'calibration', 'robustness'}
+KEYS = {'calibration', 'post_hoc', 'robustness'}
 _ROBUSTNESS_KEYS = {'corruptions', 'severities', 'images'}
-_CALIBRATION = {'D-ECE': 'd_ece', 'LaECE': 'laece'}
+_CALIBRATION = {'D-ECE': 'd_ece', 'LaECE': 'laece', 'NLL': 'nll'}
+_POST_HOC = {
+    f'{label}, {method}': f'{key}_{method}'
+    for method in ('temperature', 'isotonic')
+    for label, key in (('D-ECE', 'd_ece'), ('LaECE', 'laece'))
+}
 _ROBUSTNESS = {'mPC': 'mpc'}
+_ALL = _CALIBRATION | _POST_HOC | _ROBUSTNESS
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,8 @@ class Measures:
     """What is measured of every detector of an experiment; see this module.
 
     Attributes:
-        calibration: Whether D-ECE and LaECE_0 are.
+        calibration: Whether D-ECE, LaECE_0 and the NLL are.
+        post_hoc: Whether the errors are after calibration by temperature and isotonic regression.
         robustness: Whether mPC is.
         corruptions: By which corruptions.
         severities: At which severities.
@@ -41,6 +50,7 @@ class Measures:
     """
 
     calibration: bool = True
+    post_hoc: bool = False
     robustness: bool = False
     corruptions: tuple[str, ...] = CORRUPTIONS
     severities: tuple[int, ...] = SEVERITIES
@@ -49,14 +59,17 @@ class Measures:
     @property
     def columns(self) -> dict[str, str]:
         """Keys of results by what tables call them."""
-        return (_CALIBRATION if self.calibration else {}) | (_ROBUSTNESS if self.robustness else {})
+        chosen = {'calibration': _CALIBRATION, 'post_hoc': _POST_HOC, 'robustness': _ROBUSTNESS}
+        return {
+            label: key for name, some in chosen.items() if getattr(self, name) for label, key in some.items()
+        }
 
     @property
     def arguments(self) -> list[str]:
         """Those of `tools/evaluate.py`; none where it is not needed."""
         if not self.columns:
             return []
-        found = ['--measures', 'ap', *(['calibration'] if self.calibration else [])]
+        found = ['--measures', 'ap', *(name for name in ('calibration', 'post_hoc') if getattr(self, name))]
         if self.robustness:
             found += ['corruptions', '--corruptions', *self.corruptions]
             found += ['--severities', *map(str, self.severities)]
@@ -74,7 +87,9 @@ class Measures:
 
     def note(self) -> str:
         """What a reader of a table has to know of these columns; empty if there is none."""
-        found = 'D-ECE and LaECE are errors: less is better.' if self.calibration else ''
+        found = (
+            'D-ECE, LaECE and NLL are errors: less is better.' if self.calibration or self.post_hoc else ''
+        )
         return f'{found} {self._mpc()}.'.strip() if self.robustness else found
 
     def _mpc(self) -> str:
@@ -93,9 +108,11 @@ def read_measures(path: object, cfg: Mapping[str, Any]) -> Measures:
     Raises:
         ValueError: A value is not one of those above, or corruptions need a package that is not there.
     """
-    calibration, robustness = cfg.get('calibration', True), cfg.get('robustness', False)
-    if not isinstance(calibration, bool):
-        raise ValueError(f'{path}: calibration must be True or False, got {calibration!r}')
+    calibration, post_hoc = cfg.get('calibration', True), cfg.get('post_hoc', False)
+    for key, value in (('calibration', calibration), ('post_hoc', post_hoc)):
+        if not isinstance(value, bool):
+            raise ValueError(f'{path}: {key} must be True or False, got {value!r}')
+    robustness = cfg.get('robustness', False)
     if not isinstance(robustness, (bool, dict)):
         raise ValueError(
             f'{path}: robustness must be True, False, or a dict of corruptions, severities and images, '
@@ -111,6 +128,7 @@ def read_measures(path: object, cfg: Mapping[str, Any]) -> Measures:
         raise ValueError(f'{path}: robustness.images must be a number of at least 1, got {images!r}')
     found = Measures(
         calibration,
+        post_hoc,
         robustness is not False,
         tuple(dict.fromkeys(chosen.get('corruptions', CORRUPTIONS))),
         tuple(dict.fromkeys(chosen.get('severities', SEVERITIES))),
@@ -126,7 +144,12 @@ def read_measures(path: object, cfg: Mapping[str, Any]) -> Measures:
 
 def results_of(measures: Mapping[str, Any]) -> dict[str, float | None]:
     """What a cell keeps of the measures in `report.json`."""
-    return {key: measures[key] for key in (_CALIBRATION | _ROBUSTNESS).values() if key in measures}
+    afterwards = {
+        f'{key}_{method}': value
+        for method, values in measures.get('post_hoc', {}).items()
+        for key, value in values.items()
+    }
+    return {key: value for key, value in {**measures, **afterwards}.items() if key in _ALL.values()}
 
 
 def add_changes(runs: pd.DataFrame, by: str, measures: Measures, baseline: str) -> None:
@@ -160,7 +183,7 @@ def texts(found: Mapping[str, dict[str, Any] | None]) -> dict[str, str]:
     """The summaries of one row as texts of these columns."""
     row = {}
     for label, summary in found.items():
-        key = (_CALIBRATION | _ROBUSTNESS)[label]
+        key = _ALL[label]
         change = summary and summary['change']
         row |= {key: shown(summary), _change(key): shown(change, spread='error', sign='+')}
     return row

@@ -3,6 +3,7 @@
 Objects and detections are COCO's dicts. IoUs are those of plain boxes and crowds.
 """
 
+import math
 import random
 
 
@@ -105,6 +106,16 @@ def d_ece(coco, results, tau=0.5, bins=10, min_score=0.3):
         if score >= min_score
     ]
     return binned_error(pairs, bins)
+
+
+def nll(coco, results, tau=0.5):
+    losses = [
+        -math.log(score)
+        for kept, _ in matched(coco, results, tau).values()
+        for score, value in kept
+        if value is not None
+    ]
+    return sum(losses) / len(losses) if losses else float('nan')
 
 
 def laece(coco, results, thresholds=None, tau=0.0, bins=25):

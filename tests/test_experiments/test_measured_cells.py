@@ -31,19 +31,30 @@ def test_the_arguments_are_those_of_the_tool():
     assert every.measures == ['ap', 'corruptions'] and every.corrupted_images is None
     assert len(every.corruptions) == 15 and every.severities == [1, 2, 3, 4, 5]
     assert read_measures('x.py', {'calibration': False}).arguments == []
+    afterwards = parsed(read_measures('x.py', {'post_hoc': True}).arguments)
+    assert afterwards.measures == ['ap', 'calibration', 'post_hoc'] and set(afterwards.measures) <= set(
+        MEASURES
+    )
 
 
 def test_what_is_measured_is_said():
-    assert Measures().about(['mAP', 'mAP']) == 'measured of each detector: mAP, D-ECE, LaECE'
+    assert Measures().about(['mAP', 'mAP']) == 'measured of each detector: mAP, D-ECE, LaECE, NLL'
     text = Measures(robustness=True, corruptions=('fog',), severities=(1, 3), images=9).about(['mAP'])
-    assert text.startswith('measured of each detector: mAP, D-ECE, LaECE, mPC; mPC is the mean AP ')
+    assert text.startswith('measured of each detector: mAP, D-ECE, LaECE, NLL, mPC; mPC is the mean AP ')
     assert text.endswith('under 1 corruption at 2 of 5 severities, of 9 test images')
     assert Measures(calibration=False).note() == ''
 
 
 def test_a_cell_keeps_the_measures_alone():
-    report = {'ap': {'mAP': 0.5}, 'd_ece': None, 'laece': 0.2, 'lrp': 0.6, 'mpc': 0.3, 'rpc': 0.6}
-    assert results_of(report) == {'d_ece': None, 'laece': 0.2, 'mpc': 0.3}
+    report = {'ap': {'mAP': 0.5}, 'd_ece': None, 'laece': 0.2, 'nll': 0.4, 'lrp': 0.6, 'mpc': 0.3, 'rpc': 0.6}
+    assert results_of(report) == {'d_ece': None, 'laece': 0.2, 'nll': 0.4, 'mpc': 0.3}
+    afterwards = {method: {'d_ece': 0.1, 'laece': 0.2} for method in ('none', 'temperature', 'isotonic')}
+    assert results_of({'post_hoc': afterwards}) == {
+        'd_ece_temperature': 0.1,
+        'laece_temperature': 0.2,
+        'd_ece_isotonic': 0.1,
+        'laece_isotonic': 0.2,
+    }
     assert results_of({'ap': {}}) == {}
 
 
@@ -51,6 +62,7 @@ def test_a_cell_keeps_the_measures_alone():
     ('keys', 'message'),
     [
         ({'calibration': 1}, 'x.py: calibration must be True or False, got 1'),
+        ({'post_hoc': 'yes'}, "x.py: post_hoc must be True or False, got 'yes'"),
         ({'robustness': 3}, 'x.py: robustness must be True, False, or a dict of corruptions,'),
         (
             {'robustness': {'severity': 1}},

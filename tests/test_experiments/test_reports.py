@@ -127,12 +127,12 @@ def test_a_transfer_table_keeps_ours_and_published_apart(transfer, tmp_path):
     # The deviation of a pair is its distance by the root of 2: 0.1, 0.08, 0.2 and 0.16 give 0.071, 0.057, 0.141
     # and 0.113. Gains of 0.03 and 0.01: the error is half their distance.
     assert table_of(text) == [
-        '| pretraining | seeds | top-1 | mAP | gain | mAP 50 | D-ECE | change | LaECE | change |',
-        '| cross-entropy | 2 | 90.5 (95.0) | 0.450 ± 0.071 |  | 0.900 ± 0.141 |  |  |  |  |',
+        '| pretraining | seeds | top-1 | mAP | gain | mAP 50 | D-ECE | change | LaECE | change | NLL | change |',
+        '| cross-entropy | 2 | 90.5 (95.0) | 0.450 ± 0.071 |  | 0.900 ± 0.141 |  |  |  |  |  |  |',
         '| MultiMix | 2 | 90.5 (95.0) | 0.470 ± 0.057 | +0.020 ± 0.010 | 0.940 ± 0.113 | 0.350 ± 0.212 |  '
-        '| 0.200 ± 0.000 |  |',
-        '| from scratch | 1 |  | 0.200 | -0.200 | 0.400 |  |  |  |  |',
-        '| CutMix [P] (somebody, 2019) |  |  | 0.3516 |  |  |  |  |  |  |',
+        '| 0.200 ± 0.000 |  |  |  |',
+        '| from scratch | 1 |  | 0.200 | -0.200 | 0.400 |  |  |  |  |  |  |',
+        '| CutMix [P] (somebody, 2019) |  |  | 0.3516 |  |  |  |  |  |  |  |  |',
     ]
     assert f'Failed: `{failed}`.' in text and 'Still to do' not in text and 'Not alike' not in text
     report = json.loads((tmp_path / 'mine/results.json').read_text())
@@ -365,7 +365,7 @@ def test_a_sweep_of_nothing(sweep, tmp_path):
 
 
 def measured(d_ece, laece, **more):
-    return {'mAP': 0.5, 'd_ece': d_ece, 'laece': laece, **more, 'seconds': 1.0}
+    return {'mAP': 0.5, 'd_ece': d_ece, 'laece': laece, 'nll': 0.5, **more, 'seconds': 1.0}
 
 
 def test_a_sweep_table_has_the_changes_of_every_measure(sweep, tmp_path):
@@ -381,17 +381,27 @@ def test_a_sweep_table_has_the_changes_of_every_measure(sweep, tmp_path):
     # Pairs of D-ECE differ by -0.1 and -0.06: the error is half the distance of these. What is left of -0.0002 is no
     # negative zero.
     assert table_of(text) == [
-        '| setting | seeds | mAP | gain | D-ECE | change | LaECE | change |',
-        '| plain | 2 | 0.500 ± 0.000 |  | 0.250 ± 0.071 |  | 0.300 ± 0.000 |  |',
+        '| setting | seeds | mAP | gain | D-ECE | change | LaECE | change | NLL | change |',
+        '| plain | 2 | 0.500 ± 0.000 |  | 0.250 ± 0.071 |  | 0.300 ± 0.000 |  | 0.500 ± 0.000 |  |',
         '| all | 2 | 0.500 ± 0.000 | +0.000 ± 0.000 | 0.170 ± 0.099 | -0.080 ± 0.020 | 0.300 ± 0.000 '
-        '| +0.000 ± 0.000 |',
-        '| odd | 1 | 0.500 | +0.000 |  |  | 0.250 | -0.050 |',
+        '| +0.000 ± 0.000 | 0.500 ± 0.000 | +0.000 ± 0.000 |',
+        '| odd | 1 | 0.500 | +0.000 |  |  | 0.250 | -0.050 | 0.500 | +0.000 |',
     ]
-    assert 'D-ECE and LaECE are errors: less is better.' in text and 'mPC' not in text
+    assert 'D-ECE, LaECE and NLL are errors: less is better.' in text and 'mPC' not in text
     rows = json.loads((tmp_path / 'results.json').read_text())['rows']
     assert rows[1]['measures']['D-ECE']['values'] == [0.10, 0.24]
     assert rows[1]['measures']['D-ECE']['change']['values'] == pytest.approx([-0.1, -0.06])
     assert rows[2]['measures']['D-ECE'] is None
+
+    sweep.measures = Measures(calibration=False, post_hoc=True)
+    for name, value in (('plain/50/0', 0.2), ('all/50/0', 0.1)):
+        results[name]['laece_isotonic'] = value
+    text = write_sweep(tmp_path, sweep, results, {})
+    assert (
+        '| D-ECE, temperature | change | LaECE, temperature | change | D-ECE, isotonic | change | LaECE,'
+        in text
+    )
+    assert table_of(text)[2].endswith('|  |  | 0.100 | -0.100 |')
 
     sweep.measures = Measures(calibration=False, robustness=True, severities=(1, 5), images=40)
     text = write_sweep(tmp_path, sweep, results, {})

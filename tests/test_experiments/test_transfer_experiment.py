@@ -225,7 +225,7 @@ def test_the_plan_counts_iterations_and_bytes(tmp_path):
     assert (detector.cells, detector.iterations) == (2, 600)
     text = describe(plan, experiment.about())
     assert '1 method, 1 detector, 2 seeds: 2 trainings from 2 pretrained backbones' in text
-    assert 'measured of each detector: coco/bbox_mAP, coco/bbox_mAP_50, D-ECE, LaECE\n' in text
+    assert 'measured of each detector: coco/bbox_mAP, coco/bbox_mAP_50, D-ECE, LaECE, NLL\n' in text
     assert 'pretrain: 2 cells of 1 config (1 done), each 50 epochs, 900 iterations; ' in text
     assert f'to do: {900 + 2 * 600:,} iterations' in text
 

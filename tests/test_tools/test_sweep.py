@@ -54,7 +54,7 @@ def test_a_sweep_goes_past_a_failure_and_keeps_what_is_done(tmp_path):
 
     path.write_text(EXPERIMENT.format(root=ROOT, more=''))
     planned = tool('sweep.py', path, '--work-dir', out, '--dry-run')
-    assert '0 of 3 cells would run:' in planned and 'coco/bbox_mAP, D-ECE, LaECE, mPC; mPC is' in planned
+    assert '0 of 3 cells would run:' in planned and 'coco/bbox_mAP, D-ECE, LaECE, NLL, mPC; mPC is' in planned
     output = tool('sweep.py', path, '--work-dir', out)
     assert 'top-1' not in output and '| ../../all, 0.3 |' in output  # nothing was done twice
 

@@ -1,7 +1,7 @@
 """Measures of detectors: what their scores are worth, and what fog does to them."""
 
 from .boxes import Detections, GroundTruth, coco_detections, coco_ground_truth
-from .calibration import d_ece, laece
+from .calibration import d_ece, laece, nll
 from .coco_ap import ap_measures, average_precision
 from .lrp import lrp, lrp_thresholds
 from .matching import Matches, match
@@ -26,4 +26,5 @@ __all__ = [
     'match',
     'measure_detections',
     'measure_files',
+    'nll',
 ]

@@ -1,4 +1,4 @@
-"""Whether the score of a detection says how right it is: D-ECE and LaECE."""
+"""Whether the score of a detection says how right it is: D-ECE, LaECE and NLL."""
 
 from __future__ import annotations
 
@@ -51,6 +51,26 @@ def d_ece(
     if label is not None:
         chosen &= matches.labels == label
     return _bins(matches.scores, found, chosen, bins)
+
+
+def nll(matches: Matches, *, tau: float = D_ECE_TAU) -> float:
+    """Negative log-likelihood of the classes of the objects that were found.
+
+    The mean of ``-log score`` over the detections to which COCO's matching gives an object of their class.
+    Where a detector gives a box a score for every class, as mmdet's do, that is the probability of the right
+    class, also where another one is surer. Objects that were missed do not count, and neither do false boxes:
+    it is to be read beside AP.
+
+    Args:
+        matches: At ``tau`` among other thresholds.
+        tau: IoU from which a detection has found an object.
+
+    Returns:
+        The mean, in nats, with a score of 0 as the smallest float; NaN where nothing was found.
+    """
+    counts, found, _ = matches.at(tau)
+    scores = np.maximum(matches.scores[counts & found], np.finfo(np.float64).tiny)
+    return float(-np.log(scores).mean()) if len(scores) else float('nan')
 
 
 @dataclass

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..calibration import Reliability
 from .boxes import Detections, GroundTruth, coco_detections, coco_ground_truth, read_json
-from .calibration import D_ECE_TAU, LAECE_TAU, LaECE, d_ece, laece
+from .calibration import D_ECE_TAU, LAECE_TAU, LaECE, d_ece, laece, nll
 from .coco_ap import ap_measures
 from .lrp import LRP_TAU, OLRP_TAU, lrp, lrp_thresholds
 from .matching import AP_IOUS, AREAS, Matches, match
@@ -23,7 +23,7 @@ class DetectionMeasures:
 
     Attributes:
         values: By name: ``ap`` (see :func:`~mmdet_multimix.evaluation.detection.coco_ap.ap_measures`),
-            ``d_ece``, ``laece`` (LaECE_0), ``lrp``, ``lrp_localisation``, ``lrp_false_positives``,
+            ``d_ece``, ``laece`` (LaECE_0), ``nll``, ``lrp``, ``lrp_localisation``, ``lrp_false_positives``,
             ``lrp_false_negatives``, ``olrp_50`` and ``classes``: each class's ``d_ece``, ``laece``, ``lrp``
             and the ``threshold`` at which the last two are measured. NaN where there is nothing to measure.
         reliability: Precision against score, the bins of D-ECE; None without detections.
@@ -70,6 +70,7 @@ def measure_detections(
         'ap': ap_measures(matches, truth.names, truth.frequencies),
         'd_ece': overall.ece if overall else float('nan'),
         'laece': localised.value,
+        'nll': nll(matches),
         'lrp': error.value,
         'lrp_localisation': error.localisation,
         'lrp_false_positives': error.false_positives,

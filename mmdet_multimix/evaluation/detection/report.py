@@ -26,6 +26,7 @@ _AP |= {f'mAP_{group}': f'AP of {name} classes' for group, name in FREQUENCIES.i
 _ERRORS = {
     'd_ece': 'D-ECE (score ≥ 0.3, IoU 0.5)',
     'laece': 'LaECE_0, at LRP-optimal scores',
+    'nll': 'NLL of the classes of found objects (IoU 0.5)',
     'lrp': 'LRP (τ = 0), at LRP-optimal scores',
     'lrp_localisation': '- of it localisation',
     'lrp_false_positives': '- of it false boxes',

@@ -24,6 +24,7 @@ from mmdet_multimix.evaluation.detection import (
     match,
     measure_detections,
     measure_files,
+    nll,
 )
 
 CLOSE = TOLERANCE[torch.float64]
@@ -79,6 +80,7 @@ def test_the_other_measures_are_those_of_the_loops(name):
     thresholds = loops.lrp_thresholds(coco, results)
     assert values['d_ece'] == pytest.approx(loops.d_ece(coco, results), abs=CLOSE)
     assert values['laece'] == pytest.approx(loops.laece(coco, results, thresholds), abs=CLOSE)
+    assert values['nll'] == pytest.approx(loops.nll(coco, results), abs=CLOSE)
     assert values['lrp'] == pytest.approx(loops.lrp(coco, results, thresholds), abs=CLOSE)
     strict = loops.lrp(coco, results, loops.lrp_thresholds(coco, results, 0.5), 0.5)
     assert values['olrp_50'] == pytest.approx(strict, abs=CLOSE)
@@ -89,6 +91,7 @@ def test_the_other_measures_are_those_of_the_loops(name):
     everything = (laece(matches).value, laece(matches, tau=0.1, bins=10).value)
     expected = (loops.laece(coco, results), loops.laece(coco, results, None, 0.1, 10))
     assert everything == pytest.approx(expected, abs=CLOSE)
+    assert nll(matches, tau=0.75) == pytest.approx(loops.nll(coco, results, 0.75), abs=CLOSE)
     assert lrp(matches, tau=0.75).value == pytest.approx(loops.lrp(coco, results, None, 0.75), abs=CLOSE)
     assert d_ece(matches, tau=0.75, bins=4, min_score=0.1).ece == pytest.approx(
         loops.d_ece(coco, results, 0.75, 4, 0.1), abs=CLOSE
