@@ -157,12 +157,6 @@ class Environment:
 
     def install(self, title, name, *arguments):
         log = self.logs / f'{name}.log'
-        uv = shutil.which('uv')  # takes seconds instead of minutes, but does not know pip's configuration
-        if (
-            uv
-            and run(f'{title}, by uv', [uv, 'pip', 'install', '--python', self.python, *arguments], log) == 0
-        ):
-            return
         if run(title, [*self.pip, 'install', *arguments], log):
             print(''.join(log.read_text(errors='replace').splitlines(keepends=True)[-15:]))
             stop(f'{title} failed; the log is {log}')
