@@ -80,6 +80,6 @@ setup(
             'tabulate',
         ],
         'corruptions': ['imagecorruptions-imaug>=1.1.5'],
-        'dev': ['pandas', 'pytest', 'pytest-xdist', 'ruff', 'tabulate'],
+        'dev': ['pandas', 'pytest', 'pytest-xdist', 'ruff', 'safetensors', 'tabulate'],
     },
 )
