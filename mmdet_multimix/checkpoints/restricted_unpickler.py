@@ -149,8 +149,11 @@ class Unpickler(pickle._Unpickler):  # the one in Python, of which every step ca
             _check_dtype(state)
         elif type(thing) is np.ndarray:
             _fill(thing, state)
-        elif type(thing) in (OrderedDict, HistoryBuffer) and type(state) is dict:
+        elif type(thing) is OrderedDict and type(state) is dict:
             thing.__dict__.update(state)
+        elif type(thing) is HistoryBuffer and type(state) is dict:
+            # Its statistics are those of the class, whatever the file says, and only this gives them to it.
+            thing.__setstate__({key: value for key, value in state.items() if key != 'statistics_methods'})
         else:
             raise pickle.UnpicklingError(f'a checkpoint may not change a {type(thing).__name__}')
 

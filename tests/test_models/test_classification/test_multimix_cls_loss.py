@@ -20,27 +20,24 @@ def test_it_is_the_sum_of_the_losses(setting):
 
 
 def test_in_a_config_of_mmpretrain(tmp_path):
-    """A step of its classifier, with its own way to mix images beside."""
+    """The two lines of docs/pretraining.md, and a step with mmpretrain's own way to mix images beside."""
     theirs = pytest.importorskip('mmpretrain.models')
+    from mmengine.config import Config
     from mmengine.optim import OptimWrapper
+    from mmengine.registry import DefaultScope
     from mmpretrain.structures import DataSample
 
-    model = theirs.build_classifier(
-        dict(
-            type='ImageClassifier',
-            backbone=dict(
-                type='ResNet', depth=18, num_stages=1, out_indices=(0,), strides=(1,), dilations=(1,)
-            ),
-            neck=dict(type='GlobalAveragePooling'),
-            head=dict(
-                type='LinearClsHead',
-                num_classes=5,
-                in_channels=64,
-                loss=dict(type='mmdet.MultiMixClsLoss', n=20),
-            ),
-            train_cfg=dict(augments=[dict(type='Mixup', alpha=0.8)]),
-            data_preprocessor=dict(num_classes=5, to_onehot=True),
-        )
+    (tmp_path / 'mine.py').write_text(
+        "_base_ = 'mmpretrain::resnet/resnet18_8xb16_cifar10.py'\n"
+        "custom_imports = dict(imports=['mmdet_multimix'], allow_failed_imports=False)\n"
+        "model = dict(head=dict(loss=dict(_delete_=True, type='mmdet.MultiMixClsLoss', n=20)),\n"
+        "             train_cfg=dict(augments=[dict(type='Mixup', alpha=0.8)]))\n"
+    )
+    cfg = Config.fromfile(tmp_path / 'mine.py')
+    with DefaultScope.overwrite_default_scope('mmpretrain'):  # as mmpretrain's runner has it
+        model = theirs.build_classifier(cfg.model)
+    assert type(model).__module__.startswith('mmpretrain') and type(model.head).__module__.startswith(
+        'mmpretrain'
     )
     data = dict(
         inputs=[torch.randint(255, (3, 32, 32), dtype=torch.uint8) for _ in range(4)],
