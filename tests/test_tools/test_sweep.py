@@ -38,7 +38,7 @@ def test_a_sweep_goes_past_a_failure_and_keeps_what_is_done(tmp_path):
     assert [row['setting'] for row in rows] == ['plain', '../../all, 0.3']
     assert rows[1]['gains'] == [rows[1]['values'][0] - rows[0]['values'][0]]
     table = (out / 'table.md').read_text()
-    heads = 'coco/bbox_mAP | gain | D-ECE | change | LaECE | change | mPC | gain |'
+    heads = 'coco/bbox_mAP | gain | D-ECE | change | LaECE | change | NLL | change | mPC | gain |'
     assert f'| setting | seeds | {heads}' in table and '| ../../all, 0.3 |' in table
     assert 'under 1 corruption at 1 of 5 severities, of 2 test images' in table
     # Two iterations leave no score of 0.3, so no D-ECE either.
