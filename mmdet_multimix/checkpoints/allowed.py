@@ -7,6 +7,7 @@ one that stands in for it where torch is older than 2.6 (:mod:`.restricted_unpic
 
 from __future__ import annotations
 
+from importlib import import_module
 from pickle import UnpicklingError
 from typing import Any
 
@@ -15,7 +16,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 
 # Since then `add_safe_globals` takes an object under another name than its own.
-TORCH_HAS_ALLOW_LIST = torch.__version__ >= (2, 6)
+TORCH_HAS_ALLOW_LIST = torch.__version__ >= '2.6'  # torch compares them as versions
 DTYPES = tuple(sorted({type(np.dtype(kind)) for kind in (*'?bBhHiIlLqQefd', 'S1', 'U1')}, key=str))
 
 
@@ -40,7 +41,8 @@ def history_method(owner: type, name: str) -> object:
 def allowed_globals() -> dict[str, Any]:
     """The objects that a checkpoint may name, by the names it gives them, without torch's own."""
     # NumPy 1.26 has the name of NumPy 2's module, but not what is in it.
-    core = np._core if np.lib.NumpyVersion(np.__version__) >= '2.0.0' else np.core
+    new = np.lib.NumpyVersion(np.__version__) >= '2.0.0'
+    core = import_module('numpy._core' if new else 'numpy.core')
     by_name: dict[str, Any] = {
         'builtins.getattr': history_method,
         'builtins.slice': slice,

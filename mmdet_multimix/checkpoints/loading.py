@@ -95,8 +95,9 @@ def _names_of(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
     """The tensors in a checkpoint, as mmengine names them: without the wrapper of distributed training."""
     state = next((x for x in map(checkpoint.get, ('state_dict', 'model')) if isinstance(x, dict)), checkpoint)
     named = OrderedDict((name, value) for name, value in state.items() if isinstance(value, Tensor))
-    if hasattr(state, '_metadata'):  # the versions by which modules know old names
-        named._metadata = OrderedDict(state._metadata)
+    metadata = getattr(state, '_metadata', None)
+    if metadata is not None:  # the versions by which modules know old names
+        vars(named)['_metadata'] = OrderedDict(metadata)
     consume_prefix_in_state_dict_if_present(named, _OF_WRAPPER)
     return named
 

@@ -13,10 +13,10 @@ import pickle
 import re
 import struct
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -90,6 +90,9 @@ def _constants() -> dict[str, Any]:
     return by_name
 
 
+_PLAIN: dict[int, Callable[..., None]] = dict(pickle._Unpickler.dispatch)
+
+
 class Unpickler(pickle._Unpickler):  # the one in Python, of which every step can be overridden
     """Reads a pickle of tensors, plain containers and what :mod:`.allowed` lists.
 
@@ -98,7 +101,12 @@ class Unpickler(pickle._Unpickler):  # the one in Python, of which every step ca
         arguments: As for ``pickle.Unpickler``.
     """
 
-    dispatch = dict(pickle._Unpickler.dispatch)
+    # What Python's own unpickler has, but typeshed does not list.
+    stack: list[Any]
+    metastack: list[list[Any]]
+    append: Callable[[Any], None]
+
+    dispatch: ClassVar[dict[int, Callable[..., None]]] = dict(_PLAIN)
 
     def __init__(self, file: Any, **arguments: Any) -> None:
         super().__init__(file, **arguments)
@@ -163,23 +171,23 @@ class Unpickler(pickle._Unpickler):  # the one in Python, of which every step ca
 
     def _append(self) -> None:
         self._check_container(self.stack[-2], list)
-        super().load_append()
+        _PLAIN[pickle.APPEND[0]](self)
 
     def _appends(self) -> None:
         self._check_container(self.metastack[-1][-1], list)
-        super().load_appends()
+        _PLAIN[pickle.APPENDS[0]](self)
 
     def _setitem(self) -> None:
         self._check_container(self.stack[-3], dict, OrderedDict)
-        super().load_setitem()
+        _PLAIN[pickle.SETITEM[0]](self)
 
     def _setitems(self) -> None:
         self._check_container(self.metastack[-1][-1], dict, OrderedDict)
-        super().load_setitems()
+        _PLAIN[pickle.SETITEMS[0]](self)
 
     def _additems(self) -> None:
         self._check_container(self.metastack[-1][-1], set)
-        super().load_additems()
+        _PLAIN[pickle.ADDITEMS[0]](self)
 
     def _refuse(self) -> None:
         raise pickle.UnpicklingError('a checkpoint may not make objects in this way')
@@ -220,9 +228,8 @@ def use_restricted_unpickler() -> None:
     """Let weights-only loads of this process read what :mod:`.allowed` lists, also where torch is older."""
     if not TORCH_HAS_ALLOW_LIST:
         torchs = vars(torch._weights_only_unpickler)
-        torch.serialization._weights_only_unpickler = SimpleNamespace(
-            **{**torchs, 'Unpickler': Unpickler, 'load': _load}
-        )
+        ours = SimpleNamespace(**{**torchs, 'Unpickler': Unpickler, 'load': _load})
+        torch.serialization._weights_only_unpickler = ours  # type: ignore[assignment]  # stands in for a module
 
 
 @contextmanager

@@ -8,6 +8,7 @@ Shape letters: b examples, c classes, d channels, h x w or r positions.
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import torch
@@ -125,7 +126,7 @@ class MultiMix(nn.Module):
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The sum of :meth:`losses`, a scalar."""
-        return sum(self.losses(logits, targets).values())
+        return reduce(torch.add, self.losses(logits, targets).values())
 
     def losses(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """The weighted losses by name.
@@ -181,9 +182,8 @@ class MultiMix(nn.Module):
         return None if self._kept is None else self._kept[1]
 
     def _keep(self, logits: Tensor, targets: Tensor, attention: Tensor | None = None) -> None:
-        parts = (logits, targets, attention)
-        kept = tuple(None if part is None else part.detach() for part in parts)
-        self._kept = kept if self.watched else None
+        attention = None if attention is None else attention.detach()
+        self._kept = (logits.detach(), targets.detach(), attention) if self.watched else None
 
     def _term(self, logits: Tensor, targets: Tensor, attention: Tensor | None) -> Tensor:
         """The mixed loss, before its weight."""
@@ -255,11 +255,16 @@ class DenseMultiMix(MultiMix):
         self.attention_norm = attention_norm
         self.attention_grad = attention_grad
 
-    def forward(self, features: Tensor, labels: Tensor, classifier: nn.Linear) -> Tensor:
+    # It is a MultiMix to whatever looks for one in a model, and is called with the classifier as well.
+    def forward(  # type: ignore[override]
+        self, features: Tensor, labels: Tensor, classifier: nn.Linear
+    ) -> Tensor:
         """The sum of :meth:`losses`, a scalar."""
-        return sum(self.losses(features, labels, classifier).values())
+        return reduce(torch.add, self.losses(features, labels, classifier).values())
 
-    def losses(self, features: Tensor, labels: Tensor, classifier: nn.Linear) -> dict[str, Tensor]:
+    def losses(  # type: ignore[override]  # as forward
+        self, features: Tensor, labels: Tensor, classifier: nn.Linear
+    ) -> dict[str, Tensor]:
         """The weighted losses by name.
 
         Args:

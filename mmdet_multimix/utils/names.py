@@ -15,9 +15,9 @@ def shorten(names: Iterable[object], limit: int = 5, separator: str = ', ') -> s
         limit: The most that are listed.
         separator: What stands between two.
     """
-    names = [str(name) for name in names]
-    more = f' and {len(names) - limit} more' if len(names) > limit else ''
-    return separator.join(names[:limit]) + more
+    texts = [str(name) for name in names]
+    more = f' and {len(texts) - limit} more' if len(texts) > limit else ''
+    return separator.join(texts[:limit]) + more
 
 
 def clip(name: str, letters: int) -> str:

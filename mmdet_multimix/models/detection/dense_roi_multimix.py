@@ -38,7 +38,7 @@ class DenseRoIMultiMix(ExampleChoice, DenseMultiMix):
         self.set_choice(chosen)
         self.form = form or MixedForm()
 
-    def losses(
+    def losses(  # type: ignore[override]  # takes the classifier, as DenseMultiMix does
         self,
         features: Tensor,
         labels: Tensor,

@@ -6,6 +6,7 @@ Shape letters: b examples, c logits of an example.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import torch
@@ -78,7 +79,7 @@ class DetectionMultiMix(ExampleChoice, MultiMix):
         levels = [logits] if isinstance(logits, Tensor) else list(logits)
         if not self.loss_weight:
             self.choose_nothing()
-            return {'loss_multimix': sum(level[:0].float().sum() for level in levels) * 0}
+            return {'loss_multimix': reduce(torch.add, [level[:0].float().sum() for level in levels]) * 0}
         c = levels[0].shape[-1]
         labels, label_weights, scores, origins = map(_joined, (labels, label_weights, scores, origins))
         with self.drawing(labels.device):

@@ -70,6 +70,7 @@ class ExampleChoice:
     group_sizes: Sequence[int] = ()
     """How many of them in turn may meet in a tuple: b, or those of each image."""
 
+    _kept: tuple[Tensor, Tensor, Tensor | None] | None
     _generators: tuple[torch.Generator | None, torch.Generator | None] = (None, None)
 
     def set_choice(self, settings: MixingSettings) -> None:
@@ -172,9 +173,9 @@ class ExampleChoice:
         if len(self.group_sizes) <= 1:
             return [(self.n, tensors)]
         counts = share_out(self.n, self.group_sizes)
-        empty = [None] * len(counts)
+        empty = (None,) * len(counts)
         parts = [empty if x is None else x.split(list(self.group_sizes)) for x in tensors]
-        return [(count, rows) for count, *rows in zip(counts, *parts, strict=True) if count]
+        return [(count, rows) for count, rows in zip(counts, zip(*parts, strict=True), strict=True) if count]
 
     def _chosen(self, objects: Tensor, others: Tensor, classes: Tensor, cap: int | None) -> Tensor:
         if self.among == 'class_balanced':

@@ -19,6 +19,7 @@ import torch
 import torch.autograd.forward_ad as fwAD
 from mmdet.models.dense_heads import DETRHead, SSDHead
 from mmdet.models.roi_heads.bbox_heads import DIIHead
+from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from .dense_roi_multimix import DenseRoIMultiMix
@@ -50,7 +51,7 @@ class HeadMixer:
     heard = False
     """Whether the head has called its ``loss_cls``, or had no RoI to call it for."""
 
-    def __init__(self, name: str, head: nn.Module, multimix: DetectionMultiMix | DenseRoIMultiMix) -> None:
+    def __init__(self, name: str, head: BaseModule, multimix: DetectionMultiMix | DenseRoIMultiMix) -> None:
         self.name = name
         self.head = head
         head.multimix = multimix  # a part of the head, so that what looks for MultiMix in a model finds it

@@ -10,7 +10,9 @@ from types import CodeType
 from mmdet.models.dense_heads import SSDHead
 from mmdet.models.detectors import RPN
 from mmdet.models.layers import NormedConv2d, NormedLinear
+from mmdet.models.roi_heads.bbox_heads import BBoxHead
 from mmdet.registry import MODELS
+from mmengine.model import BaseModule
 from torch import nn
 
 from .mixed_form import MixedForm, UnmixableError, form_of, softmax_form
@@ -44,7 +46,7 @@ _RPN = 'it tells objects from background, of which no class is mixed'
 _ENTRIES = ('loss', 'loss_and_target', 'loss_by_feat')  # what detectors call
 
 
-def form_of_head(head: nn.Module, *, force: bool = False) -> MixedForm:
+def form_of_head(head: BaseModule, *, force: bool = False) -> MixedForm:
     """The mixed loss of a head.
 
     Args:
@@ -85,7 +87,7 @@ def form_of_head(head: nn.Module, *, force: bool = False) -> MixedForm:
     return form
 
 
-def linear_softmax_form(head: nn.Module) -> MixedForm:
+def linear_softmax_form(head: BBoxHead) -> MixedForm:
     """The mixed loss of a box head with a softmax, whose logits are a linear function of the embedding.
 
     Raises:

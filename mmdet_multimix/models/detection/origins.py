@@ -62,7 +62,7 @@ class Origins:
         else:
             images, places = maps[0].shape[0], sum(x.shape[2] * x.shape[3] for x in maps)
             self._table = (
-                torch.cat([_cells(*x.shape[2:], shape, device) for x in maps]).repeat(images, 1)
+                torch.cat([_cells(x.shape[2], x.shape[3], shape, device) for x in maps]).repeat(images, 1)
                 if exact
                 else None
             )

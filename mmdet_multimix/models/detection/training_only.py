@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor, nn
+
+
+class _StateDict(Protocol):
+    """What ``nn.Module.state_dict`` fills; torch's own annotation, a dict, leaves the metadata out."""
+
+    _metadata: dict[str, dict[str, Any]]
 
 
 class TrainingOnlyLinear(nn.Linear):
@@ -34,7 +40,7 @@ class TrainingOnlyLinear(nn.Linear):
         nn.init.zeros_(self.weight)
         nn.init.zeros_(self.bias)
 
-    def _save_to_state_dict(self, destination: dict[str, Tensor], prefix: str, keep_vars: bool) -> None:
+    def _save_to_state_dict(self, destination: _StateDict, prefix: str, keep_vars: bool) -> None:
         # torch has just made the entry, and mmengine copies it as it is: on the CPU, so that whoever loads
         # the file needs no device for it.
         destination._metadata[prefix[:-1]].update(

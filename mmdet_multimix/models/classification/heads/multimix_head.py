@@ -41,6 +41,7 @@ class DenseMultiMixHead(MultiMixHead):
     """
 
     multimix_class = DenseMultiMix
+    multimix: DenseMultiMix
 
     def losses(self, features: Tensor, logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """``loss_multimix``, and ``loss_cls`` if the setting has a clean term."""

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import Tensor, nn
+
+
+class Head(Protocol):
+    """The part of a head that a method uses."""
+
+    num_classes: int
+
+    def predict(self, features: Tensor) -> Tensor:
+        """Class probabilities ``(b, c)`` of feature maps ``(b, d, h, w)``."""
 
 
 class Classifier(Protocol):
     """The part of :class:`ImageClassifier` that a method uses."""
 
     backbone: nn.Module
-    head: nn.Module
+    head: Head
 
     def extract_feat(self, inputs: Tensor) -> Tensor:
         """The last feature map ``(b, d, h, w)`` of normalised images ``(b, 3, h, w)``."""
+
+    def eval(self) -> Any:
+        """Switch to how it predicts."""
 
 
 class PretrainMethod:
