@@ -19,6 +19,7 @@ FLOORS = (
     {'ops', 'utils'},
     {'checkpoints'},
     {'models.multimix'},
+    {'models.dense_multimix'},
     {'models.classification', 'models.detection'},
     {'datasets', 'visualization'},
     {'evaluation'},

@@ -22,6 +22,7 @@ from mmdet_multimix.evaluation.cls_calibration import ClsCalibration
 from mmdet_multimix.evaluation.det_calibration import DetCalibration
 from mmdet_multimix.evaluation.detection.settings import DetectionSettings
 from mmdet_multimix.evaluation.settings import Settings
+from mmdet_multimix.models import DenseMultiMix, MultiMix
 from mmdet_multimix.models.classification.heads import DenseMultiMixHead, LinearClsHead, MultiMixHead
 from mmdet_multimix.models.classification.methods.input_mixing import CutMix, InputMixup
 from mmdet_multimix.models.classification.methods.manifold_mixup import AlignMixup, ManifoldMixup
@@ -29,7 +30,6 @@ from mmdet_multimix.models.classification.methods.self_distillation import SelfD
 from mmdet_multimix.models.detection import DetectionMultiMix, MixedForm
 from mmdet_multimix.models.detection.dense_roi_multimix import DenseRoIMultiMix
 from mmdet_multimix.models.detection.heads.dense_multimix_roi_head import AuxiliaryDenseMultiMix
-from mmdet_multimix.models.multimix import DenseMultiMix, MultiMix
 from mmdet_multimix.ops import (
     gradient_signal,
     mix_pairs,

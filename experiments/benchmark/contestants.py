@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmdet_multimix.models.multimix import DenseMultiMix, MultiMix
+from mmdet_multimix.models import DenseMultiMix, MultiMix
 from mmdet_multimix.ops import attend, spatial_attention
 
 NAMES = ('plain', 'ours', 'floor')

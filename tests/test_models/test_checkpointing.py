@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from mmdet_multimix.models import DenseMultiMix, MultiMix
 from mmdet_multimix.models.detection import DetectionMultiMix
-from mmdet_multimix.models.multimix import DenseMultiMix, MultiMix
 from mmdet_multimix.ops import multimix_cross_entropy, sample_weights
 
 

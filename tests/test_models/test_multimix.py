@@ -10,7 +10,7 @@ from tolerances import assert_near
 from torch import nn
 from torch.nn import functional as F
 
-from mmdet_multimix.models.multimix import SETTINGS, DenseMultiMix, MultiMix
+from mmdet_multimix.models import SETTINGS, DenseMultiMix, MultiMix
 from mmdet_multimix.ops import attend, mixed_cross_entropy, reference, sample_weights, spatial_attention
 
 F64 = torch.float64

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmdet_multimix.models.multimix import DenseMultiMix, MultiMix
+from mmdet_multimix.models import DenseMultiMix, MultiMix
 from mmdet_multimix.ops import (
     attend,
     mixed_binary_cross_entropy,

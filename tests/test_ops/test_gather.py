@@ -11,7 +11,7 @@ from tolerances import assert_near
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from mmdet_multimix.models.multimix import DenseMultiMix, MultiMix
+from mmdet_multimix.models import DenseMultiMix, MultiMix
 from mmdet_multimix.ops.gather import gather_examples
 
 SPLITS = {'equal': (4, 4), 'unequal': (5, 3), 'one empty': (0, 8)}

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ...ops import multimix_cross_entropy
-from ..multimix import DenseMultiMix
+from ..dense_multimix import DenseMultiMix
 from .example_choice import ExampleChoice, group_mean
 from .mixed_form import MixedForm
 from .settings import MixingSettings

@@ -4,7 +4,8 @@ from mmdet.registry import MODELS
 from torch import Tensor
 
 from ....ops.checks import check_options
-from ...multimix import DenseMultiMix, MultiMix
+from ...dense_multimix import DenseMultiMix
+from ...multimix import MultiMix
 from .linear_cls_head import LinearClsHead
 
 
