@@ -70,6 +70,11 @@ class CommonPartHook(Hook):
         weaken(unwrapped(runner), self.kept)
 
 
+def terms_in(model: nn.Module) -> list[MultiMix]:
+    """The MultiMix terms of a model."""
+    return [module for module in model.modules() if isinstance(module, MultiMix)]
+
+
 def weaken(model: nn.Module, kept: float) -> None:
     """Lets the gradient of each MultiMix term keep a fraction of its mean over the examples.
 
@@ -77,9 +82,8 @@ def weaken(model: nn.Module, kept: float) -> None:
         model: What has the terms in it.
         kept: The fraction.
     """
-    for module in model.modules() if kept != 1 else ():
-        if isinstance(module, MultiMix):
-            module._mixed = functools.partial(_weakened, module._mixed, kept)
+    for term in terms_in(model) if kept != 1 else ():
+        term._mixed = functools.partial(_weakened, term._mixed, kept)
 
 
 def _weakened(mixed: Callable[..., Tensor], kept: float, logits: Tensor, *args: Any, **kwargs: Any) -> Tensor:

@@ -17,10 +17,7 @@ from torch import Tensor
 from mmdet_multimix.models import MultiMix
 from mmdet_multimix.utils.unwrap import unwrapped
 
-
-def terms_of(runner: Runner) -> list[MultiMix]:
-    """The MultiMix terms of the model that trains."""
-    return [module for module in unwrapped(runner).modules() if isinstance(module, MultiMix)]
+from .common_part import terms_in
 
 
 @HOOKS.register_module()
@@ -34,13 +31,16 @@ class NarrowingHook(Hook):
 
     def __init__(self, start: float | None = None, end: float = 3.0) -> None:
         self.start, self.end = start, end
+        self.terms: list[MultiMix] = []
+
+    def before_train(self, runner: Runner) -> None:
+        """Finds the terms."""
+        self.terms = [] if self.start is None else terms_in(unwrapped(runner))
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Sets ess, and takes alpha out."""
-        if self.start is None:
-            return
         done = runner.iter / max(runner.max_iters - 1, 1)
-        for term in terms_of(runner):
+        for term in self.terms:
             term.alpha, term.ess = None, self.start * (self.end / self.start) ** done
 
 
@@ -58,7 +58,7 @@ class SecondTermHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Finds the terms."""
-        for term in terms_of(runner) if self.share else ():
+        for term in terms_in(unwrapped(runner)) if self.share else ():
             term._mixed = functools.partial(_doubled, term, term._mixed, self.share, self.alpha)
 
 

@@ -7,14 +7,14 @@ post_hoc = True
 images_key = 'train_dataloader.dataset.indices'
 seeds = 5
 
-_model = 'model.roi_head.bbox_head'
-_weight, _among = f'{_model}.multimix.loss_weight', f'{_model}.multimix.among'
-_ess, _alpha = f'{_model}.multimix.ess', f'{_model}.multimix.alpha'
+_head = 'model.roi_head.bbox_head'
+_weight, _among = f'{_head}.multimix.loss_weight', f'{_head}.multimix.among'
+_ess, _alpha = f'{_head}.multimix.ess', f'{_head}.multimix.alpha'
 _kept, _start, _share = 'custom_hooks.1.kept', 'custom_hooks.2.start', 'custom_hooks.3.share'
 
 
 def _smoothed(share):
-    kind, smoothing = f'{_model}.loss_cls.type', f'{_model}.loss_cls.label_smoothing'
+    kind, smoothing = f'{_head}.loss_cls.type', f'{_head}.loss_cls.label_smoothing'
     return {_weight: 0, kind: 'LabelSmoothingLoss', smoothing: share}
 
 
@@ -33,7 +33,7 @@ settings = {
     # A pull to the prior of the foreground, and what does it without mixing.
     "foreground, 0.5, the paper's alpha": {_alpha: '(0.5,2.0)'},
     'foreground, 0.5, uniform tuples': {_ess: 1e6},
-    'plain, foreground weighs 1.5': {_weight: 0, f'{_model}.loss_cls.class_weight': [1.5] * 10 + [1.0]},
+    'plain, foreground weighs 1.5': {_weight: 0, f'{_head}.loss_cls.class_weight': [1.5] * 10 + [1.0]},
     'plain, half as much background': {
         _weight: 0,
         'model.train_cfg.rcnn.sampler.num': 40,

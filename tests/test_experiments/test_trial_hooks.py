@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from tolerances import assert_near
 from torch import nn
 
 from experiments.trial_hooks import NarrowingHook, SecondTermHook
@@ -18,9 +19,10 @@ def runner_of(model, iteration=0):
 
 def test_tuples_narrow_in_geometric_steps():
     term = MultiMix(alpha=1.0)
-    found = []
+    hook, model, found = NarrowingHook(48, 3), nn.Sequential(term), []
+    hook.before_train(runner_of(model))
     for iteration in range(5):
-        NarrowingHook(48, 3).before_train_iter(runner_of(nn.Sequential(term), iteration), iteration)
+        hook.before_train_iter(runner_of(model, iteration), iteration)
         found.append(term.ess)
     assert found == pytest.approx([48, 24, 12, 6, 3]) and term.alpha is None
     term(LOGITS, LABELS)  # alpha and ess exclude each other: it has ess alone
@@ -28,7 +30,9 @@ def test_tuples_narrow_in_geometric_steps():
 
 def test_without_a_start_nothing_narrows():
     term = MultiMix(ess=3)
-    NarrowingHook().before_train_iter(runner_of(nn.Sequential(term)), 0)
+    hook, run = NarrowingHook(), runner_of(nn.Sequential(term))
+    hook.before_train(run)
+    hook.before_train_iter(run, 0)
     assert (term.alpha, term.ess) == (None, 3)
 
 
@@ -43,5 +47,5 @@ def test_the_second_term_has_other_tuples_of_the_same_examples(share):
     expected = MultiMix(ess=3, loss_weight=2.0, generator=generator)(LOGITS, LABELS)
     if share:
         expected = expected + share * MultiMix(loss_weight=2.0, generator=generator)(LOGITS, LABELS)
-    torch.testing.assert_close(found, expected)
+    assert_near(found, expected, torch.float32)
     assert (term.alpha, term.ess) == (None, 3)
