@@ -81,6 +81,18 @@ def test_what_mmengine_saves_is_read(tmp_path, legacy):
     loss.data[0][0] = 7  # of its own memory, as after pickle
 
 
+def test_a_history_has_its_statistics_in_a_process_that_made_none(tmp_path, monkeypatch):
+    """As in a resumed run that validates first. What the file says of them is not taken over."""
+    history = HistoryBuffer([1.0, 2.0], [1, 1])
+    monkeypatch.setattr(
+        HistoryBuffer, '_statistics_methods', {**HistoryBuffer._statistics_methods, 'strange': set}
+    )
+    text = pickle.dumps(history, protocol=2)
+    monkeypatch.setattr(HistoryBuffer, '_statistics_methods', {})
+    read = _load(io.BytesIO(text))
+    assert read.statistics('mean') == 1.5 and 'strange' not in HistoryBuffer._statistics_methods
+
+
 @pytest.mark.parametrize('home', ['numpy.core', 'numpy._core'])
 def test_either_name_of_numpys_module_is_known(home):
     text = pickle.dumps({'a': np.arange(3.0), 'b': np.float32(2)}, protocol=2)
