@@ -65,6 +65,11 @@ class Measures:
         }
 
     @property
+    def without_fit(self) -> list[str]:
+        """The columns of the detector as it was trained, without a fit afterwards."""
+        return [label for label in self.columns if label not in _POST_HOC]
+
+    @property
     def arguments(self) -> list[str]:
         """Those of `tools/evaluate.py`; none where it is not needed."""
         if not self.columns:

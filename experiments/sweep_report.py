@@ -16,7 +16,7 @@ from .results import markdown_table, paired_gains, run_state, shown, summarise_b
 def write_report(
     root: Path, experiment: Any, results: dict[str, dict], failures: dict[str, str], *, draw: bool = True
 ) -> str:
-    """Writes `results.json`, `table.md` and `gains.png` into the work dir; see `results.py`.
+    """Writes `results.json`, `table.md` and `changes.png` into the work dir; see `results.py`.
 
     Args:
         root: The work dir.
@@ -57,7 +57,7 @@ def write_report(
     text = _markdown(experiment, rows) + unfinished([cell.name for cell in cells], results, failures)
     write_files(root, {'metric': experiment.metric, 'rows': rows, 'cells': states}, text)
     if draw and any(row['gains'] for row in rows):
-        _plot(root / 'gains.png', experiment, rows)
+        _plot(root / 'changes.png', experiment, rows)
     return text
 
 
@@ -83,12 +83,16 @@ def _markdown(experiment: Any, rows: list[dict[str, Any]]) -> str:
 
 
 def _plot(path: Path, experiment: Any, rows: list[dict[str, Any]]) -> None:
+    """A row of panels for each number of images: the metric, and beside it what else was measured."""
     baseline, *settings = experiment.settings
-    panels: dict[str, dict[str, list[float]]] = {
-        f'{n} training images': {} for n in sorted(experiment.images)
-    }
-    for row in rows:
-        if row['gains']:
-            panels[f'{row["images"]} training images'][row['setting']] = row['gains']
-    names = [name for name in settings if any(name in panel for panel in panels.values())]
-    plot_dots(path, names, {f'gain in {experiment.metric} over "{baseline}"': panels}, gains=True)
+    panels: dict[str, dict[str, dict[str, list[float]]]] = {}
+    for row in sorted(rows, key=lambda row: row['images']):
+        changes = {experiment.metric: row['gains']}
+        for label in experiment.measures.without_fit:
+            found = row['measures'][label]
+            changes[label] = found['change']['values'] if found and found['change'] else []
+        line = panels.setdefault(many(row['images'], 'training image'), {})
+        for label, values in changes.items():
+            line.setdefault(label, {})[row['setting']] = values
+    names = [name for name in settings if any(row['gains'] for row in rows if row['setting'] == name)]
+    plot_dots(path, names, panels, title=f'change from "{baseline}", seed by seed', gains=True)

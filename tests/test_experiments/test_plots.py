@@ -1,12 +1,16 @@
 """What is in the pictures of experiments: marks where the numbers are, and nothing cut off."""
 
+from types import SimpleNamespace
+
 import matplotlib.figure
 import pytest
 from cli import ROOT
 from matplotlib.image import imread
 
 from experiments.comparison import load_comparison
+from experiments.measures import Measures
 from experiments.plots import plot_curves, plot_dots, plot_reliabilities, plot_trade
+from experiments.sweep_report import write_report as write_sweep
 
 METHODS = list(load_comparison(ROOT / 'configs/compare/digits.py').methods)
 
@@ -75,6 +79,43 @@ def test_dots_of_gains_have_standard_errors_and_a_line_at_zero(figure, tmp_path)
     assert 'standard error' in figure().get_supxlabel()
     plot_dots(tmp_path / 'b.png', ['base', 'ours'], measures)
     assert color == marks(figure().axes[0])[0][0]  # the baseline has no gain, and keeps its grey
+
+
+def test_a_sweep_shows_what_it_measured_beside_its_metric(figure, tmp_path):
+    """A row for each number of images, a column for each measure; a fit afterwards is left to the table."""
+    cells = [
+        SimpleNamespace(name=f'{setting}/{images}/{seed}', setting=setting, images=images, seed=seed)
+        for setting in ('plain', 'ours')
+        for images in (50, 25)
+        for seed in range(2)
+    ]
+    results = {
+        cell.name: {
+            'mAP': 0.4 + 0.1 * (cell.setting == 'ours') * (1 + cell.seed),
+            'd_ece': 0.2 if cell.setting == 'plain' else 0.1,
+            'laece': None,  # nothing was found
+            'nll': 0.5,
+            'd_ece_isotonic': 0.9,
+            'seconds': 1.0,
+        }
+        for cell in cells
+        if cell.images == 25 or cell.setting == 'plain'
+    }
+    experiment = SimpleNamespace(
+        metric='mAP',
+        settings=['plain', 'ours'],
+        images=[50, 25],
+        detector='x.py',
+        measures=Measures(post_hoc=True),
+        cells=lambda: cells,
+    )
+    write_sweep(tmp_path, experiment, results, {})
+    axes = figure().axes
+    assert [panel.get_title() for panel in axes] == ['mAP', 'D-ECE', 'LaECE', 'NLL'] + [''] * 4
+    assert [panel.get_xlabel() for panel in axes[::4]] == ['25 training images', '50 training images']
+    means = [[mark[1] for mark in marks(panel)] for panel in axes]
+    assert means == [pytest.approx(found) for found in ([0.15], [-0.1], [], [0], [], [], [], [])]
+    assert 'plain' in figure().get_suptitle() and whole(tmp_path / 'changes.png')
 
 
 def test_methods_can_be_told_apart(figure, tmp_path):

@@ -355,7 +355,7 @@ def test_a_sweep_table_has_gains_over_the_first_setting(sweep, tmp_path):
     assert report['rows'][2]['gains'] == [] and report['rows'][2]['gain'] is None
     states = [cell['state'] for cell in report['cells']]
     assert (states.count('done'), states.count('failed'), states.count('to do')) == (5, 1, 6)
-    assert is_picture(tmp_path / 'gains.png')
+    assert is_picture(tmp_path / 'changes.png')
 
 
 def test_a_sweep_of_nothing(sweep, tmp_path):

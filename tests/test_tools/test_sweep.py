@@ -47,7 +47,7 @@ def test_a_sweep_goes_past_a_failure_and_keeps_what_is_done(tmp_path):
     assert rows[1]['measures']['LaECE']['change']['values'] == [
         rows[1]['measures']['LaECE']['mean'] - plain['LaECE']['mean']
     ]
-    assert (out / 'gains.png').read_bytes()[:4] == b'\x89PNG'
+    assert (out / 'changes.png').read_bytes()[:4] == b'\x89PNG'
     folders = sorted(path.parent.relative_to(out) for path in out.rglob('run.json'))
     assert [str(path) for path in folders[:2]] == ['seed0/4_images/00_plain', 'seed0/4_images/01_all_0_3']
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ['experiment.py', 'out']
