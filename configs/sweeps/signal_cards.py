@@ -1,0 +1,24 @@
+# An experiment of tools/sweep.py: tuples of few RoIs, of all, and their simplest rival, on photographs of
+# playing cards of six classes that look alike. configs/sweeps/faster_rcnn_cards.py says what it needs.
+detector = 'faster_rcnn_cards.py'
+metric = 'coco/bbox_mAP'
+post_hoc = True
+images_key = 'train_dataloader.dataset.indices'
+seeds = 5
+
+_head = 'model.roi_head.bbox_head'
+_weight, _ess, _alpha = (f'{_head}.multimix.{key}' for key in ('loss_weight', 'ess', 'alpha'))
+# The first is what the others are compared with. At weight 0 nothing is mixed.
+settings = {
+    'plain': {_weight: 0},
+    'foreground, 0.5, ess 3': {_ess: 3},
+    'foreground, 0.5, ess 5': {_ess: 5},
+    "foreground, 0.5, the paper's alpha": {_alpha: '(0.5,2.0)'},
+    'label smoothing 0.1': {
+        _weight: 0,
+        f'{_head}.loss_cls.type': 'LabelSmoothingLoss',
+        f'{_head}.loss_cls.label_smoothing': 0.1,
+    },
+}
+# Of 296.
+images = {50: None}
