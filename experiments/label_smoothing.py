@@ -1,4 +1,4 @@
-"""Label smoothing of a box classifier, which mmdet does not have: the simplest rival of mixing."""
+"""Label smoothing of box classifiers and of classifiers, the simplest rival of mixing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from mmdet.models.losses import CrossEntropyLoss, weight_reduce_loss
 from mmdet.registry import MODELS
 from torch import Tensor
 from torch.nn import functional as F
+
+from mmdet_multimix.models.classification.heads import LinearClsHead
 
 
 @MODELS.register_module()
@@ -43,3 +45,21 @@ def _smoothed(
     return weight_reduce_loss(
         loss, None if weight is None else weight.float(), reduction=reduction, avg_factor=avg_factor
     )
+
+
+@MODELS.register_module()
+class LabelSmoothingClsHead(LinearClsHead):
+    """A classifier trained with smoothed targets.
+
+    Args:
+        label_smoothing: The share of a target that is spread over all classes.
+        **kwargs: Of ``LinearClsHead``.
+    """
+
+    def __init__(self, label_smoothing: float = 0.1, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.label_smoothing = label_smoothing
+
+    def losses(self, features: Tensor, logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Cross-entropy with the smoothed targets; see ``LinearClsHead``."""
+        return {'loss_cls': F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)}

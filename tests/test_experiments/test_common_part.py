@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from experiments.common_part import Trial, run, weaken
-from experiments.label_smoothing import LabelSmoothingLoss
+from experiments.label_smoothing import LabelSmoothingClsHead, LabelSmoothingLoss
 from mmdet_multimix.models import DenseMultiMix, MultiMix
 from mmdet_multimix.models.detection.detection_multimix import DetectionMultiMix
 
@@ -60,6 +60,15 @@ def test_label_smoothing_is_that_of_torch_over_the_rois_that_count() -> None:
     kept = weight > 0
     expected = 2 * F.cross_entropy(logits[kept], labels[kept], label_smoothing=0.2)
     assert_near(found, expected, torch.float32)
+
+
+def test_label_smoothing_of_a_classifier_is_a_mixture_with_the_uniform_target() -> None:
+    draw = torch.Generator().manual_seed(0)
+    head = LabelSmoothingClsHead(0.2, num_classes=4, in_channels=3)
+    features, labels = torch.randn(9, 3, 2, 2, generator=draw), torch.randint(0, 4, (9,), generator=draw)
+    log_p = head(features).double().log_softmax(1)
+    expected = -sum(0.8 * row[label] + 0.2 * row.mean() for row, label in zip(log_p, labels, strict=True)) / 9
+    assert_near(head.loss(features, labels)['loss_cls'].double(), expected, torch.float32)
 
 
 def test_a_trial_of_a_classifier_learns(monkeypatch) -> None:

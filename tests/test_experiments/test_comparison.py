@@ -146,7 +146,7 @@ def test_a_change_of_a_candidate_repeats_what_depends_on_it(tmp_path):
     }
 
 
-@pytest.mark.parametrize('name', ['digits', 'cifar10', 'cifar10_resnet18'])
+@pytest.mark.parametrize('name', ['digits', 'cifar10', 'cifar10_long', 'cifar10_resnet18'])
 def test_shipped_experiments_are_whole(name, tmp_path):
     comparison = load_comparison(COMPARE / f'{name}.py')
     assert comparison.missing_configs() == []
