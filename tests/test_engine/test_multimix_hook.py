@@ -66,15 +66,18 @@ def test_where_there_is_no_box_head_the_others_are_named():
         hook.before_train(runner_of(nn.Linear(1, 1), hook))
 
 
-def test_what_is_mixed_and_what_is_not_is_logged(caplog):
+@pytest.mark.parametrize(
+    ('given', 'shown'), [({}, 'alpha=(0.5, 2.0)'), ({'ess': 3}, 'ess=3'), ({'ess': (2, 5)}, 'ess=(2, 5)')]
+)
+def test_what_is_mixed_and_what_is_not_is_logged(given, shown, caplog):
     model = MODELS.build(tiny_model('cascade_rcnn'))
     model.roi_head.bbox_head[2].loss_cls = MODELS.build(dict(type='GHMC', use_sigmoid=True))
-    hook = MultiMixHook(n=20)
+    hook = MultiMixHook(n=20, **given)
     with caplog.at_level('INFO', logger='mmengine'):
         hook.before_train(runner_of(model, hook))
     lines = [record.message for record in caplog.records]
     assert [line for line in lines if line.startswith('MultiMix in roi_head.bbox_head.')] == lines[:2]
-    assert 'softmax, foreground examples, n=20, loss_weight=0.1' in lines[0]
+    assert f'softmax, foreground examples, n=20, {shown}, loss_weight=0.1' in lines[0]
     assert lines[2].startswith('no MultiMix in roi_head.bbox_head.2: Shared2FCBBoxHead')
 
 

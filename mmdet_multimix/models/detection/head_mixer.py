@@ -84,9 +84,10 @@ class HeadMixer:
         mix, head = self.head.multimix, type(self.head).__name__
         own = getattr(self.head, 'loss_cls', None)  # SSD has none
         loss = 'cross-entropy' if own is None else type(own).__name__
+        strength = f'alpha={mix.alpha}' if mix.ess is None else f'ess={mix.ess}'
         return (
             f'MultiMix in {self.name} ({head}, {loss}): {mix.form.kind}, {mix.among} examples, '
-            f'n={mix.n}, loss_weight={mix.loss_weight}, attention={mix.attention}'
+            f'n={mix.n}, {strength}, loss_weight={mix.loss_weight}, attention={mix.attention}'
         )
 
     def _losses(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
