@@ -59,8 +59,12 @@ def _sets_hooks(path: str) -> bool:
     text = Path(path).read_text(encoding='utf-8')
     if 'custom_hooks' not in text or not path.endswith('.py'):
         return 'custom_hooks' in text
-    assigned = (node for node in ast.walk(ast.parse(text)) if isinstance(node, (ast.Assign, ast.AnnAssign)))
-    targets = (t for node in assigned for t in getattr(node, 'targets', None) or [node.target])
+    targets: list[ast.expr] = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Assign):
+            targets += node.targets
+        elif isinstance(node, ast.AnnAssign):
+            targets.append(node.target)
     return any(isinstance(target, ast.Name) and target.id == 'custom_hooks' for target in targets)
 
 

@@ -57,7 +57,7 @@ def empty_result(cfg: Config) -> dict[str, float]:
     Args:
         cfg: Config of the detector.
     """
-    found = {}
+    found: dict[str, float] = {}
     for entry in evaluators(cfg, 'test_evaluator'):
         prefix, names = _keys(entry)
         if entry['type'] in ('CocoMetric', METRICS.get('CocoMetric')):

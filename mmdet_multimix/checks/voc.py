@@ -94,7 +94,8 @@ def check_whole(dataset: DataSet, wanted: int | None) -> Iterator[str]:
     images = image_folder(dataset)
     there = {entry.name for entry in os.scandir(images) if entry.stat().st_size} if images.is_dir() else ()
     without = [images / f'{name}.jpg' for name in found if f'{name}.jpg' not in there]
-    broken, strange = [], {}
+    broken: list[str] = []
+    strange: dict[str, Path] = {}
     for name in found:
         path = xml_path(dataset, name)
         try:

@@ -78,8 +78,8 @@ def listed(dataset: DataSet, names: Sequence[str]) -> list[Listed]:
     for name in names:
         root = read_xml(xml_path(dataset, name))
         try:
-            size = root.find('size')
-            size = None if size is None else (int(size.findtext('width')), int(size.findtext('height')))
+            sides = root.find('size')
+            size = None if sides is None else (int(sides.findtext('width')), int(sides.findtext('height')))
             boxes = [
                 _box(node) for node in root.findall('object') if node.findtext('name') in dataset.classes
             ]

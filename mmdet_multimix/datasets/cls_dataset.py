@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from PIL.Image import Image
 from torch.utils.data import Dataset
 
 from .transforms import build_transforms
@@ -31,7 +32,7 @@ class ClsDataset(Dataset):
 
     def __init__(
         self,
-        source: Dataset,
+        source: Dataset | Sequence[tuple[Image, int]],
         targets: Sequence[int],
         classes: Sequence[str],
         *,
@@ -41,20 +42,20 @@ class ClsDataset(Dataset):
         self.source = source
         self.classes = tuple(classes)
         self.transforms = build_transforms(transforms)
-        targets = np.asarray(targets, dtype=np.int64)
-        wrong = np.flatnonzero((targets < 0) | (targets >= len(self.classes)))
+        labels = np.asarray(targets, dtype=np.int64)
+        wrong = np.flatnonzero((labels < 0) | (labels >= len(self.classes)))
         if wrong.size:
             raise ValueError(
                 f'{type(self).__name__}: {wrong.size} labels are outside of 0..{len(self.classes) - 1}, '
-                f'the first is {targets[wrong[0]]} at item {wrong[0]}'
+                f'the first is {labels[wrong[0]]} at item {wrong[0]}'
             )
-        self.indices = np.arange(len(targets))
+        self.indices = np.arange(len(labels))
         if per_class is not None:
             ends = per_class if isinstance(per_class, (list, tuple)) else ()
             if len(ends) != 2 or not all(type(end) is int for end in ends):
                 raise ValueError(f'per_class must be (start, stop), whole numbers, got {per_class!r}')
-            self.indices = _class_ranges(targets, len(self.classes), *per_class)
-        self.targets = targets[self.indices]
+            self.indices = _class_ranges(labels, len(self.classes), *per_class)
+        self.targets = labels[self.indices]
 
     @property
     def metainfo(self) -> dict:

@@ -95,7 +95,8 @@ def _draw(rng: np.random.Generator, pool: np.ndarray, imbalance: float) -> tuple
     """One canvas (96, 96, 3) uint8, its boxes (x, y, w, h) in pixels and its labels."""
     images, targets = digit_images()
     canvas = rng.normal(rng.uniform(40, 110, 3), 18, (CANVAS, CANVAS, 3)).astype(np.float32)
-    boxes, labels = [], []
+    boxes: list[list[int]] = []
+    labels: list[int] = []
     chances = imbalance ** (-targets[pool] / 9.0)
     chances = chances / chances.sum() if imbalance > 1 else None
     for _ in range(rng.integers(DIGITS_PER_IMAGE[0], DIGITS_PER_IMAGE[1] + 1)):

@@ -35,7 +35,10 @@ class BFloat16OptimWrapper(OptimWrapper):
         Args:
             model: The model in training.
         """
-        handles = [register_module_forward_pre_hook(_roi_maps), register_module_forward_hook(_predictions)]
+        handles = [
+            register_module_forward_pre_hook(_roi_maps),  # type: ignore[arg-type]  # torch: hooks return nothing
+            register_module_forward_hook(_predictions),
+        ]
         try:
             with super().optim_context(model), autocast(dtype=torch.bfloat16):
                 yield

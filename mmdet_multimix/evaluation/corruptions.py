@@ -14,8 +14,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-CORRUPTIONS = ('gaussian_noise', 'shot_noise', 'impulse_noise', 'defocus_blur', 'glass_blur', 'motion_blur')
-CORRUPTIONS += (
+CORRUPTIONS: tuple[str, ...] = (
+    'gaussian_noise',
+    'shot_noise',
+    'impulse_noise',
+    'defocus_blur',
+    'glass_blur',
+    'motion_blur',
     'zoom_blur',
     'snow',
     'frost',
@@ -24,8 +29,8 @@ CORRUPTIONS += (
     'contrast',
     'elastic_transform',
     'pixelate',
+    'jpeg_compression',
 )
-CORRUPTIONS += ('jpeg_compression',)
 SEVERITIES = (1, 2, 3, 4, 5)
 SMALLEST = 32  # pixels of a side
 

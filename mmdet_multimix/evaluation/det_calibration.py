@@ -89,7 +89,8 @@ class DetCalibration(BaseMetric):
         labels = column('labels', 'ignored_labels').astype(np.int64)
         found_labels = column('found_labels').astype(np.int64)
         if not names:
-            names = tuple(map(str, range(1 + max([-1, *labels.tolist(), *found_labels.tolist()]))))
+            last = max(labels.max(initial=-1), found_labels.max(initial=-1))
+            names = tuple(map(str, range(1 + last)))
         boxes = column('boxes', 'ignored_boxes')
         truth = GroundTruth(
             list(range(len(results))),

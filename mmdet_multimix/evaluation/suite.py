@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from mmengine.dataset import BaseDataset
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
@@ -78,6 +79,11 @@ class _Predictions:
     logits: Tensor | None = None
 
 
+def _count(loader: DataLoader) -> int:
+    dataset: BaseDataset = loader.dataset  # torch's own has no length
+    return len(dataset)
+
+
 class Evaluation:
     """Measures a classifier on labelled images.
 
@@ -97,9 +103,10 @@ class Evaluation:
         self.classifier = classifier
         self.loader = loader
         self.settings = settings
-        if not len(loader.dataset):
+        dataset: BaseDataset = loader.dataset
+        if not len(dataset):
             raise ValueError('test_dataloader has no images')
-        classes = loader.dataset.metainfo['classes']
+        classes = dataset.metainfo['classes']
         num_classes = classifier.model.head.num_classes
         check_num_classes(num_classes, 'model.head.num_classes', classes, 'the test set')
         if classifier.classes:
@@ -176,9 +183,15 @@ class Evaluation:
             features = features if with_features else features[:, :0]
             logits = logits if with_logits else logits[:, :0]
             kept.append((ranks, nll, confidences, labels, features, logits))
-        columns = [torch.cat(column) for column in zip(*kept, strict=True)]
-        features, logits = columns[4] if with_features else None, columns[5] if with_logits else None
-        return _Predictions(*columns[:4], features, logits)
+        ranks, nll, confidences, labels, features, logits = map(torch.cat, zip(*kept, strict=True))
+        return _Predictions(
+            ranks,
+            nll,
+            confidences,
+            labels,
+            features if with_features else None,
+            logits if with_logits else None,
+        )
 
     def _batches(self, loader: DataLoader) -> Iterator[tuple[Tensor, Tensor]]:
         device = self.classifier.device
@@ -203,7 +216,7 @@ class Evaluation:
         return {**topk_accuracy(predictions.ranks, topk), 'nll': predictions.nll.double().mean().item()}
 
     def _detect(self, scores: dict[str, np.ndarray]) -> dict[str, dict]:
-        measures, count, batch_size = {}, len(self.loader.dataset), self.loader.batch_size or 1
+        measures, count, batch_size = {}, _count(self.loader), self.loader.batch_size or 1
         for name in (*NOISES, *self.folders):
             title = self._title(f'OOD detection, {name}')
             if name in NOISES:
@@ -247,7 +260,7 @@ class Evaluation:
         loader = self._some(self.settings.attack_images)
         accuracy = self._accuracy(self._predict(loader, title, attack))
         print(f'{title}: top-1 {accuracy["top1"]:.2f} %', flush=True)
-        return {'images': len(loader.dataset), **strength, **accuracy}
+        return {'images': _count(loader), **strength, **accuracy}
 
     def _corruptions(self) -> list[tuple[str, int]]:
         s = self.settings
@@ -264,11 +277,11 @@ class Evaluation:
             types[name][str(severity)] = top1
             print(f'{title}: top-1 {top1:.2f} %', flush=True)
         mean = float(np.mean([np.mean(list(row.values())) for row in types.values()]))
-        return {'images': len(loader.dataset), 'top1': mean, 'types': types}
+        return {'images': _count(loader), 'top1': mean, 'types': types}
 
     def _some(self, count: int | None) -> DataLoader:
         loader = self.loader
-        total = len(loader.dataset)
+        total = _count(loader)
         if count is None or count >= total:
             return loader
         chosen = [index * total // count for index in range(count)]

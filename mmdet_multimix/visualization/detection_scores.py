@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ _COLUMNS = 5
 
 def plot_reliability_grid(
     path: str | Path,
-    panels: dict[str, Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]]],
+    panels: Mapping[str, Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]]],
     *,
     xlabel: str,
     ylabel: str,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -49,7 +50,7 @@ def draw_mixed_tuples(tuples: Sequence[MixedTuple], *, title: str) -> np.ndarray
     """
     columns = max(len(item.crops) for item in tuples)
     figure = Figure(figsize=(10, 0.5 + 1.95 * len(tuples)), dpi=100)
-    rows = figure.subfigures(len(tuples) + 1, 1, height_ratios=[0.5, *[1.95] * len(tuples)])
+    rows: Any = figure.subfigures(len(tuples) + 1, 1, height_ratios=[0.5, *[1.95] * len(tuples)])
     rows[0].text(0.012, 0.45, title, fontsize=11, fontweight='bold', va='center')
     for number, (row, item) in enumerate(zip(rows[1:], tuples, strict=True), 1):
         share = sum(item.weights)

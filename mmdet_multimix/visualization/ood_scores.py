@@ -75,7 +75,8 @@ def _ticks(low: float, high: float) -> dict[float, str]:
     nines = np.arange(1, 13)
     nines = nines[(logit(1 - 10.0**-nines) > low) & (logit(1 - 10.0**-nines) < high)]
     if len(nines) < 2:
-        chosen = np.linspace(*(1 / (1 + np.exp(-np.array([low, high])))), 7)[1:-1]
+        first, last = 1 / (1 + np.exp(-np.array([low, high])))
+        chosen = np.linspace(first, last, 7)[1:-1]
         return {logit(p): f'{p:.3g}' for p in chosen}
     ticks = {0.0: '0.5'} if low < 0 else {}
     for k in nines[:: -(-len(nines) // 4)]:

@@ -11,8 +11,21 @@ from ..utils.files import atomic_path, check_target
 from ..utils.one_line import InputError
 
 #: One colour a method wherever it is drawn; distinguishable without red-green vision.
-COLORS = ('#7f7f7f', '#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00', '#000000')
-COLORS += ('#882255', '#44aa99', '#999933', '#332288', '#ddaa88')
+COLORS: tuple[str, ...] = (
+    '#7f7f7f',
+    '#0072b2',
+    '#e69f00',
+    '#009e73',
+    '#cc79a7',
+    '#56b4e9',
+    '#d55e00',
+    '#000000',
+    '#882255',
+    '#44aa99',
+    '#999933',
+    '#332288',
+    '#ddaa88',
+)
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:

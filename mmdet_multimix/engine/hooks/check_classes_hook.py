@@ -1,9 +1,9 @@
 """Checks that a classifier and its data have the same classes, before the first iteration."""
 
 from mmdet.registry import HOOKS
+from mmengine.dataset import BaseDataset
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from torch.utils.data import Dataset
 
 from ...checkpoints.stored_classes import classes_of
 from ...utils.names import check_num_classes, check_same_classes
@@ -60,12 +60,12 @@ class CheckClassesHook(Hook):
         _check_head(runner, runner.test_dataloader.dataset)
         self._check_stored(runner.test_dataloader.dataset)
 
-    def _check_stored(self, dataset: Dataset) -> None:
+    def _check_stored(self, dataset: BaseDataset) -> None:
         if self._stored:
             classes = dataset.metainfo['classes']
             check_same_classes(self._stored, 'the checkpoint', classes, type(dataset).__name__)
 
 
-def _check_head(runner: Runner, dataset: Dataset) -> None:
+def _check_head(runner: Runner, dataset: BaseDataset) -> None:
     num_classes, classes = unwrapped(runner).head.num_classes, dataset.metainfo['classes']
     check_num_classes(num_classes, 'model.head.num_classes', classes, type(dataset).__name__)

@@ -13,6 +13,7 @@ from mmdet.models.data_preprocessors import DetDataPreprocessor
 from mmdet.registry import HOOKS
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
+from mmengine.model import BaseDataPreprocessor, BaseModel
 from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -188,7 +189,7 @@ def _class_names(runner: Runner, module: MultiMix, targets: Tensor) -> list[str]
     return names + [f'label {i}' for i in range(len(names), c)]
 
 
-def _crop(model: nn.Module, inputs: Any, origins: Tensor | None, index: int) -> np.ndarray | None:
+def _crop(model: BaseModel, inputs: Any, origins: Tensor | None, index: int) -> np.ndarray | None:
     """What an example stands for in its image, ``(h, w, 3)``."""
     if origins is None or not isinstance(inputs, (Tensor, list)) or origins[index, 0].isnan():
         return None
@@ -197,10 +198,11 @@ def _crop(model: nn.Module, inputs: Any, origins: Tensor | None, index: int) -> 
     box = origins[index, 1:].float()
     if not len(box) or box.isnan().any():
         return displayable(image, model.data_preprocessor)
-    sides = [_visible(*box[[axis, axis + 2]].tolist(), side) for axis, side in ((0, w), (1, h))]
-    if None in sides:
+    left, top, right, bottom = box.tolist()
+    columns, rows = _visible(left, right, w), _visible(top, bottom, h)
+    if columns is None or rows is None:
         return None
-    (x1, x2), (y1, y2) = sides
+    (x1, x2), (y1, y2) = columns, rows
     return displayable(image[:, y1:y2, x1:x2], model.data_preprocessor)
 
 
@@ -219,7 +221,7 @@ def _visible(start: float, end: float, side: int) -> tuple[int, int] | None:
     return first, min(max(last, first + _LEAST), side)
 
 
-def displayable(image: Tensor, data_preprocessor: nn.Module) -> np.ndarray:
+def displayable(image: Tensor, data_preprocessor: BaseDataPreprocessor) -> np.ndarray:
     """An image as it was before it was normalised, RGB.
 
     mmdet loads images as BGR, so what its preprocessor does not convert is still that; other preprocessors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
+from typing import Any
 
 from mmdet.registry import HOOKS
 from mmengine.dist import is_main_process
@@ -43,6 +44,8 @@ class WholeCheckpointHook(CheckpointHook):
     one before the new one is written. Here a file gets its name when it is complete, and an old one goes when
     the new one is there. The arguments are the same; files that are not local are written as ever.
     """
+
+    backend_args: dict[str, Any] | None
 
     def before_train(self, runner: Runner) -> None:
         """Chooses how files are written, and removes what a kill has left."""

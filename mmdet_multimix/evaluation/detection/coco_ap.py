@@ -71,12 +71,10 @@ def ap_measures(matches: Matches, names: tuple[str, ...], frequencies: list[str 
         if (groups == group).any():
             values[f'mAP_{group}'] = _mean(per_class[groups == group])
     columns = zip(names, per_class.tolist(), everything[0].tolist(), matches.objects[0].tolist(), strict=True)
-    values['classes'] = {
-        name: {'mAP': ap, 'mAP_50': ap50, 'objects': count} for name, ap, ap50, count in columns
-    }
-    for row, frequency in zip(values['classes'].values(), frequencies, strict=True):
+    classes = {name: {'mAP': ap, 'mAP_50': ap50, 'objects': count} for name, ap, ap50, count in columns}
+    for row, frequency in zip(classes.values(), frequencies, strict=True):
         row |= {'frequency': frequency} if frequency else {}
-    return values
+    return {**values, 'classes': classes}
 
 
 def _mean(values: np.ndarray) -> float:

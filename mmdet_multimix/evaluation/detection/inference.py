@@ -14,6 +14,7 @@ import torch
 from mmdet.models.detectors.base import BaseDetector
 from mmdet.registry import MODELS
 from mmengine.config import Config
+from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch.utils.data import Dataset, Subset
@@ -96,7 +97,7 @@ class Predictor:
         self.num_classes = num_classes
 
     def __call__(
-        self, name: str, dataset: Dataset, progress: Progress, more: Sequence[Any] = ()
+        self, name: str, dataset: BaseDataset, progress: Progress, more: Sequence[Any] = ()
     ) -> Detections:
         """Everything that is found in a set.
 
@@ -160,7 +161,7 @@ _NAMES = ('images', 'labels', 'boxes', 'scores')
 def _write(path: Path, part: list[np.ndarray]) -> None:
     partial = path.with_suffix('.part')
     with partial.open('wb') as file:
-        np.savez_compressed(file, **dict(zip(_NAMES, part, strict=True)))
+        np.savez_compressed(file, **dict(zip(_NAMES, part, strict=True)))  # type: ignore[arg-type]
     partial.replace(path)
 
 

@@ -67,7 +67,8 @@ def lrp(matches: Matches, thresholds: np.ndarray | None = None, *, tau: float = 
         ]
     there = objects > 0
     classes = np.where(there, classes, np.nan)
-    return LRP(*(_mean(values[there]) for values in (classes, *parts)), classes)
+    value, localisation, wrong, missed = (_mean(values[there]) for values in (classes, *parts))
+    return LRP(value, localisation, wrong, missed, classes)
 
 
 def lrp_thresholds(matches: Matches, *, tau: float = LRP_TAU) -> np.ndarray:

@@ -9,7 +9,7 @@ Shape letters of this folder: D detections, G objects, C classes, T thresholds o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pycocotools import mask as mask_utils
@@ -55,10 +55,9 @@ class Matches:
 
     def subset(self, keep: np.ndarray, objects: np.ndarray | None = None) -> Matches:
         """Those of a mask ``(D,)``; ``objects`` are others where whole images are left out."""
-        columns = (self.scores, self.labels, self.images, self.found, self.ignored, self.ious)
-        kept = [column[..., keep] for column in columns]
-        objects = self.objects if objects is None else objects
-        return Matches(*kept, objects, self.thresholds, self.areas, self.order[keep])
+        columns = ('scores', 'labels', 'images', 'found', 'ignored', 'ious', 'order')
+        kept = {name: getattr(self, name)[..., keep] for name in columns}
+        return replace(self, objects=self.objects if objects is None else objects, **kept)
 
     def at(self, tau: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Of objects of any size at a threshold: counts at all, found, IoU; ``(D,)`` each."""
@@ -195,6 +194,6 @@ def _match_pair(
             ignored[:, :, i] = missed
             hit = hit | missed
         ious[:, i] = np.where(found[0, :, i], overlap[i][best[0]], 0)
-        places = np.nonzero(hit)
-        free[(*places, best[places])] = False
+        areas, thresholds = np.nonzero(hit)
+        free[areas, thresholds, best[areas, thresholds]] = False
     return found, ignored, ious

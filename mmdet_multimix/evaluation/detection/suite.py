@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -176,16 +176,8 @@ class DetectorEvaluation:
 def _only(truth: GroundTruth, images: np.ndarray) -> GroundTruth:
     """The objects of some images, ``(N,)`` bool; the others stay as images without objects."""
     kept = images[truth.images]
-    columns = (truth.images, truth.labels, truth.boxes, truth.areas, truth.crowd)
-    return GroundTruth(
-        truth.image_ids,
-        truth.names,
-        truth.category_ids,
-        *(column[kept] for column in columns),
-        truth.frequencies,
-        truth.absent,
-        truth.partial,
-    )
+    columns = ('images', 'labels', 'boxes', 'areas', 'crowd')
+    return replace(truth, **{name: getattr(truth, name)[kept] for name in columns})
 
 
 def _highest(found: Detections, images: int) -> np.ndarray:
