@@ -300,9 +300,14 @@ def _watch(
 
 @contextlib.contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Lets SIGTERM and a closed terminal end the cells as Ctrl-C does."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    for number in before:
+    """Lets SIGTERM and a closed terminal end the cells as Ctrl-C does.
+
+    A script's `command &` starts with Ctrl-C ignored. What is started here would inherit that, and could not
+    be ended in good order.
+    """
+    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in ending}
+    for number in ending:
         signal.signal(number, signal.default_int_handler)
     try:
         yield

@@ -148,7 +148,10 @@ def killed_at(left, stage, number, alone, done, tmp_path):
         killed = work_dir / stage
         if stage == SSD:
             shutil.copytree(done[0] / 'pretrain', work_dir / 'pretrain')
+        # A script that starts it with `&` has it ignore Ctrl-C; SIGTERM must end all of it nevertheless.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN if number == signal.SIGTERM else signal.SIG_DFL)
         driver = drive('transfer.py', alone, work_dir, log)
+        signal.signal(signal.SIGINT, before)
         wait_for(lambda: any(killed.glob(left)), driver)  # noqa: B023
         if number == signal.SIGKILL:
             kill_all(work_dir)

@@ -19,6 +19,7 @@ from .boxes import Detections, GroundTruth
 # Square pixels, from and to: those of COCO, and its `all`.
 AREAS = {'all': (0, 1e10), 's': (0, 32**2), 'm': (32**2, 96**2), 'l': (96**2, 1e10)}
 AP_IOUS = tuple(np.linspace(0.5, 0.95, 10))
+_THRESHOLDS = (0.0, *AP_IOUS)
 MAX_DETECTIONS = 100  # of an image and class; COCO
 MAX_DETECTIONS_LVIS = 300  # of an image
 _ALMOST_ONE = 1 - 1e-10  # as in pycocotools: what a threshold of 1 asks for
@@ -68,7 +69,7 @@ class Matches:
 def match(
     truth: GroundTruth,
     detections: Detections,
-    thresholds: Sequence[float] = (0.0, *AP_IOUS),
+    thresholds: Sequence[float] = _THRESHOLDS,
     areas: Sequence[str] = tuple(AREAS),
     progress: Callable[[float], None] | None = None,
 ) -> Matches:
