@@ -34,6 +34,7 @@ def test_in_a_config_of_mmpretrain(tmp_path):
         "             train_cfg=dict(augments=[dict(type='Mixup', alpha=0.8)]))\n"
     )
     cfg = Config.fromfile(tmp_path / 'mine.py')
+    cfg.model.setdefault('data_preprocessor', cfg.data_preprocessor)  # as mmengine's runner has it
     with DefaultScope.overwrite_default_scope('mmpretrain'):  # as mmpretrain's runner has it
         model = theirs.build_classifier(cfg.model)
     assert type(model).__module__.startswith('mmpretrain') and type(model.head).__module__.startswith(
