@@ -79,6 +79,7 @@ setup(
             "snakemake-executor-plugin-slurm>=2.8,<2.9; python_version >= '3.11'",
             'tabulate',
         ],
+        'timm': ['mmpretrain>=1.0', 'timm>=0.9'],
         'corruptions': ['imagecorruptions-imaug>=1.1.5'],
         'dev': ['pandas', 'pytest', 'pytest-xdist', 'ruff', 'safetensors', 'tabulate'],
     },

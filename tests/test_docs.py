@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.runner import Runner
+from tiny_detectors import losses_of, mix
 
 from mmdet_multimix.preparing.writing import config_lines
 
@@ -42,6 +44,26 @@ def test_adding_a_method_in_one_file(tmp_path, monkeypatch):
     assert hidden.max() == 25 and hidden.min() >= 9  # a corner leaves 3 x 3
     with pytest.raises(ValueError, match='size must be at least 1, got 0'):
         cutout(size=0)
+
+
+def test_a_backbone_of_timm(tmp_path):
+    """The config of docs/pretraining.md, but for the download, trains a step with MultiMix."""
+    pytest.importorskip('mmpretrain.models')
+    pytest.importorskip('timm')
+    (config,) = re.findall(
+        r'^```python\n(_base_[^`]*TIMM.*?)^```',
+        (ROOT / 'docs' / 'pretraining.md').read_text(),
+        re.DOTALL | re.MULTILINE,
+    )
+    (tmp_path / 'mine.py').write_text(config)
+    cfg = Config.fromfile(tmp_path / 'mine.py')
+    assert cfg.model.backbone.pop('pretrained') is True
+    model = MODELS.build(cfg.model)
+    mix(model, **{key: value for key, value in cfg.custom_hooks[0].items() if key != 'type'})
+    losses = losses_of(model, 'retinanet')
+    assert losses['loss_multimix'] > 0
+    sum(sum(value) if isinstance(value, list) else value for value in losses.values()).backward()
+    assert all(p.grad is not None for p in model.backbone.parameters())
 
 
 def test_own_data():
