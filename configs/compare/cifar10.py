@@ -7,12 +7,6 @@ title = 'CIFAR-10, slim ResNet-18'
 # method gains by a recipe that others are not offered. Cross-entropy has no strength, only recipes.
 _fast = {'optim_wrapper.optimizer.lr': 0.1}
 _decay = {'optim_wrapper.optimizer.weight_decay': 2e-3}
-# Late stages only: with K = 5 what follows the mixed stage is computed five times.
-_late_stages = {
-    'last two stages, alpha 2': {'model.method.stages': (-2, -1)},
-    'last stage, alpha 2': {'model.method.stages': (-1,)},
-    'last stage, alpha 0.5': {'model.method.stages': (-1,), 'model.method.alpha': 0.5},
-}
 
 
 def _and_recipe(candidates, best):
@@ -43,7 +37,7 @@ methods = {
     ),
     'manifold mixup, K = 5': dict(
         config='../pretrain/resnet18_cifar10_manifold_mixup_k5_short.py',
-        candidates=_and_recipe(_late_stages, 'last stage, alpha 0.5'),
+        candidates=_and_recipe(_base_._late_stages, 'last stage, alpha 0.5'),
     ),
     'MultiMix': dict(
         config='../pretrain/resnet18_cifar10_multimix_short.py',

@@ -5,33 +5,21 @@ _base_ = '../_base_/experiments/candidates.py'
 title = 'CIFAR-10, 5,000 images, 60 epochs'
 
 
-def _signal(ess, clean_weight):
-    """Tuples that teach (docs/signal.md), beside a clean term; the weights sum to 1."""
-    return {
-        'model.head.multimix.ess': ess,
-        'model.head.multimix.loss_weight': 1 - clean_weight,
-        'model.head.multimix.clean_weight': clean_weight,
-    }
+def _mixed(clean_weight, **strength):
+    """Two weights that sum to 1, and how strongly is mixed (docs/signal.md)."""
+    options = {**strength, 'loss_weight': 1 - clean_weight, 'clean_weight': clean_weight}
+    return {f'model.head.multimix.{key}': value for key, value in options.items()}
 
 
 _ess = {
-    'ess 3, half clean': _signal(3, 0.5),
-    'ess 5, half clean': _signal(5, 0.5),
-    'ess 2, no clean': _signal(2, 0.0),
+    'ess 3, half clean': _mixed(0.5, ess=3),
+    'ess 5, half clean': _mixed(0.5, ess=5),
+    'ess 2, no clean': _mixed(0.0, ess=2),
 }
 _paper = {
-    f'{name} clean': {
-        'model.head.multimix.setting': 'paper',
-        'model.head.multimix.loss_weight': 1 - clean_weight,
-        'model.head.multimix.clean_weight': clean_weight,
-    }
-    for name, clean_weight in (('no', 0.0), ('half', 0.5), ('5/6', 5 / 6))
-}
-# Stages from the last on: with K = 5 what follows the mixed stage is computed five times.
-_late_stages = {
-    'last two stages, alpha 2': {'model.method.stages': (-2, -1)},
-    'last stage, alpha 2': {'model.method.stages': (-1,)},
-    'last stage, alpha 0.5': {'model.method.stages': (-1,), 'model.method.alpha': 0.5},
+    'no clean': _mixed(0.0, setting='paper'),
+    'half clean': _mixed(0.5, setting='paper'),
+    '5/6 clean': _mixed(5 / 6, setting='paper'),
 }
 _pretrain = '../pretrain/resnet18_cifar10_'
 methods = {
@@ -59,14 +47,16 @@ methods = {
     'mixup': dict(config=f'{_pretrain}mixup_short.py', candidates=_base_._input_mixing),
     'CutMix': dict(config=f'{_pretrain}cutmix_short.py', candidates=_base_._input_mixing),
     'manifold mixup': dict(config=f'{_pretrain}manifold_mixup_short.py', candidates=_base_._stages),
-    'manifold mixup, K = 5': dict(config=f'{_pretrain}manifold_mixup_k5_short.py', candidates=_late_stages),
+    'manifold mixup, K = 5': dict(
+        config=f'{_pretrain}manifold_mixup_k5_short.py', candidates=_base_._late_stages
+    ),
 }
 images_per_class = (500,)
 seeds = 3
 tuning = dict(images_per_class=500, validation=(500, 700), seeds=(100,))
 measures = ('accuracy', 'calibration', 'embedding')
 options = {
-    # All stages halve the map: a quarter of the time of the usual ResNet for CIFAR.
+    # All stages halve the map, which leaves a quarter of the work of the usual ResNet for CIFAR.
     'model.backbone.strides': (2, 2, 2, 2),
     'model.backbone.base_channels': 16,
     'model.head.in_channels': 128,

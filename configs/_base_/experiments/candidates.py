@@ -7,6 +7,12 @@ _stages = {
     'last stage, alpha 2': {'model.method.stages': (-1,)},
     'last stage, alpha 0.5': {'model.method.stages': (-1,), 'model.method.alpha': 0.5},
 }
+# With K = 5 what follows the mixed stage is computed five times, so these are late ones.
+_late_stages = {
+    'last two stages, alpha 2': {'model.method.stages': (-2, -1)},
+    'last stage, alpha 2': {'model.method.stages': (-1,)},
+    'last stage, alpha 0.5': {'model.method.stages': (-1,), 'model.method.alpha': 0.5},
+}
 # The two weights sum to 1, the weight of cross-entropy: a mixed loss moves all examples alike at its full
 # strength, whatever it says of the single one (docs/signal.md).
 _mixing = {
