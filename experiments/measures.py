@@ -5,6 +5,8 @@ Files of sweeps and of transfers may have
 * `calibration`: whether D-ECE, LaECE_0 and the NLL of every detector are measured; True by default.
 * `post_hoc`: whether these errors are measured after a temperature and an isotonic curve, too, as
   `tools/evaluate.py` fits them; False by default.
+* `frequencies`: whether the AP of rare, common and frequent classes is, where the categories of the
+  annotations have LVIS's `frequency`; False by default.
 * `robustness`: whether mPC is, the mean AP under corruptions; False by default. True takes all fifteen at
   five severities, which is the test set 75 times; a dict takes less: `corruptions` and `severities`, some of
   those of `tools/evaluate.py`, and `images`, how many images are corrupted.
@@ -19,12 +21,13 @@ from typing import Any
 import pandas as pd
 
 from mmdet_multimix.evaluation.corruptions import CORRUPTIONS, SEVERITIES
+from mmdet_multimix.evaluation.detection.boxes import FREQUENCIES
 from mmdet_multimix.evaluation.detection.settings import DetectionSettings
 
 from .experiment_file import check_keys, many
 from .results import paired_gains, shown
 
-KEYS = {'calibration', 'post_hoc', 'robustness'}
+KEYS = {'calibration', 'post_hoc', 'frequencies', 'robustness'}
 _ROBUSTNESS_KEYS = {'corruptions', 'severities', 'images'}
 _CALIBRATION = {'D-ECE': 'd_ece', 'LaECE': 'laece', 'NLL': 'nll'}
 _POST_HOC = {
@@ -32,8 +35,16 @@ _POST_HOC = {
     for method in ('temperature', 'isotonic')
     for label, key in (('D-ECE', 'd_ece'), ('LaECE', 'laece'))
 }
+_FREQUENCIES = {f'AP {name}': f'mAP_{key}' for key, name in FREQUENCIES.items()}
 _ROBUSTNESS = {'mPC': 'mpc'}
-_ALL = _CALIBRATION | _POST_HOC | _ROBUSTNESS
+_COLUMNS = {
+    'calibration': _CALIBRATION,
+    'post_hoc': _POST_HOC,
+    'frequencies': _FREQUENCIES,
+    'robustness': _ROBUSTNESS,
+}
+_GAINS = _FREQUENCIES | _ROBUSTNESS
+_ALL = {label: key for some in _COLUMNS.values() for label, key in some.items()}
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,7 @@ class Measures:
     Attributes:
         calibration: Whether D-ECE, LaECE_0 and the NLL are.
         post_hoc: Whether the errors are after calibration by temperature and isotonic regression.
+        frequencies: Whether the AP of rare, common and frequent classes is.
         robustness: Whether mPC is.
         corruptions: By which corruptions.
         severities: At which severities.
@@ -51,6 +63,7 @@ class Measures:
 
     calibration: bool = True
     post_hoc: bool = False
+    frequencies: bool = False
     robustness: bool = False
     corruptions: tuple[str, ...] = CORRUPTIONS
     severities: tuple[int, ...] = SEVERITIES
@@ -59,10 +72,8 @@ class Measures:
     @property
     def columns(self) -> dict[str, str]:
         """Keys of results by what tables call them."""
-        chosen = {'calibration': _CALIBRATION, 'post_hoc': _POST_HOC, 'robustness': _ROBUSTNESS}
-        return {
-            label: key for name, some in chosen.items() if getattr(self, name) for label, key in some.items()
-        }
+        chosen = [some for name, some in _COLUMNS.items() if getattr(self, name)]
+        return {label: key for some in chosen for label, key in some.items()}
 
     @property
     def without_fit(self) -> list[str]:
@@ -113,8 +124,8 @@ def read_measures(path: object, cfg: Mapping[str, Any]) -> Measures:
     Raises:
         ValueError: A value is not one of those above, or corruptions need a package that is not there.
     """
-    calibration, post_hoc = cfg.get('calibration', True), cfg.get('post_hoc', False)
-    for key, value in (('calibration', calibration), ('post_hoc', post_hoc)):
+    flags = {key: cfg.get(key, key == 'calibration') for key in ('calibration', 'post_hoc', 'frequencies')}
+    for key, value in flags.items():
         if not isinstance(value, bool):
             raise ValueError(f'{path}: {key} must be True or False, got {value!r}')
     robustness = cfg.get('robustness', False)
@@ -132,12 +143,11 @@ def read_measures(path: object, cfg: Mapping[str, Any]) -> Measures:
     if images is not None and (type(images) is not int or images < 1):
         raise ValueError(f'{path}: robustness.images must be a number of at least 1, got {images!r}')
     found = Measures(
-        calibration,
-        post_hoc,
-        robustness is not False,
-        tuple(dict.fromkeys(chosen.get('corruptions', CORRUPTIONS))),
-        tuple(dict.fromkeys(chosen.get('severities', SEVERITIES))),
-        images,
+        **flags,
+        robustness=robustness is not False,
+        corruptions=tuple(dict.fromkeys(chosen.get('corruptions', CORRUPTIONS))),
+        severities=tuple(dict.fromkeys(chosen.get('severities', SEVERITIES))),
+        images=images,
     )
     if found.robustness:
         try:
@@ -177,10 +187,10 @@ def summaries(found: Mapping[str, Any], measures: Measures) -> dict[str, dict[st
 
 
 def headers(measures: Measures) -> dict[str, str]:
-    """Columns of a table, and what stands above them; more of mPC is a gain, more of an error is none."""
+    """Columns of a table, and what stands above them; more AP is a gain, more of an error is none."""
     found = {}
     for label, key in measures.columns.items():
-        found |= {key: label, _change(key): 'gain' if label in _ROBUSTNESS else 'change'}
+        found |= {key: label, _change(key): 'gain' if label in _GAINS else 'change'}
     return found
 
 

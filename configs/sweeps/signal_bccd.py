@@ -1,0 +1,25 @@
+# An experiment of tools/sweep.py: tuples of few RoIs, of all, and their simplest rival, on images of blood
+# cells. Needs data/BCCD.
+detector = 'faster_rcnn_bccd.py'
+metric = 'pascal_voc/mAP'
+post_hoc = True
+images_key = 'train_dataloader.dataset.indices'
+seeds = 3
+options = {'custom_imports.imports': ['mmdet_multimix', 'experiments.label_smoothing']}
+
+_head = 'model.roi_head.bbox_head'
+_weight, _ess, _alpha = (f'{_head}.multimix.{key}' for key in ('loss_weight', 'ess', 'alpha'))
+# The first is what the others are compared with. At weight 0 nothing is mixed.
+settings = {
+    'plain': {_weight: 0},
+    'foreground, 0.5, ess 3': {_weight: 0.5, _ess: 3},
+    'foreground, 0.5, ess 5': {_weight: 0.5, _ess: 5},
+    "foreground, 0.5, the paper's alpha": {_weight: 0.5, _alpha: '(0.5,2.0)'},
+    'label smoothing 0.1': {
+        _weight: 0,
+        f'{_head}.loss_cls.type': 'LabelSmoothingLoss',
+        f'{_head}.loss_cls.label_smoothing': 0.1,
+    },
+}
+# Of 292.
+images = {50: None}

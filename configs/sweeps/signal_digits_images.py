@@ -1,0 +1,34 @@
+# An experiment of tools/sweep.py: what was worth it in configs/sweeps/signal_digits.py, with fewer images and
+# with more, and with less background.
+data = 'digits'
+pretraining = 'resnet_tiny_digits_ce.py'
+detector = 'faster_rcnn_digits_signal.py'
+metric = 'coco/bbox_mAP'
+post_hoc = True
+images_key = 'train_dataloader.dataset.indices'
+seeds = 3
+
+_head = 'model.roi_head.bbox_head'
+_weight, _ess = f'{_head}.multimix.loss_weight', f'{_head}.multimix.ess'
+_less_background = {
+    'model.train_cfg.rcnn.sampler.num': 40,
+    'model.train_cfg.rcnn.sampler.pos_fraction': 0.4,
+}
+# The first is what the others are compared with. At weight 0 nothing is mixed.
+settings = {
+    'plain': {_weight: 0},
+    'foreground, 0.5, ess 3': {_ess: 3},
+    'foreground, 0.5, ess 5': {_ess: 5},
+    'plain, half as much background': {_weight: 0, **_less_background},
+    'foreground, 0.5, ess 5, half as much background': {_ess: 5, **_less_background},
+    'label smoothing 0.1': {
+        _weight: 0,
+        f'{_head}.loss_cls.type': 'LabelSmoothingLoss',
+        f'{_head}.loss_cls.label_smoothing': 0.1,
+    },
+}
+images = {
+    50: ('plain', 'plain, half as much background', 'foreground, 0.5, ess 5, half as much background'),
+    25: None,
+    100: None,
+}
