@@ -10,7 +10,7 @@ model = dict(
             checkpoint='work_dirs/resnet50_imagenet_multimix/backbone.pth',
         )
     ),
-    roi_head=dict(bbox_head=dict(type='MultiMixShared2FCBBoxHead', multimix=dict(n=1000))),
+    roi_head=dict(bbox_head=dict(type='MultiMixShared2FCBBoxHead', multimix=dict(ess=3, loss_weight=0.5))),
 )
 custom_hooks = [dict(type='CheckInvalidLossHook', interval=50)]
 # Logs how much the mixed term teaches.

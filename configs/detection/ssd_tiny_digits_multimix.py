@@ -1,4 +1,4 @@
 _base_ = './ssd_tiny_digits.py'
-model = dict(bbox_head=dict(type='MultiMixSSDHead', multimix=dict(loss_weight=0.1)))
+model = dict(bbox_head=dict(type='MultiMixSSDHead'))
 # Logs how much the mixed term teaches.
 default_hooks = dict(multimix=dict(type='MultiMixScheduleHook'))

@@ -67,7 +67,7 @@ def test_where_there_is_no_box_head_the_others_are_named():
 
 
 @pytest.mark.parametrize(
-    ('given', 'shown'), [({}, 'alpha=(0.5, 2.0)'), ({'ess': 3}, 'ess=3'), ({'ess': (2, 5)}, 'ess=(2, 5)')]
+    ('given', 'shown'), [({}, 'ess=3'), ({'alpha': (0.5, 2.0)}, 'alpha=(0.5, 2.0)'), ({'ess': (2, 5)}, 'ess=(2, 5)')]
 )
 def test_what_is_mixed_and_what_is_not_is_logged(given, shown, caplog):
     model = MODELS.build(tiny_model('cascade_rcnn'))
@@ -77,7 +77,7 @@ def test_what_is_mixed_and_what_is_not_is_logged(given, shown, caplog):
         hook.before_train(runner_of(model, hook))
     lines = [record.message for record in caplog.records]
     assert [line for line in lines if line.startswith('MultiMix in roi_head.bbox_head.')] == lines[:2]
-    assert f'softmax, foreground examples, n=20, {shown}, loss_weight=0.1' in lines[0]
+    assert f'softmax, foreground examples, n=20, {shown}, loss_weight=0.5' in lines[0]
     assert lines[2].startswith('no MultiMix in roi_head.bbox_head.2: Shared2FCBBoxHead')
 
 

@@ -25,7 +25,7 @@ class MultiMixHook(MultiMixScheduleHook):
     In a config, or beside one::
 
         custom_imports = dict(imports=['mmdet_multimix'], allow_failed_imports=False)
-        custom_hooks = [*_base_.get('custom_hooks', []), dict(type='MultiMixHook', n=1000, loss_weight=0.1)]
+        custom_hooks = [*_base_.get('custom_hooks', []), dict(type='MultiMixHook', ess=3, loss_weight=0.5)]
 
     A list in a config replaces that of its base; this one begins with the base's, if it has any.
 
@@ -38,9 +38,7 @@ class MultiMixHook(MultiMixScheduleHook):
     It mixes heads of mmdet that were trained with it (``tools/try_zoo.py`` tries all of mmdet's configs), and
     those derived from one that do not change how the loss is computed. Others are refused, unless ``force``.
 
-    Settings are compared in ``docs/roi_multimix.md``, for a Faster R-CNN: ``ess=3, loss_weight=0.5`` is a
-    better start than the defaults, with which hardly anything of the term teaches. Other families have not
-    been measured.
+    Settings are compared in ``docs/roi_multimix.md``.
 
     Args:
         ramp: Epochs, or iterations, over which the weight rises from 0. As ``stop``, for all MultiMix in the

@@ -18,7 +18,7 @@ class MultiMixLoss(nn.Module):
 
     In a config::
 
-        roi_head=dict(bbox_head=dict(loss_cls=dict(type='MultiMixLoss', n=1000)))
+        roi_head=dict(bbox_head=dict(loss_cls=dict(type='MultiMixLoss', ess=3)))
 
     Assumes that the logits come from a linear layer, as ``fc_cls`` does by default. The inference of the
     detector and its checkpoint do not change.

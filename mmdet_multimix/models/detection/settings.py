@@ -7,6 +7,7 @@ from typing import Any
 
 from ...ops.checks import check_choice, check_count, check_flag
 
+ESS = 3  # of the tuples, unless a config says how strongly is mixed
 AMONG = ('all', 'foreground', 'balanced', 'class_balanced')
 
 
@@ -14,7 +15,9 @@ AMONG = ('all', 'foreground', 'balanced', 'class_balanced')
 class MixingSettings:
     """How a detector mixes its examples. A config gives these by name, to the hook, a head or the loss.
 
-    The defaults are those that did best where settings were compared, see ``docs/roi_multimix.md``.
+    The defaults are those that did best where settings were compared, see ``docs/roi_multimix.md``. They
+    deviate from the paper, which mixes images: its range of alpha is ``alpha=(0.5, 2.0)``, with which the
+    term tells RoIs hardly apart.
 
     Args:
         n: Tuples per step, in dense forms at each position.
@@ -22,12 +25,11 @@ class MixingSettings:
             see ``ExampleChoice``.
         loss_weight: Weight of the term. At 0 nothing is computed.
         m: Examples per tuple, all by default.
-        alpha: Dirichlet parameter, or the range that it is drawn from. None means the paper's range,
-            (0.5, 2), unless ``ess`` is given.
-        ess: Instead of alpha, how many examples effectively share a tuple, or the range that it is drawn
-            from; see ``sample_weights``. It means the same whatever the number of examples, which in a
-            detector differs from step to step. Where there are no more examples, or within an image no
-            more in it, the tuple is uniform.
+        alpha: Dirichlet parameter, or the range that it is drawn from, instead of ``ess``.
+        ess: How many examples effectively share a tuple, or the range that it is drawn from; see
+            ``sample_weights``. 3 unless ``alpha`` is given. It means the same whatever the number of
+            examples, which in a detector differs from step to step. Where there are no more examples, or
+            within an image no more in it, the tuple is uniform.
         alpha_per: Whether it is drawn per ``'tuple'`` or per ``'example'``.
         max_examples: The most examples that are mixed at once, None for no bound. Two images have 1024 RoIs;
             a one-stage head has up to a million positions.
@@ -43,7 +45,7 @@ class MixingSettings:
 
     n: int = 1000
     among: str = 'foreground'
-    loss_weight: float = 0.1
+    loss_weight: float = 0.5
     m: int | None = None
     alpha: float | tuple[float, float] | None = None
     ess: float | tuple[float, float] | None = None
@@ -54,6 +56,8 @@ class MixingSettings:
     attention: str = 'uniform'
 
     def __post_init__(self) -> None:
+        if self.alpha is None and self.ess is None:
+            object.__setattr__(self, 'ess', ESS)
         check_choice('among', self.among, AMONG)
         check_flag('within_image', self.within_image)
         check_flag('gather', self.gather)

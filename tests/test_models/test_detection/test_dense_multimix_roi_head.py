@@ -77,7 +77,7 @@ def test_the_losses_are_the_papers_by_loops(among, attention):
     b, _, r = z.shape
     fc = head.dense_cls.weight.double(), head.dense_cls.bias.double()
     generator = torch.Generator().manual_seed(4)
-    weights = sample_weights(20, b, r=r, alpha=(0.5, 2.0), generator=generator).double()
+    weights = sample_weights(20, b, r=r, ess=3, generator=generator).double()
     directions = z.mean(dim=2) if attention == 'gap' else fc[0][labels]
     maps = torch.stack([reference.attention_map(*of_roi) for of_roi in zip(z, directions, strict=True)])
     total = reference.dense_multimix(z, labels, weights, maps, *fc)

@@ -40,7 +40,7 @@ def test_the_chosen_rois_are_mixed_as_images_are(among, kept, attention):
     module.generator = torch.Generator().manual_seed(1)
     loss = module.losses(features, labels, fc, weights)['loss_multimix']
     loss.backward()
-    reference = DenseMultiMix(n=20, loss_weight=0.7, attention=attention)
+    reference = DenseMultiMix(n=20, ess=3, loss_weight=0.7, attention=attention)
     reference.generator = torch.Generator().manual_seed(1)
     assert_near(loss, reference(features.detach()[kept], labels[kept], fc), torch.float32)
     assert (features.grad.flatten(1).abs().sum(1) > 0).nonzero().flatten().tolist() == kept

@@ -5,13 +5,13 @@ from tolerances import assert_near
 from torch.nn import functional as F
 
 from mmdet_multimix.models import MultiMix
-from mmdet_multimix.models.detection import DetectionMultiMix, MixedForm
+from mmdet_multimix.models.detection import DenseRoIMultiMix, DetectionMultiMix, MixedForm
 from mmdet_multimix.models.detection.mixed_form import UnmixableError, form_of
 from mmdet_multimix.ops import mixed_focal_loss, multimix_binary_cross_entropy, sample_weights
 
 F32 = torch.float32
 C = 3  # classes of objects
-OPTIONS = dict(n=40, m=None, alpha=(0.5, 2.0), alpha_per='tuple')
+OPTIONS = dict(n=40, m=None, ess=3, alpha_per='tuple')
 
 
 def levels(form, sizes=(5, 0, 7, 4)):
@@ -50,6 +50,15 @@ def test_levels_are_mixed_as_one_list_of_examples(kind, among):
     assert_near(loss, expected * 0.5, F32)
     assert_near(grads, torch.autograd.grad(expected * 0.5, flat)[0], F32)
     assert torch.equal(module.mixed_labels, flat_labels[keep])
+
+
+def test_alpha_takes_the_place_of_the_default_ess():
+    by_default, papers = DetectionMultiMix(), DetectionMultiMix(alpha=(0.5, 2.0))
+    assert (by_default.ess, by_default.alpha, by_default.loss_weight) == (3, None, 0.5)
+    assert (papers.ess, papers.alpha) == (None, (0.5, 2.0))
+    assert DenseRoIMultiMix().ess == 3 and DenseRoIMultiMix(alpha=1.0).ess is None
+    with pytest.raises(ValueError, match='alpha and ess both say'):
+        DetectionMultiMix(alpha=1.0, ess=2)
 
 
 def touched(logits):

@@ -138,7 +138,7 @@ def test_within_an_image_against_the_loop(kind):
     # The focal losses draw in float32, whatever the logits.
     dtype = torch.float32 if kind in ('focal', 'quality') else F64
     generator = torch.Generator().manual_seed(5)
-    draw = partial(sample_weights, generator=generator, dtype=dtype)
+    draw = partial(sample_weights, ess=3, generator=generator, dtype=dtype)
     expected = 0.5 * by_loop(logits, labels, images, 11, draw, CRITERIA[kind])
     assert_near(loss, expected, dtype)
     grads = [torch.autograd.grad(value, logits)[0] for value in (loss, expected)]
@@ -159,7 +159,7 @@ def test_dense_within_an_image_against_the_loop():
     generator = torch.Generator().manual_seed(5)
     for image, n in ((0, 2), (1, 4)):
         here = (images == image).nonzero().flatten()
-        weights = sample_weights(n, len(here), r=r, generator=generator, dtype=F64)
+        weights = sample_weights(n, len(here), r=r, ess=3, generator=generator, dtype=F64)
         args = (z[here], labels[here], weights, attention[here], fc.weight, fc.bias)
         total = total + reference.dense_multimix(*args) * n
     assert_near(loss, total / 6, F64)

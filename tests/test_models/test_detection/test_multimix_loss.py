@@ -49,7 +49,7 @@ def test_the_chosen_rois_are_mixed_as_images_are(among, kept):
     module.generator = torch.Generator().manual_seed(0)
     loss = module.losses(logits, labels, weights)['loss_multimix']
     loss.backward()
-    reference = MultiMix(n=50, loss_weight=0.7, generator=torch.Generator().manual_seed(0))
+    reference = MultiMix(n=50, ess=3, loss_weight=0.7, generator=torch.Generator().manual_seed(0))
     expected = reference(logits.detach()[kept], labels[kept])
     assert torch.allclose(loss, expected)
     touched = logits.grad.abs().sum(1) > 0

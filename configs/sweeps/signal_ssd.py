@@ -1,0 +1,18 @@
+# An experiment of tools/sweep.py: what RoI MultiMix's settings do among the anchors of SSD, on digits.
+data = 'digits'
+pretraining = 'resnet_tiny_digits_ce.py'
+detector = '../detection/ssd_tiny_digits_multimix.py'
+metric = 'coco/bbox_mAP'
+post_hoc = True
+images_key = 'train_dataloader.dataset.indices'
+seeds = 3
+
+_weight, _ess, _alpha = (f'model.bbox_head.multimix.{key}' for key in ('loss_weight', 'ess', 'alpha'))
+# The first is what the others are compared with. At weight 0 nothing is mixed.
+settings = {
+    'plain': {_weight: 0},
+    'foreground, 0.5, ess 3': {_weight: 0.5, _ess: 3},
+    'foreground, 0.5, ess 5': {_weight: 0.5, _ess: 5},
+    "foreground, 0.5, the paper's alpha": {_weight: 0.5, _alpha: '(0.5,2.0)'},
+}
+images = {50: None}
