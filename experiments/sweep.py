@@ -1,6 +1,6 @@
 """A sweep: a detector under many settings of MultiMix, with several numbers of training images and seeds.
 
-An experiment file is a config of its own, such as `configs/sweeps/roi_multimix_digits.py`:
+An experiment file is a config of its own, such as `configs/sweeps/signal_digits.py`:
 
 * `detector`: its config, relative to the file; `metric`: the key that sums it up.
 * `settings`: names and overrides; the first is what the others are compared with.

@@ -185,7 +185,7 @@ FOLDERS = [
     *(
         Call(f'{tool}: work dir is a file', tool, f'{experiment} --work-dir {{files}}/notes.txt', 'is a file', few=False)
         for tool, experiment in (
-            ('sweep.py', 'configs/sweeps/roi_multimix_digits.py --dry-run'),
+            ('sweep.py', 'configs/sweeps/signal_digits.py --dry-run'),
             ('transfer.py', 'configs/transfer/digits.py --dry-run'),
             ('compare.py', 'configs/compare/digits.py --dry-run'),
             ('demo.py', ''),
@@ -195,7 +195,7 @@ FOLDERS = [
     *(
         Call(f'{tool}: work dir with a blank', tool, f'{experiment} --work-dir {{out}}/a[b', 'would not carry', few=False)
         for tool, experiment in (
-            ('sweep.py', 'configs/sweeps/roi_multimix_digits.py --dry-run'),
+            ('sweep.py', 'configs/sweeps/signal_digits.py --dry-run'),
             ('transfer.py', 'configs/transfer/digits.py --dry-run'),
             ('compare.py', 'configs/compare/digits.py --dry-run'),
             ('demo.py', ''),
@@ -283,11 +283,11 @@ FLAGS = [
         ('publish_backbone.py', '{trained}', 'required: OUT'),
         ('publish_backbone.py', '{files} {out}/a.pth', 'does not exist'),
         ('sweep.py', '', 'required: experiment'),
-        ('sweep.py', 'configs/sweeps/roi_multimix_digits.py --jobs 0', 'must be from 1'),
-        ('sweep.py', 'configs/sweeps/roi_multimix_digits.py --jobs two', 'must be a whole number'),
-        ('sweep.py', 'configs/sweeps/roi_multimix_digits.py --gpus-per-cell -1', 'must be from 0'),
-        ('sweep.py', 'configs/sweeps/roi_multimix_digits.py --gpus-per-cell 64', 'there are'),
-        ('sweep.py', 'configs/sweeps/roi_multimix_digits.py --profile {files}/nowhere', 'does not exist'),
+        ('sweep.py', 'configs/sweeps/signal_digits.py --jobs 0', 'must be from 1'),
+        ('sweep.py', 'configs/sweeps/signal_digits.py --jobs two', 'must be a whole number'),
+        ('sweep.py', 'configs/sweeps/signal_digits.py --gpus-per-cell -1', 'must be from 0'),
+        ('sweep.py', 'configs/sweeps/signal_digits.py --gpus-per-cell 64', 'there are'),
+        ('sweep.py', 'configs/sweeps/signal_digits.py --profile {files}/nowhere', 'does not exist'),
         ('sweep.py', '{ce} --work-dir {out} --dry-run', 'lacks'),
         ('transfer.py', '{ce} --work-dir {out} --dry-run', 'lacks'),
         ('compare.py', '{ce} --work-dir {out} --dry-run', 'lacks'),

@@ -1,6 +1,6 @@
 """Trains a detector under many settings of MultiMix, numbers of images and seeds, and compares them.
 
-Takes an experiment file such as configs/sweeps/roi_multimix_digits.py. Checks first all that it needs.
+Takes an experiment file such as configs/sweeps/signal_digits.py. Checks first all that it needs.
 Finished cells are kept, an interrupted one goes on at its last checkpoint.
 """
 
@@ -24,7 +24,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('experiment', help='a file such as configs/sweeps/roi_multimix_digits.py')
+    parser.add_argument('experiment', help='a file such as configs/sweeps/signal_digits.py')
     parser.add_argument('--work-dir', help='where everything is kept (default: work_dirs/NAME)')
     parser.add_argument('--dry-run', action='store_true', help='only say what would run and why')
     add_arguments(parser)

@@ -67,7 +67,8 @@ def test_where_there_is_no_box_head_the_others_are_named():
 
 
 @pytest.mark.parametrize(
-    ('given', 'shown'), [({}, 'ess=3'), ({'alpha': (0.5, 2.0)}, 'alpha=(0.5, 2.0)'), ({'ess': (2, 5)}, 'ess=(2, 5)')]
+    ('given', 'shown'),
+    [({}, 'ess=3'), ({'alpha': (0.5, 2.0)}, 'alpha=(0.5, 2.0)'), ({'ess': (2, 5)}, 'ess=(2, 5)')],
 )
 def test_what_is_mixed_and_what_is_not_is_logged(given, shown, caplog):
     model = MODELS.build(tiny_model('cascade_rcnn'))
