@@ -19,7 +19,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+from mmengine.config import Config
 
+from mmdet_multimix.checks import coco_file
+from mmdet_multimix.checks.walk import data_sets
 from mmdet_multimix.evaluation.corruptions import CORRUPTIONS, SEVERITIES
 from mmdet_multimix.evaluation.detection.boxes import FREQUENCIES
 from mmdet_multimix.evaluation.detection.settings import DetectionSettings
@@ -122,12 +125,15 @@ def read_measures(path: object, cfg: Mapping[str, Any]) -> Measures:
         cfg: What is in it.
 
     Raises:
-        ValueError: A value is not one of those above, or corruptions need a package that is not there.
+        ValueError: A value is not one of those above, corruptions need a package that is not there, or digits
+            that the experiment writes have no rare classes.
     """
     flags = {key: cfg.get(key, key == 'calibration') for key in ('calibration', 'post_hoc', 'frequencies')}
     for key, value in flags.items():
         if not isinstance(value, bool):
             raise ValueError(f'{path}: {key} must be True or False, got {value!r}')
+    if flags['frequencies'] and (cfg.get('digits') or cfg.get('data') == 'digits'):
+        raise ValueError(f'{path}: frequencies is True, but the digits that it writes are balanced')
     robustness = cfg.get('robustness', False)
     if not isinstance(robustness, (bool, dict)):
         raise ValueError(
@@ -157,6 +163,21 @@ def read_measures(path: object, cfg: Mapping[str, Any]) -> Measures:
     return found
 
 
+def check_frequencies(measures: Measures, cfg: Config) -> list[str]:
+    """A line for each test set whose classes have no frequencies to measure by.
+
+    Args:
+        measures: What is measured.
+        cfg: Config of a detector.
+    """
+    files = [data.annotations for data in data_sets(cfg, ('test_dataloader',)) if measures.frequencies]
+    return [
+        f"frequencies is True, but no category of {path} has LVIS's frequency: leave the key out"
+        for path in files
+        if path and path.is_file() and not coco_file.mentions(path, 'frequency')
+    ]
+
+
 def results_of(measures: Mapping[str, Any]) -> dict[str, float | None]:
     """What a cell keeps of the measures in `report.json`."""
     afterwards = {
@@ -164,7 +185,8 @@ def results_of(measures: Mapping[str, Any]) -> dict[str, float | None]:
         for method, values in measures.get('post_hoc', {}).items()
         for key, value in values.items()
     }
-    return {key: value for key, value in {**measures, **afterwards}.items() if key in _ALL.values()}
+    found = {**measures.get('ap', {}), **measures, **afterwards}
+    return {key: value for key, value in found.items() if key in _ALL.values()}
 
 
 def add_changes(runs: pd.DataFrame, by: str, measures: Measures, baseline: str) -> None:

@@ -10,7 +10,7 @@ An experiment file is a config of its own, such as `configs/sweeps/signal_digits
 * `pretraining`: config of a classifier whose backbone the detector starts from (optional), `options` and
   `pretraining_options`: overrides for all detectors and for all classifiers (optional).
 * `data`: `'digits'` writes the digits set (optional).
-* `calibration` and `robustness`: what else is measured of each detector; see `measures.py` (optional).
+* `calibration` and its like: what else is measured of each detector; see `measures.py` (optional).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .digits import digits_options, prepare_digits
 from .experiment_file import beside, check_keys, check_types, many, read_experiment, slug
 from .launch import uneven_batches
 from .measures import KEYS as _MEASURES
-from .measures import Measures, read_measures
+from .measures import Measures, check_frequencies, read_measures
 from .overrides import read_config
 from .plan import Plan
 
@@ -139,6 +139,7 @@ class Sweep:
             detectors.append(cfg)
         configs = [read_config(self.pretraining, self.pretraining_options)] if self.pretraining else []
         found += uneven_batches([*configs, *detectors[:1]], processes)
+        found += check_frequencies(self.measures, detectors[0])
         # The data of digits are written when it starts.
         return found + check_data(configs + ([] if self.digits else detectors), {})
 

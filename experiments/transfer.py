@@ -12,7 +12,7 @@ An experiment file is a config of its own, such as `configs/transfer/digits.py`:
   backbone of seed s modulo this number.
 * `counts`: how many images a set must have, by its annotation file or folder below the data's root.
 * `digits`: `(training, validation)` images of the digits set, where the detectors need it.
-* `calibration` and `robustness`: what else is measured of each detector; see `measures.py`.
+* `calibration` and its like: what else is measured of each detector; see `measures.py`.
 * `published`: figures of others, dicts of `method`, `detector`, `value` and `source`.
 """
 
@@ -30,7 +30,7 @@ from .digits import digits_options, prepare_digits
 from .experiment_file import beside, check_keys, check_names, check_types, many, read_experiment, slug
 from .launch import uneven_batches
 from .measures import KEYS as _MEASURES
-from .measures import Measures, read_measures
+from .measures import Measures, check_frequencies, read_measures
 from .overrides import read_config
 from .plan import Plan
 
@@ -269,6 +269,7 @@ def problems_of(experiment: TransferExperiment, processes: int) -> list[str]:
             detectors.append(cfg)
             missing = check_metrics(cfg, detector.metrics)
             found += [f'detectors[{detector.name!r}].{problem}' for problem in missing]
+            found += check_frequencies(experiment.measures, cfg)
     found += uneven_batches(configs + detectors, processes)
     # The data of digits are written when it starts.
     return found + check_data(configs + ([] if experiment.digits else detectors), experiment.counts)

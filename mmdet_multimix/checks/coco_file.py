@@ -57,6 +57,14 @@ def _occurrences(text: mmap.mmap, word: bytes) -> int:
     return found
 
 
+def mentions(path: Path, key: str) -> bool:
+    """Whether any entry of a file has a key."""
+    if not path.stat().st_size:
+        return False
+    with path.open('rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+        return text.find(f'"{key}"'.encode()) >= 0
+
+
 def categories(path: Path) -> list[str] | None:
     """Read the category names of a file in their order.
 

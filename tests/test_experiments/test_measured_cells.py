@@ -7,7 +7,7 @@ from cli import ROOT
 from mmengine.config import Config
 
 from experiments.alignment import alignmixup_note
-from experiments.measures import Measures, read_measures, results_of
+from experiments.measures import Measures, check_frequencies, headers, read_measures, results_of
 from mmdet_multimix.commands.evaluate import parse_args
 from mmdet_multimix.evaluation.detection.settings import MEASURES
 
@@ -56,12 +56,31 @@ def test_a_cell_keeps_the_measures_alone():
         'laece_isotonic': 0.2,
     }
     assert results_of({'ap': {}}) == {}
+    assert results_of({'ap': {'mAP': 0.5, 'mAP_r': 0.1, 'mAP_f': 0.7}}) == {'mAP_r': 0.1, 'mAP_f': 0.7}
+
+
+def test_rare_classes_are_measured_where_they_are_known(tmp_path):
+    measures = read_measures('x.py', {'frequencies': True, 'calibration': False})
+    assert parsed(measures.arguments).measures == ['ap']
+    assert list(measures.columns) == ['AP rare', 'AP common', 'AP frequent']
+    assert headers(measures)['change of mAP_r'] == 'gain'
+    balanced, rare = tmp_path / 'balanced.json', tmp_path / 'rare.json'
+    balanced.write_text('{"categories": [{"id": 1, "name": "a"}]}')
+    rare.write_text('{"categories": [{"id": 1, "name": "a", "frequency": "r"}]}')
+    found = {}
+    for path in (balanced, rare):
+        cfg = Config(dict(test_dataloader=dict(dataset=dict(type='CocoDataset', ann_file=str(path)))))
+        found[path.stem] = check_frequencies(measures, cfg)
+        assert check_frequencies(Measures(), cfg) == []
+    assert found['rare'] == [] and f'no category of {balanced} has' in found['balanced'][0]
 
 
 @pytest.mark.parametrize(
     ('keys', 'message'),
     [
         ({'calibration': 1}, 'x.py: calibration must be True or False, got 1'),
+        ({'frequencies': 1}, 'x.py: frequencies must be True or False, got 1'),
+        ({'frequencies': True, 'data': 'digits'}, 'x.py: frequencies is True, but the digits'),
         ({'post_hoc': 'yes'}, "x.py: post_hoc must be True or False, got 'yes'"),
         ({'robustness': 3}, 'x.py: robustness must be True, False, or a dict of corruptions,'),
         (
