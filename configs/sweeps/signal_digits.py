@@ -48,16 +48,9 @@ settings = {
     'label smoothing 0.05': _smoothed(0.05),
     'label smoothing 0.1': _smoothed(0.1),
     'label smoothing 0.2': _smoothed(0.2),
-    # The other options, with a signal.
+    # As many RoIs of the background among them.
     'balanced, 0.5, ess 3': {_among: 'balanced', _ess: 3},
-    'foreground, 0.5, ess 3, within an image': {_ess: 3, f'{_head}.multimix.within_image': True},
-    'foreground, 0.5, ess 3, ramp over half': {_ess: 3, 'default_hooks.multimix.ramp': 200},
-    'foreground, 0.5, ess 3, off after half': {_ess: 3, 'default_hooks.multimix.stop': 200},
-    'maps, foreground, 0.5, ess 3': {
-        _weight: 0,
-        'model.roi_head.type': 'DenseMultiMixRoIHead',
-        'model.roi_head.dense_multimix.loss_weight': 0.5,
-        'model.roi_head.dense_multimix.ess': 3,
-    },
+    'balanced, 0.5, ess 5': {_among: 'balanced', _ess: 5},
+    'balanced, 1, ess 3': {_among: 'balanced', _weight: 1, _ess: 3},
 }
 images = {50: None}
