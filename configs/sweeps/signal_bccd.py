@@ -1,4 +1,4 @@
-# An experiment of tools/sweep.py: tuples of few RoIs, of all, and their simplest rival, on images of blood
+# An experiment of tools/sweep.py: tuples of few RoIs, and their simplest rival, on images of blood
 # cells. Needs data/BCCD.
 detector = 'faster_rcnn_bccd.py'
 metric = 'pascal_voc/mAP'
@@ -8,13 +8,13 @@ seeds = 3
 options = {'custom_imports.imports': ['mmdet_multimix', 'experiments.label_smoothing']}
 
 _head = 'model.roi_head.bbox_head'
-_weight, _ess, _alpha = (f'{_head}.multimix.{key}' for key in ('loss_weight', 'ess', 'alpha'))
+_multimix = f'{_head}.multimix'
+_weight, _among, _ess = (f'{_multimix}.{key}' for key in ('loss_weight', 'among', 'ess'))
 # The first is what the others are compared with. At weight 0 nothing is mixed.
 settings = {
     'plain': {_weight: 0},
-    'foreground, 0.5, ess 3': {_weight: 0.5, _ess: 3},
-    'foreground, 0.5, ess 5': {_weight: 0.5, _ess: 5},
-    "foreground, 0.5, the paper's alpha": {_weight: 0.5, _alpha: '(0.5,2.0)'},
+    'balanced, 0.5, ess 3': {_among: 'balanced', _weight: 0.5, _ess: 3},
+    'foreground, 0.5, ess 3': {_among: 'foreground', _weight: 0.5, _ess: 3},
     'label smoothing 0.1': {
         _weight: 0,
         f'{_head}.loss_cls.type': 'LabelSmoothingLoss',

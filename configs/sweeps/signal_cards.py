@@ -7,7 +7,8 @@ images_key = 'train_dataloader.dataset.indices'
 seeds = 5
 
 _head = 'model.roi_head.bbox_head'
-_weight, _ess, _alpha = (f'{_head}.multimix.{key}' for key in ('loss_weight', 'ess', 'alpha'))
+_multimix = f'{_head}.multimix'
+_weight, _among, _ess, _alpha = (f'{_multimix}.{key}' for key in ('loss_weight', 'among', 'ess', 'alpha'))
 # The first is what the others are compared with. At weight 0 nothing is mixed.
 settings = {
     'plain': {_weight: 0},
@@ -19,6 +20,7 @@ settings = {
         f'{_head}.loss_cls.type': 'LabelSmoothingLoss',
         f'{_head}.loss_cls.label_smoothing': 0.1,
     },
+    'balanced, 0.5, ess 3': {_among: 'balanced', _ess: 3},
 }
 # Of 296.
 images = {50: None}

@@ -9,7 +9,7 @@ images_key = 'train_dataloader.dataset.indices'
 seeds = 3
 
 _head = 'model.roi_head.bbox_head'
-_weight, _ess = f'{_head}.multimix.loss_weight', f'{_head}.multimix.ess'
+_weight, _among, _ess = (f'{_head}.multimix.{key}' for key in ('loss_weight', 'among', 'ess'))
 _less_background = {
     'model.train_cfg.rcnn.sampler.num': 40,
     'model.train_cfg.rcnn.sampler.pos_fraction': 0.4,
@@ -17,10 +17,9 @@ _less_background = {
 # The first is what the others are compared with. At weight 0 nothing is mixed.
 settings = {
     'plain': {_weight: 0},
-    'foreground, 0.5, ess 3': {_ess: 3},
-    'foreground, 0.5, ess 5': {_ess: 5},
+    'balanced, 0.5, ess 3': {_among: 'balanced', _ess: 3},
     'plain, half as much background': {_weight: 0, **_less_background},
-    'foreground, 0.5, ess 5, half as much background': {_ess: 5, **_less_background},
+    'balanced, 0.5, ess 3, half as much background': {_among: 'balanced', _ess: 3, **_less_background},
     'label smoothing 0.1': {
         _weight: 0,
         f'{_head}.loss_cls.type': 'LabelSmoothingLoss',
@@ -28,7 +27,7 @@ settings = {
     },
 }
 images = {
-    50: ('plain', 'plain, half as much background', 'foreground, 0.5, ess 5, half as much background'),
+    50: ('plain', 'plain, half as much background', 'balanced, 0.5, ess 3, half as much background'),
     25: None,
     100: None,
 }

@@ -12,9 +12,8 @@ _weight, _among, _ess = (f'{_multimix}.{key}' for key in ('loss_weight', 'among'
 # The first is what the others are compared with. At weight 0 nothing is mixed.
 settings = {
     'plain': {_weight: 0},
-    'class_balanced, 0.5, ess 2': {_ess: 2},
     'class_balanced, 0.5, ess 3': {_ess: 3},
     'class_balanced, 0.5, ess 5': {_ess: 5},
-    'foreground, 0.5, ess 3': {_among: 'foreground', _ess: 3},
+    'balanced, 0.5, ess 3': {_among: 'balanced', _ess: 3},
 }
 images = {300: None}

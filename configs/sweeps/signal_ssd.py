@@ -12,10 +12,9 @@ _weight, _among, _ess, _alpha = (f'{_multimix}.{key}' for key in ('loss_weight',
 # The first is what the others are compared with. At weight 0 nothing is mixed.
 settings = {
     'plain': {_weight: 0},
-    'foreground, 0.5, ess 3': {_weight: 0.5, _ess: 3},
-    'foreground, 0.1, ess 3': {_weight: 0.1, _ess: 3},
+    'foreground, 0.5, ess 3': {_among: 'foreground', _weight: 0.5, _ess: 3},
     'balanced, 0.5, ess 3': {_among: 'balanced', _weight: 0.5, _ess: 3},
-    'all, 0.5, ess 3': {_among: 'all', _weight: 0.5, _ess: 3},
-    "foreground, 0.5, the paper's alpha": {_weight: 0.5, _alpha: '(0.5,2.0)'},
+    'balanced, 0.1, ess 3': {_among: 'balanced', _weight: 0.1, _ess: 3},
+    "foreground, 0.5, the paper's alpha": {_among: 'foreground', _weight: 0.5, _alpha: '(0.5,2.0)'},
 }
 images = {50: None}
