@@ -15,6 +15,8 @@ from .example_choice import ExampleChoice, group_mean
 from .mixed_form import MixedForm
 from .settings import MixingSettings
 
+_DEFAULTS = {'n': 200, 'among': 'foreground', 'loss_weight': 0.1, 'attention': 'gap'}
+
 
 class DenseRoIMultiMix(ExampleChoice, DenseMultiMix):
     """Dense MultiMix of RoI feature maps, as a term beside a detector's own classification loss.
@@ -28,12 +30,14 @@ class DenseRoIMultiMix(ExampleChoice, DenseMultiMix):
 
     Args:
         form: The class weights, if there are any; see ``softmax_form``.
-        **settings: The fields of ``MixingSettings``. By default ``n`` is 200, at each position, and
-            ``attention`` is ``'gap'``; see ``DenseMultiMix`` for its other kinds.
+        **settings: The fields of ``MixingSettings``. By default ``n`` is 200, at each position,
+            ``among`` is ``'foreground'``, ``loss_weight`` is 0.1, as more costs mAP
+            (``docs/roi_multimix.md``), and ``attention`` is ``'gap'``; see ``DenseMultiMix`` for its other
+            kinds.
     """
 
     def __init__(self, *, form: MixedForm | None = None, **settings: Any) -> None:
-        chosen = MixingSettings(**{'n': 200, 'attention': 'gap', **settings})
+        chosen = MixingSettings(**{**_DEFAULTS, **settings})
         super().__init__(attention=chosen.attention, **chosen.of_multimix())
         self.set_choice(chosen)
         self.form = form or MixedForm()

@@ -44,7 +44,7 @@ class MixingSettings:
     """
 
     n: int = 1000
-    among: str = 'foreground'
+    among: str = 'balanced'
     loss_weight: float = 0.5
     m: int | None = None
     alpha: float | tuple[float, float] | None = None

@@ -54,7 +54,8 @@ def test_levels_are_mixed_as_one_list_of_examples(kind, among):
 
 def test_alpha_takes_the_place_of_the_default_ess():
     by_default, papers = DetectionMultiMix(), DetectionMultiMix(alpha=(0.5, 2.0))
-    assert (by_default.ess, by_default.alpha, by_default.loss_weight) == (3, None, 0.5)
+    assert (by_default.among, by_default.ess, by_default.alpha) == ('balanced', 3, None)
+    assert by_default.loss_weight == 0.5
     assert (papers.ess, papers.alpha) == (None, (0.5, 2.0))
     assert DenseRoIMultiMix().ess == 3 and DenseRoIMultiMix(alpha=1.0).ess is None
     with pytest.raises(ValueError, match='alpha and ess both say'):
@@ -168,7 +169,9 @@ def test_class_weights_are_those_of_the_cross_entropy():
 def test_soft_labels():
     soft = torch.tensor([[0.0, 0.7, 0.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
     logits = torch.randn(3, C, requires_grad=True)
-    DetectionMultiMix(form=MixedForm('sigmoid')).losses(logits, soft)['loss_multimix'].backward()
+    DetectionMultiMix(among='foreground', form=MixedForm('sigmoid')).losses(logits, soft)[
+        'loss_multimix'
+    ].backward()
     assert touched([logits]).tolist() == [0, 2]
 
 

@@ -18,10 +18,10 @@ from mmdet_multimix.models.detection.head_mixer import HeadMixer
 C = 3  # classes of objects
 SPLITS = {'equal': (6, 6), 'unequal': (9, 3), 'one empty': (0, 12)}
 CASES = {
-    'softmax': lambda g: DetectionMultiMix(n=30, gather=g),
+    'softmax': lambda g: DetectionMultiMix(n=30, among='foreground', gather=g),
     'softmax, m < b': lambda g: DetectionMultiMix(n=30, m=3, among='foreground', gather=g),
     'focal': lambda g: DetectionMultiMix(n=30, among='all', form=MixedForm('focal'), gather=g),
-    'sigmoid': lambda g: DetectionMultiMix(n=30, form=MixedForm('sigmoid'), gather=g),
+    'sigmoid': lambda g: DetectionMultiMix(n=30, among='foreground', form=MixedForm('sigmoid'), gather=g),
     'dense': lambda g: DenseRoIMultiMix(n=20, among='all', gather=g),
     'head': lambda g: dict(n=30, among='all', gather=g),
     'hook': lambda g: dict(n=30, among='all', gather=g),

@@ -64,7 +64,7 @@ def test_detr_mixes_the_queries_of_the_last_layer():
 
 def test_ssd_mixes_what_has_a_label_and_a_weight():
     model = detector('ssd300').eval()
-    mix(model, n=20)
+    mix(model, n=20, among='foreground')
     losses_of(model, 'ssd300')
     labels = model.bbox_head.multimix.mixed_labels
     assert len(labels) >= 5 and (labels < 5).all()  # an anchor or more for each object
