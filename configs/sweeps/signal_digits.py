@@ -51,6 +51,5 @@ settings = {
     # As many RoIs of the background among them.
     'balanced, 0.5, ess 3': {_among: 'balanced', _ess: 3},
     'balanced, 0.5, ess 5': {_among: 'balanced', _ess: 5},
-    'balanced, 1, ess 3': {_among: 'balanced', _weight: 1, _ess: 3},
 }
 images = {50: None}
