@@ -14,7 +14,6 @@ _weight, _among, _ess = (f'{_multimix}.{key}' for key in ('loss_weight', 'among'
 settings = {
     'plain': {_weight: 0},
     'balanced, 0.5, ess 3': {_among: 'balanced', _weight: 0.5, _ess: 3},
-    'foreground, 0.5, ess 3': {_among: 'foreground', _weight: 0.5, _ess: 3},
     'label smoothing 0.1': {
         _weight: 0,
         f'{_head}.loss_cls.type': 'LabelSmoothingLoss',

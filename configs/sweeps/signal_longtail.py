@@ -13,7 +13,6 @@ _weight, _among, _ess = (f'{_multimix}.{key}' for key in ('loss_weight', 'among'
 settings = {
     'plain': {_weight: 0},
     'class_balanced, 0.5, ess 3': {_ess: 3},
-    'class_balanced, 0.5, ess 5': {_ess: 5},
     'balanced, 0.5, ess 3': {_among: 'balanced', _ess: 3},
 }
 images = {300: None}

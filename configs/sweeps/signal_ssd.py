@@ -8,13 +8,12 @@ images_key = 'train_dataloader.dataset.indices'
 seeds = 3
 
 _multimix = 'model.bbox_head.multimix'
-_weight, _among, _ess, _alpha = (f'{_multimix}.{key}' for key in ('loss_weight', 'among', 'ess', 'alpha'))
+_weight, _among, _ess = (f'{_multimix}.{key}' for key in ('loss_weight', 'among', 'ess'))
 # The first is what the others are compared with. At weight 0 nothing is mixed.
 settings = {
     'plain': {_weight: 0},
     'foreground, 0.5, ess 3': {_among: 'foreground', _weight: 0.5, _ess: 3},
     'balanced, 0.5, ess 3': {_among: 'balanced', _weight: 0.5, _ess: 3},
     'balanced, 0.1, ess 3': {_among: 'balanced', _weight: 0.1, _ess: 3},
-    "foreground, 0.5, the paper's alpha": {_among: 'foreground', _weight: 0.5, _alpha: '(0.5,2.0)'},
 }
 images = {50: None}
