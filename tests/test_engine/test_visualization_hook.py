@@ -194,10 +194,9 @@ def test_crops_are_the_boxes_of_the_examples_of_the_shown_class(monkeypatch, tmp
     label, box = int(objects.labels[0]), objects.bboxes[0].int().tolist()
     dataset.samples[0]['inputs'][:] = 0
     dataset.samples[0]['inputs'][0, box[1] : box[3] + 1, box[0] : box[2] + 1] = 200
+    mixing = dict(type='MultiMixHook', n=9, among='foreground')
     hook = dict(type='MultiMixVisualizationHook', interval=1, num_tuples=2)
-    train(
-        tmp_path, tiny_model('faster_rcnn_fpn'), dataset, dict(type='MultiMixHook', n=9), hook, batch_size=1
-    )
+    train(tmp_path, tiny_model('faster_rcnn_fpn'), dataset, mixing, hook, batch_size=1)
     for item in shown[0]:
         assert set(item.target) == set(item.names) == {CLASSES[label]}
         for crop in item.crops:
