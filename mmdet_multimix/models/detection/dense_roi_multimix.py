@@ -31,9 +31,8 @@ class DenseRoIMultiMix(ExampleChoice, DenseMultiMix):
     Args:
         form: The class weights, if there are any; see ``softmax_form``.
         **settings: The fields of ``MixingSettings``. By default ``n`` is 200, at each position,
-            ``among`` is ``'foreground'``, ``loss_weight`` is 0.1, as more costs mAP
-            (``docs/roi_multimix.md``), and ``attention`` is ``'gap'``; see ``DenseMultiMix`` for its other
-            kinds.
+            ``among`` is ``'foreground'``, ``loss_weight`` is 0.1, and ``attention`` is ``'gap'``; see
+            ``DenseMultiMix`` for its other kinds.
     """
 
     def __init__(self, *, form: MixedForm | None = None, **settings: Any) -> None:
