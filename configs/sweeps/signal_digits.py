@@ -1,4 +1,5 @@
 # An experiment of tools/sweep.py: where a mixed term that teaches pays, beside rivals and trials.
+_base_ = '../_base_/experiments/rivals.py'
 data = 'digits'
 pretraining = 'resnet_tiny_digits_ce.py'
 detector = 'faster_rcnn_digits_signal.py'
@@ -11,12 +12,6 @@ _head = 'model.roi_head.bbox_head'
 _weight, _among = f'{_head}.multimix.loss_weight', f'{_head}.multimix.among'
 _ess, _alpha = f'{_head}.multimix.ess', f'{_head}.multimix.alpha'
 _kept, _start, _share = 'custom_hooks.1.kept', 'custom_hooks.2.start', 'custom_hooks.3.share'
-
-
-def _smoothed(share):
-    kind, smoothing = f'{_head}.loss_cls.type', f'{_head}.loss_cls.label_smoothing'
-    return {_weight: 0, kind: 'LabelSmoothingLoss', smoothing: share}
-
 
 # The first is what the others are compared with. At weight 0 nothing is mixed.
 settings = {
@@ -34,20 +29,16 @@ settings = {
     "foreground, 0.5, the paper's alpha": {_alpha: '(0.5,2.0)'},
     'foreground, 0.5, uniform tuples': {_ess: 1e6},
     'plain, foreground weighs 1.5': {_weight: 0, f'{_head}.loss_cls.class_weight': [1.5] * 10 + [1.0]},
-    'plain, half as much background': {
-        _weight: 0,
-        'model.train_cfg.rcnn.sampler.num': 40,
-        'model.train_cfg.rcnn.sampler.pos_fraction': 0.4,
-    },
+    'plain, half as much background': {_weight: 0, **_base_._less_background},
     # Both at once, and one after the other.
     "foreground, 0.5, ess 3, and the paper's alpha": {_ess: 3, _share: 1.0},
     'foreground, 0.5, ess 30 to 3': {_ess: 30, _start: 30.0},
     # Less of the part that all examples share (docs/signal.md).
     'foreground, 1.67, ess 10, a tenth of the common part': {_weight: 1.67, _ess: 10, _kept: 0.1},
     # The simplest rival.
-    'label smoothing 0.05': _smoothed(0.05),
-    'label smoothing 0.1': _smoothed(0.1),
-    'label smoothing 0.2': _smoothed(0.2),
+    'label smoothing 0.05': _base_._smoothed[0.05],
+    'label smoothing 0.1': _base_._smoothed[0.1],
+    'label smoothing 0.2': _base_._smoothed[0.2],
     # As many RoIs of the background among them.
     'balanced, 0.5, ess 3': {_among: 'balanced', _ess: 3},
     'balanced, 0.5, ess 5': {_among: 'balanced', _ess: 5},

@@ -1,5 +1,6 @@
 # An experiment of tools/sweep.py: what was worth it in configs/sweeps/signal_digits.py, with fewer images and
 # with more, and with less background.
+_base_ = '../_base_/experiments/rivals.py'
 data = 'digits'
 pretraining = 'resnet_tiny_digits_ce.py'
 detector = 'faster_rcnn_digits_signal.py'
@@ -8,23 +9,19 @@ post_hoc = True
 images_key = 'train_dataloader.dataset.indices'
 seeds = 3
 
-_head = 'model.roi_head.bbox_head'
-_weight, _among, _ess = (f'{_head}.multimix.{key}' for key in ('loss_weight', 'among', 'ess'))
-_less_background = {
-    'model.train_cfg.rcnn.sampler.num': 40,
-    'model.train_cfg.rcnn.sampler.pos_fraction': 0.4,
-}
+_multimix = 'model.roi_head.bbox_head.multimix'
+_weight, _among, _ess = (f'{_multimix}.{key}' for key in ('loss_weight', 'among', 'ess'))
 # The first is what the others are compared with. At weight 0 nothing is mixed.
 settings = {
     'plain': {_weight: 0},
     'balanced, 0.5, ess 3': {_among: 'balanced', _ess: 3},
-    'plain, half as much background': {_weight: 0, **_less_background},
-    'balanced, 0.5, ess 3, half as much background': {_among: 'balanced', _ess: 3, **_less_background},
-    'label smoothing 0.1': {
-        _weight: 0,
-        f'{_head}.loss_cls.type': 'LabelSmoothingLoss',
-        f'{_head}.loss_cls.label_smoothing': 0.1,
+    'plain, half as much background': {_weight: 0, **_base_._less_background},
+    'balanced, 0.5, ess 3, half as much background': {
+        _among: 'balanced',
+        _ess: 3,
+        **_base_._less_background,
     },
+    'label smoothing 0.1': _base_._smoothed[0.1],
 }
 images = {
     50: ('plain', 'plain, half as much background', 'balanced, 0.5, ess 3, half as much background'),
