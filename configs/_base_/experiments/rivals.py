@@ -1,5 +1,5 @@
-# Simpler means that sweeps compare RoI MultiMix with, as overrides of a Faster R-CNN. Names with an underscore
-# are no keys of an experiment.
+# Simpler means that sweeps compare RoI MultiMix with, as overrides of a Faster R-CNN. Names with an
+# underscore are no keys of an experiment.
 _head = 'model.roi_head.bbox_head'
 _smoothed = {
     share: {

@@ -25,7 +25,7 @@ class MultiMixHook(MultiMixScheduleHook):
     In a config, or beside one::
 
         custom_imports = dict(imports=['mmdet_multimix'], allow_failed_imports=False)
-        custom_hooks = [*_base_.get('custom_hooks', []), dict(type='MultiMixHook', ess=3, loss_weight=0.5)]
+        custom_hooks = [*_base_.get('custom_hooks', []), dict(type='MultiMixHook', ess=3)]
 
     A list in a config replaces that of its base; this one begins with the base's, if it has any.
 
