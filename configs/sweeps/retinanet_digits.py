@@ -2,7 +2,7 @@
 _base_ = [
     'mmdet::_base_/models/retinanet_r50_fpn.py',
     '../_base_/datasets/digits_detection.py',
-    '../_base_/schedules/digits_600.py',
+    'mmdet::_base_/default_runtime.py',
 ]
 custom_imports = dict(imports=['mmdet_multimix'], allow_failed_imports=False)
 model = dict(
@@ -18,15 +18,25 @@ model = dict(
     ),
 )
 max_iters = 400
-train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
 optim_wrapper = dict(
-    optimizer=dict(_delete_=True, type='AdamW', lr=1e-3, weight_decay=0.05),
+    type='OptimWrapper',
+    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05),
+    clip_grad=dict(max_norm=10, norm_type=2),
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
     dict(type='CosineAnnealingLR', eta_min=0, by_epoch=False, begin=50, end=max_iters, T_max=max_iters - 50),
 ]
+default_hooks = dict(
+    logger=dict(interval=20, log_metric_by_epoch=False),
+    checkpoint=dict(by_epoch=False, interval=200, max_keep_ckpts=2),
+)
+log_processor = dict(window_size=20, by_epoch=False)
 custom_hooks = [
     dict(type='CheckInvalidLossHook', interval=50),
     dict(type='MultiMixHook', among='foreground', loss_weight=0.5, by_epoch=False),
 ]
+randomness = dict(seed=0)

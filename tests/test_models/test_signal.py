@@ -87,7 +87,7 @@ def test_the_forms_of_detectors_directly(form, loss):
 
 def test_of_the_chosen_examples_alone():
     logits, labels = torch.randn(B, C, dtype=F64), torch.randint(C, (B,))
-    module = watched(DetectionMultiMix(n=60, ess=2))  # of the foreground
+    module = watched(DetectionMultiMix(n=60, among='foreground', ess=2))
     module.losses(logits, labels)
     kept = labels < C - 1
     targets = F.one_hot(labels, C).double()[kept]
