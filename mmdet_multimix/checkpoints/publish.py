@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import torch
 
 from ..ops.checks import check_flag
-from ..utils.files import check_target, whole_file
+from ..utils.files import check_new_file, whole_file
 from ..utils.one_line import InputError
 from .loading import what_it_holds
 from .reading import meta_of, read_checkpoint, state_dict_of
@@ -31,9 +30,7 @@ def publish_backbone(source: str | Path, target: str | Path, force: bool = False
         ValueError: The target exists, or the source holds no backbone.
     """
     check_flag('force', force)
-    if os.path.lexists(target) and not force:  # a link that leads nowhere, too
-        raise InputError(f'{target} exists already; give --force to replace it')
-    check_target('OUT', target)
+    check_new_file('OUT', target, force)
     checkpoint = read_checkpoint(source)
     state = state_dict_of(checkpoint)
     for prefix in PREFIXES:

@@ -136,3 +136,19 @@ def check_target(name: str, path: str | Path) -> None:
     if Path(path).is_dir():
         raise InputError(f'{name} {path} is a folder; give a file')
     check_folder(f'the folder of {name}', Path(path).parent)
+
+
+def check_new_file(name: str, path: str | Path, force: bool) -> None:
+    """Refuse a file that cannot be written, or is there already unless ``force`` is given.
+
+    Args:
+        name: What it is, for the message.
+        path: The file.
+        force: Whether one that is there may be replaced.
+
+    Raises:
+        InputError: As :func:`check_target`, and where something has the name, be it a link to nowhere.
+    """
+    if os.path.lexists(path) and not force:
+        raise InputError(f'{path} exists already; give --force to replace it')
+    check_target(name, path)
