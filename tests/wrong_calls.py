@@ -228,6 +228,7 @@ FLAGS = [
         ('train.py', '{ce} --cfg-options a', "takes KEY=VALUE, got 'a'"),
         ('train.py', '{ce} --cfg-options =1', "takes KEY=VALUE, got '=1'"),
         ('train.py', '{ce} --cfg-options a=[1,2', 'brackets'),
+        ('train.py', '{ce} --cfg-options custom_imports.imports=no_such_package', 'cannot be imported'),
         ('train.py', '{ce} --launcher torchrun', 'invalid choice'),
         ('train.py', '{ce} --launcher pytorch', '--launcher pytorch needs RANK'),
         ('train.py', '{ce} --launcher slurm', '--launcher slurm needs SLURM_PROCID'),

@@ -15,6 +15,7 @@ from typing import Any
 
 import mmengine
 from mmengine.config import Config, DictAction
+from mmengine.utils import import_modules_from_strings
 
 from ..utils.one_line import InputError
 from .missing_config import missing_config, new_name
@@ -58,7 +59,8 @@ def read_config(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
         overrides: What ``--cfg-options`` gives, by dotted keys.
 
     Raises:
-        InputError: It is not there, no config, or does not run; or an override has no place in it.
+        InputError: It is not there, no config, or does not run; or an override has no place in it,
+            or names a module that cannot be imported.
     """
     path = str(path)
     _check_bases(path, ())
@@ -67,7 +69,16 @@ def read_config(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
     except (Exception, SystemExit) as error:  # it is Python, so anything may happen in it
         raise InputError(f'config {path} cannot be read: {_reason(error)}{new_name(str(error))}') from error
     override(cfg, overrides or {})
+    if any(key.split('.')[0] == 'custom_imports' for key in overrides or {}):
+        _import(cfg.custom_imports)  # mmengine imports what the file names, and no more
     return cfg
+
+
+def _import(custom_imports: Any) -> None:
+    try:
+        import_modules_from_strings(**(custom_imports or {'imports': None}))
+    except (Exception, SystemExit) as error:  # they are Python, too
+        raise InputError(f'custom_imports={custom_imports} cannot be imported: {_reason(error)}') from error
 
 
 def override(cfg: Config, overrides: Mapping[str, Any]) -> None:
