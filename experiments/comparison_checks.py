@@ -10,8 +10,8 @@ from mmdet.registry import DATASETS
 from mmdet_multimix.checks import check_data
 from mmdet_multimix.evaluation.ood_images import list_images
 
-from .comparison import Comparison, Method
-from .estimate import build_shapes
+from .building import unbuildable
+from .comparison import Comparison
 from .launch import uneven_batches
 from .overrides import read_config
 
@@ -28,7 +28,9 @@ def problems_of(comparison: Comparison, processes: int) -> list[str]:
     for method in comparison.methods.values():
         if method.config.is_file():
             configs.append(read_config(method.config, comparison.options))
-            found += _unbuildable(comparison, method)
+            for name, overrides in method.candidates.items():
+                where = f'methods[{method.name!r}].candidates[{name!r}]'
+                found += unbuildable(where, method.config, {**comparison.options, **overrides})
     found += uneven_batches(configs, processes) + check_data(configs, {})
     for name, folder in comparison.ood.items():
         try:
@@ -36,16 +38,6 @@ def problems_of(comparison: Comparison, processes: int) -> list[str]:
         except (OSError, ValueError) as error:
             found.append(f'ood[{name!r}]: {error}')
     return found or list(_data_problems(comparison))
-
-
-def _unbuildable(comparison: Comparison, method: Method) -> Iterator[str]:
-    """A line for each candidate whose overrides the model refuses."""
-    for name, overrides in method.candidates.items():
-        try:
-            build_shapes(read_config(method.config, {**comparison.options, **overrides}))
-        except Exception as error:
-            reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
-            yield f'methods[{method.name!r}].candidates[{name!r}]: {reason}'
 
 
 def _data_problems(comparison: Comparison) -> Iterator[str]:

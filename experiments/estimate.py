@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from mmdet.registry import MODELS
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 
 from mmdet_multimix.checks import count_images, dataset_leaves
 
+from .building import build_shapes
 from .experiment_file import many
 from .overrides import as_values, read_config
 from .plan import Cell, Plan
@@ -121,16 +119,6 @@ def _length(cfg: Config, counts: dict[str, int]) -> tuple[str, int | None]:
     # Images without objects, which detectors leave out, are counted: a little more than it will be.
     rounded = math.floor if loader.get('drop_last') else math.ceil
     return f'{epochs} epochs', epochs * rounded(sum(images) / loader.batch_size)
-
-
-def build_shapes(cfg: Config) -> torch.nn.Module:
-    """The model of a config, its parameters without memory or random numbers where it can be had so."""
-    init_default_scope(cfg.get('default_scope', 'mmdet'))
-    try:
-        with torch.device('meta'):
-            return MODELS.build(cfg.model)
-    except (RuntimeError, NotImplementedError):  # it computes something when it is built
-        return MODELS.build(cfg.model)
 
 
 def _checkpoints(cfg: Config) -> int:

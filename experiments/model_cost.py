@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
-from .estimate import build_shapes
+from .building import build_shapes
 
 SUSTAINED = 30e12  # operations a second that a GPU is taken to do in training
 _IMAGES = 2  # batch norm refuses one value a channel

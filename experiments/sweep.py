@@ -21,6 +21,7 @@ from typing import Any
 
 from mmdet_multimix.checks import check_data, check_metrics
 
+from .building import unbuildable
 from .cells import detect_cell, pretrain_cell
 from .digits import digits_options, prepare_digits
 from .experiment_file import beside, check_keys, check_types, many, read_experiment, slug
@@ -132,7 +133,14 @@ class Sweep:
         Args:
             processes: How many share the batch of a training.
         """
-        found, detectors = [], []
+        found = []
+        for setting, options in self.settings.items():
+            found += unbuildable(f'settings[{setting!r}]', self.detector, {**self.options, **options})
+        if self.pretraining:
+            found += unbuildable('pretraining', self.pretraining, self.pretraining_options)
+        if found:
+            return found
+        detectors = []
         for setting, options in self.settings.items():
             cfg = read_config(self.detector, {**self.options, **options})
             found += [f'settings[{setting!r}]: {line}' for line in check_metrics(cfg, {'': self.metric})]

@@ -25,6 +25,7 @@ from typing import Any
 from mmdet_multimix.checks import check_data, check_metrics
 from mmdet_multimix.checks.missing_config import missing_config
 
+from .building import unbuildable
 from .cells import detect_cell, from_scratch, pretrain_cell
 from .digits import digits_options, prepare_digits
 from .experiment_file import beside, check_keys, check_names, check_types, many, read_experiment, slug
@@ -261,15 +262,22 @@ def problems_of(experiment: TransferExperiment, processes: int) -> list[str]:
         processes: How many share the batch of a training.
     """
     found = experiment.missing_configs()
-    configs = [read_config(path, {}) for path in experiment.methods.values() if path and path.is_file()]
-    detectors = []
+    for name, path in experiment.methods.items():
+        if path and path.is_file():
+            found += unbuildable(f'methods[{name!r}]', path, {})
     for detector in experiment.detectors.values():
         if detector.config.is_file():
-            cfg = read_config(detector.config, detector.options)
-            detectors.append(cfg)
-            missing = check_metrics(cfg, detector.metrics)
-            found += [f'detectors[{detector.name!r}].{problem}' for problem in missing]
-            found += check_frequencies(experiment.measures, cfg)
+            found += unbuildable(f'detectors[{detector.name!r}]', detector.config, detector.options)
+    if found:
+        return found
+    configs = [read_config(path, {}) for path in experiment.methods.values() if path]
+    detectors = []
+    for detector in experiment.detectors.values():
+        cfg = read_config(detector.config, detector.options)
+        detectors.append(cfg)
+        missing = check_metrics(cfg, detector.metrics)
+        found += [f'detectors[{detector.name!r}].{problem}' for problem in missing]
+        found += check_frequencies(experiment.measures, cfg)
     found += uneven_batches(configs + detectors, processes)
     # The data of digits are written when it starts.
     return found + check_data(configs + ([] if experiment.digits else detectors), experiment.counts)

@@ -69,16 +69,7 @@ def read_config(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
     except (Exception, SystemExit) as error:  # it is Python, so anything may happen in it
         raise InputError(f'config {path} cannot be read: {_reason(error)}{new_name(str(error))}') from error
     override(cfg, overrides or {})
-    if any(key.split('.')[0] == 'custom_imports' for key in overrides or {}):
-        _import(cfg.custom_imports)  # mmengine imports what the file names, and no more
     return cfg
-
-
-def _import(custom_imports: Any) -> None:
-    try:
-        import_modules_from_strings(**(custom_imports or {'imports': None}))
-    except (Exception, SystemExit) as error:  # they are Python, too
-        raise InputError(f'custom_imports={custom_imports} cannot be imported: {_reason(error)}') from error
 
 
 def override(cfg: Config, overrides: Mapping[str, Any]) -> None:
@@ -89,13 +80,22 @@ def override(cfg: Config, overrides: Mapping[str, Any]) -> None:
         overrides: Values by dotted keys.
 
     Raises:
-        InputError: One has no place in the config; names it.
+        InputError: One has no place in the config, or names a module that cannot be imported; names it.
     """
     for key, value in overrides.items():
         try:
             cfg.merge_from_dict({key: value})
         except Exception as error:
             raise InputError(f'the override {key}={value} does not fit: {_reason(error)}') from error
+    if any(key.split('.')[0] == 'custom_imports' for key in overrides):
+        _import(cfg.custom_imports)  # mmengine imports what the file names, and no more
+
+
+def _import(custom_imports: Any) -> None:
+    try:
+        import_modules_from_strings(**(custom_imports or {'imports': None}))
+    except (Exception, SystemExit) as error:  # they are Python, too
+        raise InputError(f'custom_imports={custom_imports} cannot be imported: {_reason(error)}') from error
 
 
 def check_needed(cfg: Config, stage: str) -> None:

@@ -13,7 +13,7 @@ from experiments.cells import from_scratch, initialised_from
 from experiments.estimate import describe, estimate
 from experiments.experiment_file import work_root
 from experiments.plan import write_json
-from experiments.transfer import load_experiment
+from experiments.transfer import load_experiment, problems_of
 
 TRANSFER = ROOT / 'configs/transfer'
 EXPERIMENTS = sorted(path for path in TRANSFER.glob('*.py') if not path.stem.startswith('faster_rcnn'))
@@ -47,6 +47,16 @@ def small(folder, **changes):
     return written(
         folder, '\n'.join(f'{key} = {value!r}' for key, value in fields.items() if value is not None)
     )
+
+
+def test_a_detector_that_refuses_its_options_is_named(tmp_path):
+    detector = dict(
+        config=str(DETECTION / 'faster_rcnn_tiny_digits.py'),
+        metrics={'mAP': 'coco/bbox_mAP'},
+        options={'model.roi_head.bbox_head.loss_cls.odd': 1},
+    )
+    (problem,) = problems_of(load_experiment(small(tmp_path, detectors={'R-CNN': detector})), 1)
+    assert problem.startswith("detectors['R-CNN']: ") and "unexpected keyword argument 'odd'" in problem
 
 
 @pytest.mark.parametrize('path', EXPERIMENTS, ids=lambda path: path.stem)

@@ -29,11 +29,11 @@ settings = {{
 
 def test_a_sweep_goes_past_a_failure_and_keeps_what_is_done(tmp_path):
     path, out = tmp_path / 'experiment.py', tmp_path / 'out'
-    broken = "'odd': {'model.roi_head.bbox_head.multimix.among': 'odd'},"
+    broken = "'odd': {'optim_wrapper.optimizer.lrr': 1},"
     path.write_text(EXPERIMENT.format(root=ROOT, more=broken))
     output = tool('sweep.py', path, '--work-dir', out, fails=True)
     assert '[1/4] seed 0: classifier: top-1' in output
-    assert 'among must be one of' in output and 'FAILED' in output
+    assert 'lrr' in output and 'FAILED' in output
     rows = json.loads((out / 'results.json').read_text())['rows']
     assert [row['setting'] for row in rows] == ['plain', '../../all, 0.3']
     assert rows[1]['gains'] == [rows[1]['values'][0] - rows[0]['values'][0]]
@@ -82,6 +82,19 @@ def test_bad_experiments_are_named(tmp_path):
         path.write_text(text)
         with pytest.raises(ValueError, match=re.escape(message)):
             load_sweep(path)
+    for setting, reason in (
+        ("'model.roi_head.bbox_head.multimix.among': 'odd'", 'among must be one of'),
+        (
+            "'model.roi_head.bbox_head.loss_cls.type': 'OddLoss'",
+            'OddLoss is not in the mmdet::model registry',
+        ),
+        ("'model.roi_head.bbox_head.loss_cls.odd': 1", "unexpected keyword argument 'odd'"),
+        ("'custom_imports.imports': 'no_such_package'", 'cannot be imported'),
+        ("'train_pipeline.9.type': 'Odd'", 'does not fit'),
+    ):
+        path.write_text(EXPERIMENT.format(root=ROOT, more=f"'odd': {{{setting}}}"))
+        (problem,) = load_sweep(path).problems(1)
+        assert problem.startswith("settings['odd']: ") and reason in problem, problem
     path.write_text(good.replace('coco/bbox_mAP', 'coco/bbox_map'))
     problems = load_sweep(path).problems(1)
     expected = "settings['plain']: metrics[''] is 'coco/bbox_map', but test_evaluator gives coco/bbox_mAP"

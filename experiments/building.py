@@ -1,0 +1,39 @@
+"""Models of configs, built without memory for their parameters: what they hold, and whether they can be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmdet.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from .overrides import read_config
+
+
+def build_shapes(cfg: Config) -> torch.nn.Module:
+    """The model of a config, its parameters without memory or random numbers where it can be had so."""
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    try:
+        with torch.device('meta'):
+            return MODELS.build(cfg.model)
+    except (RuntimeError, NotImplementedError):  # it computes something when it is built
+        return MODELS.build(cfg.model)
+
+
+def unbuildable(where: str, path: str | Path, options: Mapping[str, Any]) -> Iterator[str]:
+    """A line for overrides that have no place in a config, or that its model refuses.
+
+    Args:
+        where: What they are of, for the line.
+        path: The file of the config.
+        options: The overrides, as values.
+    """
+    try:
+        build_shapes(read_config(path, options))
+    except Exception as error:
+        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+        yield f'{where}: {reason}'
