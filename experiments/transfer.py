@@ -261,18 +261,18 @@ def problems_of(experiment: TransferExperiment, processes: int) -> list[str]:
         experiment: The experiment.
         processes: How many share the batch of a training.
     """
-    found = experiment.missing_configs()
-    for name, path in experiment.methods.items():
-        if path and path.is_file():
-            found += unbuildable(f'methods[{name!r}]', path, {})
-    for detector in experiment.detectors.values():
-        if detector.config.is_file():
-            found += unbuildable(f'detectors[{detector.name!r}]', detector.config, detector.options)
-    if found:
-        return found
-    configs = [read_config(path, {}) for path in experiment.methods.values() if path]
+    found, unbuilt = experiment.missing_configs(), []
+    methods = {name: path for name, path in experiment.methods.items() if path and path.is_file()}
+    chosen = [detector for detector in experiment.detectors.values() if detector.config.is_file()]
+    for name, path in methods.items():
+        unbuilt += unbuildable(f'methods[{name!r}]', path, {})
+    for detector in chosen:
+        unbuilt += unbuildable(f'detectors[{detector.name!r}]', detector.config, detector.options)
+    if unbuilt:
+        return found + unbuilt
+    configs = [read_config(path, {}) for path in methods.values()]
     detectors = []
-    for detector in experiment.detectors.values():
+    for detector in chosen:
         cfg = read_config(detector.config, detector.options)
         detectors.append(cfg)
         missing = check_metrics(cfg, detector.metrics)
