@@ -15,6 +15,8 @@ settings = {
     'plain': {_weight: 0},
     'balanced, 0.5, ess 3': {_among: 'balanced', _weight: 0.5, _ess: 3},
     'label smoothing 0.1': _base_._smoothed[0.1],
+    'all, 0.5, ess 3': {_among: 'all', _weight: 0.5, _ess: 3},
+    'foreground, 0.5, ess 3': {_among: 'foreground', _weight: 0.5, _ess: 3},
 }
 # Of 292.
 images = {50: None}

@@ -17,6 +17,7 @@ settings = {
     "foreground, 0.5, the paper's alpha": {_alpha: '(0.5,2.0)'},
     'label smoothing 0.1': _base_._smoothed[0.1],
     'balanced, 0.5, ess 3': {_among: 'balanced', _ess: 3},
+    'all, 0.5, ess 3': {_among: 'all', _ess: 3},
 }
 # Of 296.
 images = {50: None}
