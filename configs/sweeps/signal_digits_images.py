@@ -14,17 +14,17 @@ _weight, _among, _ess = (f'{_multimix}.{key}' for key in ('loss_weight', 'among'
 # The first is what the others are compared with. At weight 0 nothing is mixed.
 settings = {
     'plain': {_weight: 0},
-    'balanced, 0.5, ess 3': {_among: 'balanced', _ess: 3},
+    'all, 0.5, ess 3': {_among: 'all', _ess: 3},
     'plain, half as much background': {_weight: 0, **_base_._less_background},
-    'balanced, 0.5, ess 3, half as much background': {
-        _among: 'balanced',
+    'all, 0.5, ess 3, half as much background': {
+        _among: 'all',
         _ess: 3,
         **_base_._less_background,
     },
     'label smoothing 0.1': _base_._smoothed[0.1],
 }
 images = {
-    50: ('plain', 'plain, half as much background', 'balanced, 0.5, ess 3, half as much background'),
+    50: ('plain', 'plain, half as much background', 'all, 0.5, ess 3, half as much background'),
     25: None,
     100: None,
 }

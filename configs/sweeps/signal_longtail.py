@@ -18,6 +18,6 @@ _weight, _among, _ess = (f'{_multimix}.{key}' for key in ('loss_weight', 'among'
 settings = {
     'plain': {_weight: 0},
     'class_balanced, 0.5, ess 3': {_among: 'class_balanced', _weight: 0.5, _ess: 3},
-    'balanced, 0.5, ess 3': {_among: 'balanced', _weight: 0.5, _ess: 3},
+    'all, 0.5, ess 3': {_among: 'all', _weight: 0.5, _ess: 3},
 }
 images = {300: None}

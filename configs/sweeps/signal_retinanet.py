@@ -20,5 +20,6 @@ settings = {
     'balanced, 0.5, ess 3': {_among: 'balanced', _ess: 3},
     'all, 0.5, ess 3': {_among: 'all', _ess: 3},
     'balanced, 0.1, ess 3': {_among: 'balanced', _weight: 0.1, _ess: 3},
+    'all, 0.1, ess 3': {_among: 'all', _weight: 0.1, _ess: 3},
 }
 images = {50: None}

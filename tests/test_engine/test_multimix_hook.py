@@ -78,7 +78,7 @@ def test_what_is_mixed_and_what_is_not_is_logged(given, shown, caplog):
         hook.before_train(runner_of(model, hook))
     lines = [record.message for record in caplog.records]
     assert [line for line in lines if line.startswith('MultiMix in roi_head.bbox_head.')] == lines[:2]
-    assert f'softmax, balanced examples, n=20, {shown}, loss_weight=0.5' in lines[0]
+    assert f'softmax, all examples, n=20, {shown}, loss_weight=0.5' in lines[0]
     assert lines[2].startswith('no MultiMix in roi_head.bbox_head.2: Shared2FCBBoxHead')
 
 

@@ -143,7 +143,7 @@ def test_nothing_moves_and_nothing_stays():
 
 
 def test_where_nothing_is_mixed():
-    module = watched(DetectionMultiMix(n=20))
+    module = watched(DetectionMultiMix(n=20, among='foreground'))
     module.losses(torch.randn(4, C), torch.full((4,), C - 1))  # background alone
     assert module.signal() is None
     module.loss_weight = 0.0

@@ -21,7 +21,7 @@ class MixingSettings:
 
     Args:
         n: Tuples per step, in dense forms at each position.
-        among: Which examples are mixed: ``'foreground'``, ``'balanced'``, ``'class_balanced'`` or ``'all'``;
+        among: Which examples are mixed: ``'all'``, ``'foreground'``, ``'balanced'`` or ``'class_balanced'``;
             see ``ExampleChoice``.
         loss_weight: Weight of the term. At 0 nothing is computed. 0.5 beside a softmax; elsewhere the default
             is another, see ``DetectionMultiMix`` and ``DenseRoIMultiMix``.
@@ -45,7 +45,7 @@ class MixingSettings:
     """
 
     n: int = 1000
-    among: str = 'balanced'
+    among: str = 'all'
     loss_weight: float = 0.5
     m: int | None = None
     alpha: float | tuple[float, float] | None = None

@@ -54,7 +54,7 @@ def test_levels_are_mixed_as_one_list_of_examples(kind, among):
 
 def test_alpha_takes_the_place_of_the_default_ess():
     by_default, papers = DetectionMultiMix(), DetectionMultiMix(alpha=(0.5, 2.0))
-    assert (by_default.among, by_default.ess, by_default.alpha) == ('balanced', 3, None)
+    assert (by_default.among, by_default.ess, by_default.alpha) == ('all', 3, None)
     assert by_default.loss_weight == 0.5
     assert [DetectionMultiMix(form=MixedForm(kind)).loss_weight for kind in ('sigmoid', 'focal')] == [0.1] * 2
     assert DetectionMultiMix(form=MixedForm('focal'), loss_weight=0.3).loss_weight == 0.3

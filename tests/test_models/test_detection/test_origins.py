@@ -104,7 +104,7 @@ def test_without_mixing_across_images_other_images_do_not_matter(name):
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
 def test_half_precision_knows_images_but_not_places(dtype):
-    model = detector('retinanet', n=20, within_image=True)
+    model = detector('retinanet', n=20, among='balanced', within_image=True)
     head = model.bbox_head
     head.multimix.record = True
     data = data_of(model, 'retinanet', OBJECTS)
