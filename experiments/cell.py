@@ -6,6 +6,7 @@ or inputs have changed starts anew, and its old folder is kept beside it.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import json
@@ -26,8 +27,7 @@ def main() -> None:
     plan = Plan.read(sys.argv[1])
     cell = plan.cells[sys.argv[2]]
     os.chdir(plan.cwd)
-    # So that what a cell has started is ended with it.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_in_order()
     waiting = f'another process works in {plan.root / cell.name}: waiting until it has ended'
     with locked(plan.lock_file(cell.name), lambda: print(waiting, flush=True)) as lock:
         if plan.result_file(cell.name).exists():
@@ -41,6 +41,23 @@ def main() -> None:
             old.unlink()
         plan.failure_file(cell.name).unlink(missing_ok=True)
         write_json(plan.result_file(cell.name), result)
+
+
+def end_in_order() -> None:
+    """Has SIGTERM raise in this process, so that what it has started is ended with it.
+
+    Not in processes that are forked from it, such as those of mmdet's pool for Pascal VOC: Python ends them by
+    SIGTERM, and a handler written in Python does not run in one that has just begun to wait for a lock.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    hold = functools.partial(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGTERM})
+    release = functools.partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+    def in_child() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        release()
+
+    os.register_at_fork(before=hold, after_in_parent=release, after_in_child=in_child)
 
 
 def message_of(error: BaseException) -> str:

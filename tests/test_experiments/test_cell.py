@@ -75,6 +75,36 @@ def test_a_lock_is_held_as_long_as_a_child_of_its_holder_lives(tmp_path):
     assert not is_locked(path)
 
 
+FORKING = """
+import multiprocessing, os, signal
+from experiments.cell import end_in_order
+
+end_in_order()
+context = multiprocessing.get_context('fork')
+lock = context.Lock()
+with lock:  # as a pool of processes that wait for work
+    children = [context.Process(target=lock.acquire) for _ in range(4)]
+    for child in children:
+        child.start()
+        child.terminate()
+    for child in children:
+        child.join(10)
+codes = [child.exitcode for child in children]
+for child in children:
+    child.kill()
+print(codes, flush=True)
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+except KeyboardInterrupt:
+    print('in order')
+"""
+
+
+def test_sigterm_ends_a_cell_in_order_and_what_it_forks_at_once():
+    with python(FORKING) as cell:
+        assert cell.stdout.read().splitlines() == [str([-signal.SIGTERM] * 4), 'in order']
+
+
 GREEDY = """
 import sys, time
 from experiments.gpus import own_gpus
