@@ -48,7 +48,7 @@ def test_the_loss_is_the_papers_at_one_position_by_loops(kind, soft):
 
 @pytest.mark.parametrize('kind', KINDS)
 def test_without_examples(kind):
-    module = DetectionMultiMix(n=10, form=MixedForm(kind), attention='score')
+    module = DetectionMultiMix(n=10, among='balanced', form=MixedForm(kind), attention='score')
     logits = torch.randn(4, C, requires_grad=True)
     loss = module.losses(logits, torch.full((4,), module.form.background(C)))['loss_multimix']
     loss.backward()

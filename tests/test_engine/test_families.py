@@ -108,7 +108,7 @@ def _quiet(monkeypatch):
 
 @pytest.mark.parametrize('name', FAMILIES)
 def test_family(name, tmp_path):
-    probe = train(name, tmp_path, n=200)
+    probe = train(name, tmp_path, n=200, among='balanced')
     with_objects, without = probe.losses
     assert set(with_objects) == set(without)
     for losses in probe.losses:

@@ -115,7 +115,7 @@ def test_effective_numbers_in_the_limits(alpha, examples, classes):
 
 
 def test_numbers_of_nothing():
-    module = DetectionMultiMix()
+    module = DetectionMultiMix(among='foreground')
     assert set(mixed_numbers(module).values()) == {0.0}
     module.losses(torch.randn(3, 4), torch.full((3,), 3))
     assert set(mixed_numbers(module).values()) == {0.0}
