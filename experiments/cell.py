@@ -46,7 +46,7 @@ def main() -> None:
 def end_in_order() -> None:
     """Has SIGTERM raise in this process, so that what it has started is ended with it.
 
-    Not in processes that are forked from it, such as those of mmdet's pool for Pascal VOC: Python ends them by
+    Not in processes that are forked from it, such as those of mmdet's pool for Pascal VOC. A pool is ended by
     SIGTERM, and a handler written in Python does not run in one that has just begun to wait for a lock.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
