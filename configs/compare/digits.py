@@ -7,14 +7,19 @@ _teachers = {
     for name, options in _base_._teachers.items()
 }
 methods = {
-    # Cross-entropy has no strength, so its candidates are three recipes.
+    # Cross-entropy has no strength, so its candidates are four recipes.
     'cross-entropy': dict(
         config='../pretrain/resnet_tiny_digits_ce.py',
         candidates={
             'recipe': {},
             'weight decay 0.005': {'optim_wrapper.optimizer.weight_decay': 5e-3},
+            'weight decay 0.02': {'optim_wrapper.optimizer.weight_decay': 2e-2},
             'learning rate 0.1': {'optim_wrapper.optimizer.lr': 0.1},
         },
+    ),
+    'label smoothing': dict(
+        config='resnet_tiny_digits_label_smoothing.py',
+        candidates=_base_._smoothing,
     ),
     'mixup': dict(
         config='../pretrain/resnet_tiny_digits_mixup.py',
@@ -30,7 +35,7 @@ methods = {
     ),
     'AlignMixup': dict(
         config='../pretrain/resnet_tiny_digits_alignmixup.py',
-        candidates={f'alpha {alpha}': {'model.method.alpha': alpha} for alpha in (0.5, 1.0, 2.0)},
+        candidates={f'alpha {alpha}': {'model.method.alpha': alpha} for alpha in (0.2, 0.5, 1.0, 2.0)},
     ),
     'mixup, K = 5': dict(
         config='../pretrain/resnet_tiny_digits_mixup_k5.py',
@@ -43,6 +48,10 @@ methods = {
     'manifold mixup, K = 5': dict(
         config='../pretrain/resnet_tiny_digits_manifold_mixup_k5.py',
         candidates=_base_._stages,
+    ),
+    "MultiMix, the paper's alpha": dict(
+        config='../pretrain/resnet_tiny_digits_multimix.py',
+        candidates=_base_._paper,
     ),
     'MultiMix': dict(
         config='../pretrain/resnet_tiny_digits_multimix.py',
