@@ -25,7 +25,7 @@ NAMES = ('plain', 'ours', 'floor')
 
 @dataclass(frozen=True)
 class Case:
-    """One setting; without r there are no positions."""
+    """One setting; without r there are no positions, without ess alpha is the paper's."""
 
     name: str
     b: int
@@ -33,6 +33,7 @@ class Case:
     c: int
     n: int
     r: int | None = None
+    ess: float | None = None
 
     @property
     def sizes(self) -> dict[str, int | None]:
@@ -44,7 +45,8 @@ CASES = (
     Case('dense, ImageNet', b=128, d=2048, c=1000, n=1000, r=49),
     Case('dense, CIFAR-100', b=128, d=512, c=100, n=1000, r=16),
     Case('no positions, ImageNet', b=128, d=2048, c=1000, n=1000),
-    Case('RoI embeddings, COCO', b=1024, d=1024, c=81, n=1000),
+    # As the heads of detectors mix: all RoIs, a few in each tuple.
+    Case('RoI embeddings, COCO', b=1024, d=1024, c=81, n=1000, ess=3),
 )
 SCALING = tuple(Case(f'n = {n}', b=128, d=2048, c=1000, n=n) for n in (10**3, 10**4, 10**5, 10**6))
 TINY = Case('tiny', b=8, d=16, c=5, n=20, r=4)
@@ -77,7 +79,7 @@ def build(
 
 def _ours(case: Case, classifier: nn.Linear) -> Callable[[Tensor, Tensor], Tensor]:
     if case.r is None:
-        module = MultiMix(case.n)
+        module = MultiMix(case.n, ess=case.ess)
         return lambda z, y: module(classifier(z), y)
     dense = DenseMultiMix(case.n)
     return lambda z, y: dense(z, y, classifier)
@@ -109,8 +111,12 @@ def _plain(case: Case, classifier: nn.Linear) -> Callable[[Tensor, Tensor], Tens
 
 
 def _stock_weights(case: Case, device: torch.device) -> Tensor:
-    """Λ as torch.distributions would draw it, one alpha per tuple from U[0.5, 2]."""
+    """Λ as torch.distributions would draw it, one alpha per tuple: from U[0.5, 2], or that of ess."""
     shape = (case.n,) if case.r is None else (case.r, case.n)
-    alpha = torch.empty(*shape, 1, device=device).uniform_(0.5, 2.0)
+    alpha = torch.empty(*shape, 1, device=device)
+    if case.ess is None:
+        alpha.uniform_(0.5, 2.0)
+    else:
+        alpha.fill_((case.ess - 1) / (case.b - case.ess))
     gamma = torch._standard_gamma(alpha.expand(*shape, case.b))
     return gamma / gamma.sum(dim=-1, keepdim=True)

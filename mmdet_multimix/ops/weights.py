@@ -80,9 +80,9 @@ def sample_weights(
         dtype: Floating dtype of the result. Half precisions are drawn in float32.
 
     Returns:
-        ``(n, b)``, or ``(r, n, b)`` with ``r``: non-negative rows that sum to 1. A weight that
-        is positive but underflows is raised to the smallest positive number of the dtype, so no
-        row is NaN or all zero however small alpha is.
+        ``(n, b)``, or ``(r, n, b)`` with ``r``: non-negative rows that sum to 1. A weight below 1e-31
+        of the largest of its row (1e-292 in float64) is raised to that, one that float16 cannot
+        tell from 0 to its smallest number, so no row is NaN however small alpha is.
 
     Raises:
         ValueError: n, b, r or m out of range, a bad alpha, ess or ``alpha_per``, alpha and ess
@@ -210,11 +210,13 @@ class Recipe:
         log_gamma = draw(a, (rows, self.m), self.generator)
         if uniform is not None:
             log_gamma = log_gamma.masked_fill(uniform, 0)
+        # Small alphas leave most weights so small that processors take many times as long to multiply them.
+        # The floor keeps them, and what they are multiplied with down to eps, above the subnormals.
+        info = torch.finfo(self._inner)
+        log_gamma.sub_(log_gamma.amax(dim=-1, keepdim=True)).clamp_min_(math.log(info.tiny / info.eps))
         weights = torch.softmax(log_gamma, dim=-1)
-        # A Dirichlet weight is positive; where it underflows, the smallest number stands for it.
-        # float16 has room for its subnormals only, its smallest normal would add up to too much.
-        info = torch.finfo(self.dtype)
-        weights.clamp_min_(2.0**-24 if self.dtype == torch.float16 else info.tiny)
+        if self.dtype == torch.float16:  # Its smallest normal would add up to too much.
+            weights.clamp_min_(2.0**-24)
         if subset is None:
             return weights
         full = torch.zeros(rows, self.b, dtype=self._inner, device=self.device)

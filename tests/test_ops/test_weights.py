@@ -32,6 +32,16 @@ def test_small_alphas_do_not_underflow(dtype, alpha, m):
     assert_near(rows.double().sum(dim=-1), torch.ones(300), dtype)
 
 
+@pytest.mark.parametrize('dtype', [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize('options', [dict(alpha=1e-6), dict(ess=3), dict(m=5, alpha=0.001), dict(r=2, ess=2)])
+def test_products_with_weights_are_no_subnormals(dtype, options):
+    # A processor multiplies subnormals many times slower.
+    info = torch.finfo(torch.float64 if dtype == torch.float64 else torch.float32)
+    rows = sample_weights(100, 1000, dtype=dtype, **options)
+    products = rows[rows > 0].min().double() * 1000 * info.eps  # of a row's sum at most
+    assert products >= info.tiny * (1 - 1e-2)
+
+
 def test_large_alphas_are_uniform():
     rows = sample_weights(300, 10, alpha=1e6, dtype=torch.float64)
     assert (rows - 0.1).abs().max() < 2e-3
