@@ -90,7 +90,7 @@ def ops_plot(report: dict[str, Any], path: Path) -> None:
     _bars(axes[0], rows, 'median', 1e3, 'one forward and backward, ms')
     _bars(axes[1], rows, 'memory', 2**-20, 'peak extra memory, MiB')
     axes[1].set_yticklabels([])
-    axes[0].legend(LABELS.values(), loc='lower right', fontsize=7, frameon=False)
+    axes[1].legend(LABELS.values(), loc='lower right', fontsize=7, frameon=False)
     if report['scaling']:
         grown = pd.DataFrame(report['scaling']).set_index('n')
         grown['memory'] = grown['memory'].clip(lower=2**20) / 2**30
