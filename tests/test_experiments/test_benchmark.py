@@ -20,7 +20,7 @@ def test_operations(tmp_path, capsys):
     ops.run(arguments(ops, *given, '--out', str(tmp_path)))
     result = json.loads((tmp_path / 'ops_cpu.json').read_text())
     (row,) = result['rows']
-    assert row['sizes'] == {'b': 1024, 'd': 1024, 'c': 81, 'n': 1000, 'r': None}
+    assert row['sizes'] == {'b': 1024, 'd': 1024, 'c': 81, 'n': 1000, 'r': None, 'ess': 3}
     assert set(row['results']) == {'plain', 'ours', 'floor'}
     for figures in row['results'].values():
         assert 0 < figures['q1'] <= figures['median'] <= figures['q3'] and figures['memory'] > 0
