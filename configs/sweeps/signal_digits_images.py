@@ -1,5 +1,5 @@
-# An experiment of tools/sweep.py: what was worth it in configs/sweeps/signal_digits.py, with fewer images and
-# with more, and with less background.
+# An experiment of tools/sweep.py: what was worth it in configs/sweeps/signal_digits.py with fewer images and
+# with more; with fewer also beside less background.
 _base_ = '../_base_/experiments/rivals.py'
 data = 'digits'
 pretraining = 'resnet_tiny_digits_ce.py'
@@ -23,8 +23,4 @@ settings = {
     },
     'label smoothing 0.1': _base_._smoothed[0.1],
 }
-images = {
-    50: ('plain', 'plain, half as much background', 'all, 0.5, ess 3, half as much background'),
-    25: None,
-    100: None,
-}
+images = {25: None, 100: ('plain', 'all, 0.5, ess 3', 'label smoothing 0.1')}
