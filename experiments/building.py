@@ -30,7 +30,7 @@ def unbuildable(where: str, path: str | Path, options: Mapping[str, Any]) -> Ite
     Args:
         where: What they are of, for the line.
         path: The file of the config.
-        options: The overrides, as values.
+        options: The overrides.
     """
     try:
         build_shapes(read_config(path, options))

@@ -27,10 +27,15 @@ def read_config(path: str | Path, options: Mapping[str, Any]) -> Config:
 
     Args:
         path: The file. It is read once.
-        options: The overrides, as values.
+        options: The overrides, as values or as in :func:`as_texts`.
+
+    Raises:
+        ValueError: As in :func:`as_texts`.
     """
     cfg = copy.deepcopy(_read(Path(path)))
-    override(cfg, options)
+    if options:
+        # A cell gets them through --cfg-options: what is checked before is what that makes of them.
+        override(cfg, as_values(as_texts(str(path), options)))
     return cfg
 
 

@@ -12,8 +12,22 @@ ROOT = Path(__file__).resolve().parents[1]
 TUTORIAL = ROOT / 'docs' / 'tutorial.ipynb'
 
 
-def test_the_tutorial_runs(tmp_path, monkeypatch):
+def test_the_stored_outputs_are_whole_and_of_no_machine():
     assert TUTORIAL.stat().st_size < 200_000
+    notebook = nbformat.read(TUTORIAL, as_version=4)
+    printed = ''
+    pictures = 0
+    for cell in notebook.cells:
+        for output in cell.get('outputs', ()):
+            assert output.output_type != 'error'
+            data = output.get('data', {})
+            pictures += 'image/jpeg' in data
+            printed += output.get('text', '') + data.get('text/plain', '')
+    assert pictures == 2 and printed.count('bbox_mAP') == 2 and 'All keys matched' in printed
+    assert not re.search(r'(?<![\w.])/\w+/', printed), printed  # a path from the root
+
+
+def test_the_tutorial_runs(tmp_path, monkeypatch):
     notebook = nbformat.read(TUTORIAL, as_version=4)
     (parameters,) = [cell for cell in notebook.cells if 'parameters' in cell.metadata.get('tags', ())]
     work = tmp_path / 'tutorial'

@@ -87,5 +87,6 @@ images_per_class = {10: schedule(150), 30: schedule(50), 90: schedule(20)}
 del schedule
 seeds = 5
 tuning = dict(images_per_class=30, validation=(60, 90), seeds=(100, 101))
+measures = ('accuracy', 'calibration', 'ood', 'embedding', 'fgsm', 'pgd')
 # The table takes the best epoch from the log and needs no checkpoint of it.
 options = {'default_hooks.checkpoint.save_best': None}

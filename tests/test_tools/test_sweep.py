@@ -6,6 +6,7 @@ import re
 import pytest
 from cli import ROOT, tool
 
+from experiments.estimate import describe
 from experiments.sweep import load_sweep
 
 EXPERIMENT = """
@@ -106,3 +107,12 @@ def test_bad_experiments_are_named(tmp_path):
     assert (
         'cannot start:' in printed and 'annotation file no/annotations/train.json does not exist' in printed
     )
+
+
+@pytest.mark.parametrize('path', sorted((ROOT / 'configs/sweeps').glob('signal_*.py')), ids=lambda p: p.stem)
+def test_shipped_experiments_are_whole(path, tmp_path):
+    sweep = load_sweep(path)
+    # Without the data only they are missing.
+    assert not [line for line in sweep.problems(1) if 'data/' not in line]
+    text = describe(sweep.plan(tmp_path), sweep.about())
+    assert f'{len(sweep.cells())} cells of 1 config' in text

@@ -42,9 +42,10 @@ class TrainingOnlyLinear(nn.Linear):
 
     def _save_to_state_dict(self, destination: _StateDict, prefix: str, keep_vars: bool) -> None:
         # torch has just made the entry, and mmengine copies it as it is: on the CPU, so that whoever loads
-        # the file needs no device for it.
+        # the file needs no device for it. A layer without memory has nothing to copy.
+        values = {name: parameter.detach() for name, parameter in self.named_parameters()}
         destination._metadata[prefix[:-1]].update(
-            {name: parameter.detach().cpu() for name, parameter in self.named_parameters()}
+            {name: value if value.is_meta else value.cpu() for name, value in values.items()}
         )
 
     def _load_from_state_dict(

@@ -43,6 +43,12 @@ def test_it_starts_from_zeros_without_a_draw():
     assert torch.equal(torch.get_rng_state(), state) and not any(p.any() for p in layer.parameters())
 
 
+def test_a_model_without_memory_has_a_state_dict():
+    with torch.device('meta'):
+        model = network()
+    assert list(model.state_dict()) == ['fc.weight', 'fc.bias']
+
+
 @pytest.mark.parametrize('load', ['torch', 'mmengine', 'runner'])
 def test_a_file_of_weights_only_brings_it_back(load, tmp_path):
     model, other, stock = network(), network(), network(extra=False)
