@@ -13,7 +13,15 @@ from .comparison import Comparison
 from .comparison_cells import choice
 from .overrides import read_config
 from .plots import plot_dots, plot_reliabilities, plot_trade
-from .results import markdown_table, run_state, shown, summarise_by, unfinished, write_files
+from .results import (
+    markdown_table,
+    paired_gains,
+    run_state,
+    shown,
+    summarise_by,
+    unfinished,
+    write_files,
+)
 
 COST_FILE = 'cost.json'
 # Of each measure: what the table calls it, its digits, and whether more of it is better.
@@ -28,8 +36,11 @@ COLUMNS = {
     'alignment': ('alignment', 3, False),
     'uniformity': ('uniformity', 3, False),
 }
+# Of these the table has the change from the baseline.
+_COMPARED = ('error', 'ece', 'nll')
 _ABOUT = (
-    'Mean ± standard deviation over seeds, on the test set. Errors are those of the last epoch unless the '
+    'Mean ± standard deviation over seeds, on the test set; change from {baseline}, seed by seed: mean ± '
+    'standard error. Errors are those of the last epoch unless the '
     'column says otherwise; the best epoch is that of the test set, as in the papers. AUROC is the mean over '
     'the out-of-distribution sets. A bold value is better than the next best one by more than the larger of '
     'their two standard deviations.'
@@ -108,6 +119,8 @@ def _rows(comparison: Comparison, count: int, results: dict, cost: dict) -> list
         [{**results[cell.name], 'method': cell.method.name, 'seed': cell.seed} for cell in cells],
         columns=['method', 'seed', *COLUMNS, 'seconds'],
     )
+    for key in _COMPARED:
+        runs[f'{key}_change'] = paired_gains(runs, 'method', key, comparison.baseline.name)
     rows = []
     for method, found in summarise_by(runs, 'method', comparison.methods).items():
         mine = [results[cell.name] for cell in cells if cell.method.name == method]
@@ -120,6 +133,7 @@ def _rows(comparison: Comparison, count: int, results: dict, cost: dict) -> list
                 'candidate': candidate,
                 'seeds': found['seeds'],
                 'measures': {key: found[key] for key in COLUMNS},
+                'changes': {key: found[f'{key}_change'] for key in _COMPARED},
                 'bins': _pooled([result['bins'] for result in mine if 'bins' in result]),
                 # Another candidate of the same method may cost something else.
                 'cost': spent if spent.get('candidate') == candidate else None,
@@ -152,24 +166,29 @@ def _aligned(comparison: Comparison, results: dict[str, dict]) -> str:
 
 
 def _markdown(comparison: Comparison, rows: dict[int, list[dict]], cost: dict, aligned: str) -> str:
-    about = f'{_ABOUT} {aligned}'.strip()
+    about = f'{_ABOUT.format(baseline=comparison.baseline.name)} {aligned}'.strip()
     if cost:
         about += _COST.format(baseline=cost['baseline'], repetitions=cost['repetitions'], **cost['machine'])
     parts = [f'# {comparison.title}', about]
     for count, group in rows.items():
         measured = {k: v for k, v in COLUMNS.items() if any(row['measures'][k] for row in group)}
         best = {key: leaders(group, key, more) for key, (_, _, more) in measured.items()}
+        columns = {'method': 'method', 'seeds': 'seeds'}
+        for key, (label, _, _) in measured.items():
+            columns |= {key: label} | ({f'{key}_change': 'change'} if key in _COMPARED else {})
+        columns |= {key: key for key in (('time', 'memory', 'chosen') if cost else ('chosen',))}
         table = []
         for row in group:
-            line = {'method': row['method'], 'seeds': str(len(row['seeds']))}
-            for key, (label, digits, _) in measured.items():
+            line = {'method': row['method'], 'seeds': str(len(row['seeds'])), 'chosen': row['candidate']}
+            for key, (_, digits, _) in measured.items():
                 text = shown(row['measures'][key], digits)
-                line[label] = f'**{text}**' if row['method'] in best[key] else text
+                line[key] = f'**{text}**' if row['method'] in best[key] else text
+                line[f'{key}_change'] = shown(row['changes'].get(key), digits, spread='error', sign='+')
             for key in ('time', 'memory') if cost else ():
                 line[key] = f'{row["cost"][key]:.2f}x' if row['cost'] and row['cost'].get(key) else ''
-            table.append({**line, 'chosen': row['candidate']})
+            table.append(line)
         parts.append(f'## {comparison.num_images(count)} training images')
-        parts.append(markdown_table(table) if table else 'Nothing is done yet.')
+        parts.append(markdown_table(table, columns) if table else 'Nothing is done yet.')
     return '\n\n'.join(parts) + '\n'
 
 

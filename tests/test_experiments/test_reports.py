@@ -255,12 +255,13 @@ def test_a_comparison_table_is_that_of_its_results(comparison, tmp_path):
     text = write_comparison(tmp_path, comparison, results, {'other': 'exit 1'})
     assert text == (tmp_path / 'table.md').read_text()
     assert table_of(text) == [
-        '| method | seeds | error, % | at the best epoch, % | ECE | NLL | OOD AUROC, % | time | memory '
-        '| chosen |',
-        '| cross-entropy | 2 | 5.50 ± 0.71 | 5.00 ± 0.71 | 0.030 ± 0.014 | 0.100 ± 0.000 | 85.0 ± 7.1 '
-        '| 1.00x | 1.00x | slow |',
-        '| MultiMix | 2 | **3.20 ± 0.28** | **2.70 ± 0.28** | 0.025 ± 0.007 | 0.100 ± 0.000 | 85.5 ± 0.7 '
-        '|  |  | short |',
+        '| method | seeds | error, % | change | at the best epoch, % | ECE | change | NLL | change '
+        '| OOD AUROC, % | time | memory | chosen |',
+        '| cross-entropy | 2 | 5.50 ± 0.71 |  | 5.00 ± 0.71 | 0.030 ± 0.014 |  | 0.100 ± 0.000 |  '
+        '| 85.0 ± 7.1 | 1.00x | 1.00x | slow |',
+        # -2 and -2.6, 0 and -0.01 seed by seed.
+        '| MultiMix | 2 | **3.20 ± 0.28** | -2.30 ± 0.30 | **2.70 ± 0.28** | 0.025 ± 0.007 '
+        '| -0.005 ± 0.005 | 0.100 ± 0.000 | +0.000 ± 0.000 | 85.5 ± 0.7 |  |  | short |',
     ]
     assert 'relative to cross-entropy: median of 5 interleaved repetitions' in text and 'Failed' not in text
     report = json.loads((tmp_path / 'results.json').read_text())
@@ -295,7 +296,7 @@ def test_a_comparison_of_nothing_and_of_failures(comparison, tmp_path):
 
 def test_a_comparison_without_calibration_draws_the_errors_alone(comparison, tmp_path):
     results = {comparison.cells()[0].name: {'candidate': 'slow', 'error': 5.0, 'nll': 0.1, 'seconds': 1.0}}
-    assert '| cross-entropy | 1 | 5.00 | 0.100 | slow |' in write_comparison(
+    assert '| cross-entropy | 1 | 5.00 |  | 0.100 |  | slow |' in write_comparison(
         tmp_path, comparison, results, {}
     )
     assert [path.name for path in tmp_path.glob('*.png')] == ['methods.png']
