@@ -19,6 +19,7 @@ from .own_draws import OwnDraws
 from .settings import MixingSettings
 
 MAX_RATIO = 2  # of the numbers of examples of two classes that are called balanced
+MIN_SHARE = 4  # one in so many of a subset of all examples is an object; mmdet samples RoIs so
 
 
 class ExampleChoice:
@@ -33,8 +34,9 @@ class ExampleChoice:
       random without replacement. The background counts as one more class: as many are drawn of it as the
       most frequent class keeps. (Cut down to the rarest class, of which there is often a single example,
       hardly any would be left.) Classes that do not occur do not count; without objects nothing is mixed.
-    * ``'all'``: either. Where there are more than ``max_examples``, every one with an object's label, and
-      background drawn at random until there are as many.
+    * ``'all'``: either. Where there are more than ``max_examples``, a random subset in which objects keep
+      their share, but are at least a quarter, if there are so many: one-stage detectors have thousands of
+      anchors for each object, and would mix background alone.
 
     Never more than ``max_examples``: a random subset is mixed where there are; of classes that are balanced,
     as many of each. The background drawn is any of the head's, not its hard negatives. What is drawn, the
@@ -182,12 +184,17 @@ class ExampleChoice:
             return self._class_balanced(objects.nonzero().flatten(), others.nonzero().flatten(), classes, cap)
         if self.among == 'all' and (cap is None or len(objects) <= cap):
             return (objects | others).nonzero().flatten()
-        most = cap // 2 if self.among == 'balanced' and cap is not None else cap
-        chosen = self._draw(objects.nonzero().flatten(), most)
+        objects, others, most = objects.nonzero().flatten(), others.nonzero().flatten(), cap
+        if self.among == 'balanced' and cap is not None:
+            most = cap // 2
+        elif self.among == 'all':
+            total = max(1, len(objects) + len(others))
+            most = max(1, cap // MIN_SHARE, round(cap * len(objects) / total))
+        chosen = self._draw(objects, most)
         if self.among == 'foreground':
             return chosen
         wanted = len(chosen) if self.among == 'balanced' else cap - len(chosen)
-        return torch.cat([chosen, self._draw(others.nonzero().flatten(), wanted)])
+        return torch.cat([chosen, self._draw(others, wanted)])
 
     def _class_balanced(self, objects: Tensor, others: Tensor, classes: Tensor, cap: int | None) -> Tensor:
         if not len(objects):

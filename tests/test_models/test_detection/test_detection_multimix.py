@@ -70,7 +70,7 @@ def touched(logits):
 
 
 @pytest.mark.parametrize(
-    ('among', 'objects', 'background'), [('foreground', 6, 0), ('balanced', 6, 6), ('all', 6, 14)]
+    ('among', 'objects', 'background'), [('foreground', 6, 0), ('balanced', 6, 6), ('all', 5, 15)]
 )
 def test_objects_stay_and_background_is_drawn(among, objects, background):
     labels = torch.full((200,), C)
@@ -96,7 +96,28 @@ def test_more_objects_than_may_be_mixed(among):
     module.losses(logits, labels)['loss_multimix'].backward()
     chosen = touched(logits)
     assert len(chosen) == 50
-    assert (labels[chosen] < C).sum() == (25 if among == 'balanced' else 50)
+    # Of 300 examples 200 are objects.
+    assert (labels[chosen] < C).sum() == {'foreground': 50, 'balanced': 25, 'all': 33}[among]
+
+
+@pytest.mark.parametrize(
+    ('objects', 'background', 'expected'),
+    [
+        (512, 1536, 256),  # the RoIs of four images, of eight, and of four with few objects
+        (1024, 3072, 256),
+        (100, 1948, 100),
+        (1200, 1200, 512),
+        (400, 100_000, 256),  # anchors of a one-stage detector
+        (20, 100_000, 20),
+        (1500, 0, 1024),
+        (300, 724, 300),  # no more than may be mixed
+    ],
+)
+def test_all_keeps_the_share_of_objects(objects, background, expected):
+    labels = torch.tensor([0] * objects + [C] * background)
+    module = DetectionMultiMix(among='all')
+    chosen = module.choose(labels, None, C)
+    assert len(chosen) == len(chosen.unique()) == 1024 and (labels[chosen] < C).sum() == expected
 
 
 def test_with_less_background_than_objects_all_of_it_is_mixed():
