@@ -2,7 +2,9 @@
 
 import copy
 import functools
+from pathlib import Path
 
+import mmdet
 import pytest
 from cli import ROOT
 from mmengine.config import Config
@@ -29,3 +31,11 @@ def _read(name):
 def detector(name):
     """A shipped config. Reading one takes a second, so it is read once."""
     return copy.deepcopy(_read(name))
+
+
+def mmdets(name):
+    """A config that mmdet ships. The test is skipped where another release of it lacks the file."""
+    path = Path(mmdet.__file__).parent / '.mim/configs' / f'{name}.py'
+    if not path.is_file():
+        pytest.skip(f'this mmdet has no {name}')
+    return Config.fromfile(path)

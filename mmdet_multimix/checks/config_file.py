@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import mmengine
+from mmdet.registry import MODELS
 from mmengine.config import Config, DictAction
+from mmengine.dataset import BaseDataset
 from mmengine.utils import import_modules_from_strings
 
 from ..utils.one_line import InputError
 from .missing_config import missing_config, new_name
+from .walk import data_sets, nodes, registered
 
 _SUFFIXES = ('.py', '.yaml', '.yml', '.json')
 _CHECKPOINTS = ('.pth', '.pt', '.pkl', '.ckpt', '.bin', '.safetensors')
@@ -27,8 +30,9 @@ _NEEDED = {
     'test': ('test_dataloader', 'test_cfg', 'test_evaluator'),
     'evaluate': ('test_dataloader',),
 }
-# Keys that stand for a part, wherever they are.
-_DICTS = ('backbone', 'neck', 'head', 'rpn_head', 'roi_head', 'bbox_head', 'mask_head', 'method', 'metainfo')
+# Parts of a model, by the package whose models build them.
+_DETECTOR = ('backbone', 'neck', 'head', 'rpn_head', 'roi_head', 'bbox_head', 'mask_head')
+_PARTS = {'mmdet': _DETECTOR, 'mmdet_multimix': (*_DETECTOR, 'method')}
 _LONGEST = 500  # characters of somebody else's message
 _RUNNERS = (None, 'Runner', 'FlexibleRunner')  # others may need other keys
 
@@ -144,15 +148,31 @@ def _lacking(cfg: Config, stage: str) -> Iterator[str]:
     yield from _no_dicts(cfg)
 
 
-def _no_dicts(node: Any, key: str = '') -> Iterator[str]:
-    """Find numbers and names where the rest of a config has dicts, such as ``backbone='ResNet'``."""
-    items = enumerate(node) if isinstance(node, (list, tuple)) else node.items()
-    for name, value in items:
-        where = f'{key}.{name}'.lstrip('.')
-        if isinstance(value, (dict, list, tuple)):
-            yield from _no_dicts(value, where)
-        elif name in _DICTS and isinstance(value, (str, int, float)) and not isinstance(value, bool):
-            yield f'{where} must be a dict, got {value!r}'
+def _no_dicts(cfg: Config) -> Iterator[str]:
+    """Find numbers and names where a model or a data set takes dicts, such as ``backbone='ResNet'``.
+
+    Elsewhere they may be right: soft NMS has a ``method``, a config may have variables of any name, and
+    a model of another package may build its backbone from a name.
+    """
+    for key, node in nodes(cfg.get('model'), 'model'):
+        for name in _PARTS['mmdet_multimix']:
+            if _is_plain(node.get(name)) and name in _PARTS.get(_package(node.get('type')), ()):
+                yield f'{key}.{name} must be a dict, got {node[name]!r}'
+    loaders = [key for key in cfg if key.endswith('_dataloader') and isinstance(cfg[key], dict)]
+    for dataset in data_sets(cfg, loaders):
+        metainfo = dataset.cfg.get('metainfo')
+        if _is_plain(metainfo) and isinstance(dataset.type, type) and issubclass(dataset.type, BaseDataset):
+            yield f'{dataset.key}.metainfo must be a dict, got {metainfo!r}'
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, (str, int, float)) and not isinstance(value, bool)
+
+
+def _package(kind: Any) -> str:
+    """The package that says what a type of model is built from."""
+    built = getattr(registered(kind, MODELS), '__init__', None)
+    return getattr(built, '__module__', '').partition('.')[0]
 
 
 def _check_bases(path: str, above: tuple[str, ...]) -> None:

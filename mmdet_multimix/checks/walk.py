@@ -9,6 +9,7 @@ from typing import Any
 
 from mmdet.registry import DATASETS
 from mmengine.config import Config
+from mmengine.registry import Registry
 
 # By type: what stands in the name of its annotations, and where it is from.
 _REMEDIES = {
@@ -48,8 +49,7 @@ class DataSet:
     @property
     def type(self) -> type | None:
         """Its class, None where the name is not registered."""
-        kind = self.cfg.get('type')
-        return kind if isinstance(kind, type) else DATASETS.get(self.type_name)
+        return registered(self.cfg.get('type'), DATASETS)
 
     @property
     def root(self) -> Path:
@@ -189,6 +189,11 @@ def nodes(node: Any, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
 def class_name(kind: Any) -> str:
     """The name of a type, which a config may give as the class itself."""
     return kind if isinstance(kind, str) else getattr(kind, '__name__', str(kind))
+
+
+def registered(kind: Any, registry: Registry) -> type | None:
+    """The class of a type, None where its name is not registered."""
+    return kind if isinstance(kind, type) else registry.get(class_name(kind))
 
 
 def is_there(path: str | Path) -> bool:
