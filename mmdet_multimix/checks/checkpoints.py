@@ -81,7 +81,7 @@ def check_stored_classes(cfg: Config, sets: Sequence[DataSet]) -> Iterator[str]:
         except ValueError as error:
             yield f'load_from: {error}'
             return
-        yield from check_stored(path, stored, sets) if stored else ()
+        yield from check_stored(cfg, path, stored, sets) if stored else ()
 
 
 def check_initial_weights(cfg: Config) -> Iterator[str]:

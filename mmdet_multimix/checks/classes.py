@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from mmdet.datasets import BaseDetDataset
+from mmdet.datasets import BaseDetDataset, CocoPanopticDataset
 from mmengine.config import Config
 
 from ..utils.names import check_same_classes, quote
@@ -38,16 +38,17 @@ def check_names(dataset: DataSet) -> Iterator[str]:
         yield 'metainfo.classes has a class without a name: take the blank lines out of its file'
 
 
-def check_same(sets: Sequence[DataSet]) -> Iterator[str]:
+def check_same(cfg: Config, sets: Sequence[DataSet]) -> Iterator[str]:
     """Compare the classes of detection sets with those of the first.
 
     Args:
-        sets: The data sets of a config.
+        cfg: The config.
+        sets: Its data sets.
 
     Yields:
         A line for each set in which a label means something else.
     """
-    named = _with_classes(sets)
+    named = _with_classes(cfg, sets)
     for other in named[1:]:
         try:
             check_same_classes(named[0].classes, named[0].key, other.classes, other.key)
@@ -66,14 +67,14 @@ def check_heads(cfg: Config, sets: Sequence[DataSet]) -> Iterator[str]:
         A line for each head that has another number. Where nothing is evaluated, a class too many is only a
         remark.
     """
-    named, model = _with_classes(sets), cfg.get('model') or {}
-    if not named or 'language_model' in model:  # whose head scores the tokens of a text
-        return
-    classes = named[0].classes
-    for key, node in nodes(model, 'model'):
+    named = _with_classes(cfg, sets)
+    classes = _with_boxes(named[0]) if named else ()
+    for key, node in nodes(cfg.get('model'), 'model') if classes else ():
         count = node.get('num_classes')
         is_head = key.split('[')[0].endswith(_HEADS)
-        if not is_head or type(count) is not int or count == len(classes) or node.get('class_agnostic'):
+        if not is_head or type(count) is not int or node.get('class_agnostic'):
+            continue
+        if len(classes) <= count <= len(named[0].classes):
             continue
         line = (
             f'{key}.num_classes is {count}, but {named[0].key} has {len(classes)} classes, '
@@ -83,10 +84,11 @@ def check_heads(cfg: Config, sets: Sequence[DataSet]) -> Iterator[str]:
         yield line if count < len(classes) or evaluated else Remark(line)
 
 
-def check_stored(path: str, stored: Sequence[str], sets: Sequence[DataSet]) -> Iterator[str]:
+def check_stored(cfg: Config, path: str, stored: Sequence[str], sets: Sequence[DataSet]) -> Iterator[str]:
     """Compare the classes that a checkpoint was trained on with those of a config.
 
     Args:
+        cfg: The config.
         path: The checkpoint.
         stored: Its classes in the order of the labels.
         sets: The data sets of the config.
@@ -94,7 +96,7 @@ def check_stored(path: str, stored: Sequence[str], sets: Sequence[DataSet]) -> I
     Yields:
         A line where a class has another label; a remark where names or their number differ otherwise.
     """
-    for dataset in _with_classes(sets)[:1]:
+    for dataset in _with_classes(cfg, sets)[:1]:
         classes = dataset.classes
         moved = [name for name in classes if name in stored and stored.index(name) != classes.index(name)]
         if moved:
@@ -110,10 +112,21 @@ def check_stored(path: str, stored: Sequence[str], sets: Sequence[DataSet]) -> I
             )
 
 
-def _with_classes(sets: Sequence[DataSet]) -> list[DataSet]:
-    """The sets of boxes whose classes are known before they are built."""
+def _with_classes(cfg: Config, sets: Sequence[DataSet]) -> list[DataSet]:
+    """The sets of boxes whose classes are known before they are built, and whose labels stand for them."""
+    if any('language_model' in node for _, node in nodes(cfg.get('model'), 'model')):
+        return []  # its head scores the tokens of the names, so that each set may have classes of its own
     return [
         dataset
         for dataset in sets
         if isinstance(dataset.type, type) and issubclass(dataset.type, BaseDetDataset) and dataset.classes
     ]
+
+
+def _with_boxes(dataset: DataSet) -> Sequence[str]:
+    """The classes that its boxes have: of a panoptic set the things; none where only its file knows them."""
+    if not issubclass(dataset.type or object, CocoPanopticDataset):
+        return dataset.classes
+    known, mine = getattr(dataset.type, 'METAINFO', {}), dataset.cfg.get('metainfo') or {}
+    things = (mine if 'classes' in mine else {**known, **mine}).get('thing_classes')
+    return things if isinstance(things, (list, tuple)) else ()

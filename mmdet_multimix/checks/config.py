@@ -47,7 +47,7 @@ def problems_of(cfg: Config, stage: str) -> list[str]:
     """All that :func:`check_config` finds: remarks, and lines of which any is a fault."""
     sets = data_sets(cfg, LOADERS[stage])
     problems = [_at(dataset.key, line) for dataset in sets for line in check_set(dataset)]
-    problems += check_same(sets)
+    problems += check_same(cfg, sets)
     problems += check_heads(cfg, sets)
     problems += check_evaluators(cfg, EVALUATORS[stage])
     problems += check_load_from(cfg)

@@ -73,7 +73,7 @@ def check_data(configs: list[Config], counts: dict[str, int]) -> list[str]:
                 # The same set stands in many configs, so its key in one of them would not help.
                 if found.setdefault((dataset.content, dataset.learnt), dataset) is dataset:
                     problems.update(dict.fromkeys(say_remarks(check_set(dataset))))
-            problems.update(dict.fromkeys(check_same(sets)))
+            problems.update(dict.fromkeys(check_same(cfg, sets)))
             problems.update(dict.fromkeys(check_evaluators(cfg, EVALUATORS[stage])))
     for cfg in configs if not problems else ():
         for key in EVALUATORS.values():

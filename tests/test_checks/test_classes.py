@@ -1,10 +1,13 @@
 import pytest
 import torch
-from checking import error_of, training_on
+from checking import error_of, mmdets, training_on
 from mmengine.config import Config
 from tiny_sets import coco_with
 
 from mmdet_multimix.checks import check_config
+from mmdet_multimix.checks.classes import check_heads, check_same
+from mmdet_multimix.checks.data import LOADERS
+from mmdet_multimix.checks.walk import data_sets
 
 
 def test_validation_has_the_classes_of_training(tmp_path):
@@ -97,3 +100,42 @@ def test_a_checkpoint_of_other_names_is_said(tmp_path, capsys):
     cfg.load_from = checkpoint(tmp_path, dataset_meta=dict(classes=('cat', 'hound')))
     check_config(cfg, 'test')
     assert "was trained on the classes 'cat', 'hound'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        'panoptic_fpn/panoptic-fpn_r50_fpn_1x_coco',  # 80 of the 133 classes are things
+        'glip/odinw/glip_atss_swin-t_a_fpn_dyhead_pretrain_odinw13',
+        'glip/lvis/glip_atss_swin-t_a_fpn_dyhead_pretrain_zeroshot_mini-lvis',
+        'mm_grounding_dino/coco/grounding_dino_swin-t_finetune_16xb4_1x_coco_48_17',
+    ],
+)
+def test_classes_of_mmdets_own_configs_are_right(name):
+    cfg = mmdets(name)
+    for loaders in LOADERS.values():
+        sets = data_sets(cfg, loaders)
+        assert sets and not [*check_same(cfg, sets), *check_heads(cfg, sets)]
+
+
+def test_heads_of_a_panoptic_detector_have_a_place_for_every_thing():
+    things = dict(classes=('cat', 'dog', 'sky'), thing_classes=('cat', 'dog'), stuff_classes=('sky',))
+
+    def said(count, **metainfo):
+        dataset = dict(type='CocoPanopticDataset', metainfo=metainfo)
+        cfg = training_on(dataset, model=dict(roi_head=dict(mask_head=dict(num_classes=count))))
+        cfg.val_dataloader = dict(dataset=dataset)
+        return list(check_heads(cfg, data_sets(cfg, LOADERS['train'])))
+
+    assert not said(80) and not said(133) and not said(2, **things) and not said(3, **things)
+    assert 'num_classes is 1,' in said(1, **things)[0] and 'Set num_classes=2' in said(1, **things)[0]
+    assert 'Set num_classes=2' in said(4, **things)[0] and 'Set num_classes=80' in said(79)[0]
+    assert not said(2, classes=things['classes'])  # only the file knows which are things
+
+
+def test_a_checkpoint_of_a_detector_that_reads_names_may_have_other_classes(tmp_path):
+    path = checkpoint(tmp_path, dataset_meta=dict(classes=('dog', 'cat')))
+    cfg = Config(dict(test_dataloader=dict(dataset=coco_with(tmp_path / 'coco')), load_from=path))
+    assert "was trained with class 'cat' as label 1" in error_of(cfg, 'test')
+    for model in (dict(language_model={}), dict(type='SoftTeacher', detector=dict(language_model={}))):
+        check_config(Config(dict(cfg.to_dict(), model=model)), 'test')
