@@ -23,9 +23,11 @@ def read(path: Path) -> dict[str, Any]:
     """Parse a file. The last two are kept until :func:`forget`.
 
     Raises:
-        ValueError: It is no JSON, or has no lists of images and annotations.
+        ValueError: It is no JSON, has no list of images, or its annotations are no list.
     """
     coco = json.loads(path.read_text(encoding='utf-8'))
+    if isinstance(coco, dict):
+        coco.setdefault('annotations', [])  # test and unlabelled images have none, and pycocotools reads them
     for key, needed in (('images', ('id', 'file_name')), ('annotations', ('id', 'image_id', 'category_id'))):
         entries = coco.get(key) if isinstance(coco, dict) else None
         if not isinstance(entries, list):

@@ -5,9 +5,10 @@ import json
 import pytest
 from checking import error_of, training_on
 from mmdet.registry import DATASETS
+from mmengine.config import Config
 from tiny_sets import coco_with
 
-from mmdet_multimix.checks import check_config
+from mmdet_multimix.checks import check_config, check_data
 from mmdet_multimix.checks.coco_content import kept_boxes
 
 
@@ -163,3 +164,22 @@ def test_a_file_that_is_too_large_is_not_read_whole(dataset, monkeypatch):
     change(dataset, every_box(area=0))
     monkeypatch.setattr('mmdet_multimix.checks.coco_file.READ_WHOLE', 0)
     check_config(training_on(dataset))
+
+
+def test_a_file_without_annotations_is_one_of_unlabelled_images(dataset, tmp_path):
+    labelled = coco_with(tmp_path / 'labelled')
+    change(dataset, lambda content: content.pop('annotations'))
+    assert len(DATASETS.build(dict(dataset, test_mode=True))) == 2 and learnt(dataset) == 0
+    metric = dict(type='CocoMetric', ann_file=f'{dataset["data_root"]}/ann.json', format_only=True)
+    check_config(Config(dict(test_dataloader=dict(dataset=dataset), test_evaluator=metric)), 'test')
+    check_config(training_on(dict(type='ConcatDataset', datasets=[labelled, dataset])))
+    check_config(training_on(labelled, val_dataloader=dict(dataset=dataset), val_evaluator=metric))
+    assert check_data([training_on(dict(type='ConcatDataset', datasets=[labelled, dataset]))], {}) == []
+    assert 'nothing would be learnt' in error_of(training_on(dataset))
+
+
+def test_annotations_that_are_no_list_are_refused(dataset):
+    change(dataset, lambda content: content.update(annotations=None))
+    with pytest.raises(TypeError):
+        DATASETS.build(dataset)
+    assert 'no list of annotations' in error_of(training_on(dataset))

@@ -49,7 +49,7 @@ def test_the_same_annotations_pass_wherever_they_are(evaluated, capsys):
         (lambda content: content['images'][0].update(file_name='7.png'), 'image 0 is 7.png in'),
         (lambda content: content['categories'].reverse(), 'would be scored as other classes'),
         (lambda content: content['categories'].pop(), 'would be scored as other classes'),
-        (lambda content: content.pop('annotations'), 'no list of annotations'),
+        (lambda content: content.update(annotations={}), 'no list of annotations'),
     ],
 )
 @pytest.mark.parametrize('kind', ['CocoMetric', CocoMetric])
@@ -66,6 +66,9 @@ def test_other_boxes_of_the_same_images_are_said(evaluated, capsys):
     change(copy, lambda content: content['annotations'][0].update(bbox=[0, 0, 2, 2]))
     check_config(cfg)
     assert f'scores are of the 2 boxes of {copy}, which are not the 2 of' in capsys.readouterr().err
+    change(copy, lambda content: content.pop('annotations'))
+    check_config(cfg)
+    assert f'scores are of the 0 boxes of {copy}, which are not the 2 of' in capsys.readouterr().err
 
 
 def say_that_splits_differ(train, val, capsys):
