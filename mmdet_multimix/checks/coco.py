@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from mmdet.datasets import Objects365V1Dataset
+
 from ..utils.names import quote, shorten
 from . import coco_file
 from .coco_content import check_content, is_read_as_here, kept_boxes
@@ -25,10 +27,14 @@ def check(dataset: DataSet) -> Iterator[str]:
         A line for each fault.
     """
     path, classes = dataset.annotations, dataset.classes
+    if not _is_read_by_mmdet(dataset):
+        return
     if _is_cut(path):
         yield f'{path} ends in the middle: it was not copied whole. {dataset.remedy}'
         return
-    names = coco_file.categories(path) if classes else []
+    # Its official files list the categories differently, so mmdet sorts them.
+    by_id = issubclass(dataset.type, Objects365V1Dataset)
+    names = coco_file.categories(path, by_id) if classes else []
     if names is None:
         yield f'{path} is no COCO annotation file: it has no readable list of categories'
         return
@@ -101,6 +107,14 @@ def kept(dataset: DataSet) -> Kept | None:
 def count(dataset: DataSet) -> int:
     """Count the images that the annotations list, without reading hundreds of megabytes into memory."""
     return coco_file.count(dataset.annotations)
+
+
+def _is_read_by_mmdet(dataset: DataSet) -> bool:
+    """Whether the labels are known to be the categories of the file; a reader of one's own may map them."""
+    return all(
+        getattr(dataset.type, name).__module__.startswith('mmdet.')
+        for name in ('__init__', 'load_data_list', 'parse_data_info')
+    )
 
 
 def _tuple(names: list[str]) -> str:

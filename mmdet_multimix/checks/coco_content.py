@@ -21,7 +21,7 @@ def is_read_as_here(dataset: DataSet) -> bool:
     """Whether a type reads its file as ``CocoDataset`` does, so that what is said here holds for it."""
     return all(
         getattr(dataset.type, name, None) is getattr(CocoDataset, name)
-        for name in ('load_data_list', 'parse_data_info')
+        for name in ('__init__', 'load_data_list', 'parse_data_info')
     )
 
 

@@ -67,8 +67,12 @@ def mentions(path: Path, key: str) -> bool:
         return text.find(f'"{key}"'.encode()) >= 0
 
 
-def categories(path: Path) -> list[str] | None:
+def categories(path: Path, by_id: bool = False) -> list[str] | None:
     """Read the category names of a file in their order.
+
+    Args:
+        path: The file.
+        by_id: In the order of their ids instead.
 
     Returns:
         None where the file is not laid out like COCO's.
@@ -76,29 +80,30 @@ def categories(path: Path) -> list[str] | None:
     if not path.stat().st_size:
         return None
     if not is_small(path):
-        found = _listed_categories(path)
+        found = _listed_categories(path, by_id)
         if len(found) == 1:
             return found[0]
     try:
-        return _names(json.loads(path.read_text(encoding='utf-8'))['categories'])
+        return _names(json.loads(path.read_text(encoding='utf-8'))['categories'], by_id)
     except (ValueError, KeyError, TypeError):
         return None
 
 
-def _listed_categories(path: Path) -> list[list[str]]:
+def _listed_categories(path: Path, by_id: bool) -> list[list[str]]:
     """All lists in the file that could be that of the categories."""
     found = []
     with path.open('rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
         for match in _LIST.finditer(text):
             end = text.find(b']', match.start(1))
             try:
-                found.append(_names(json.loads(text[match.start(1) : end + 1])))
+                found.append(_names(json.loads(text[match.start(1) : end + 1]), by_id))
             except (ValueError, KeyError, TypeError):
                 return []  # categories with lists of their own (keypoints): take the long way
     return found
 
 
-def _names(entries: list[dict[str, Any]]) -> list[str]:
+def _names(entries: list[dict[str, Any]], by_id: bool) -> list[str]:
     if not isinstance(entries, list):
         raise TypeError('no list')
+    entries = sorted(entries, key=lambda entry: entry['id']) if by_id else entries
     return [entry['name'] for entry in entries if entry['id'] is not None]

@@ -6,14 +6,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from mmdet.datasets import XMLDataset
-
 from ..utils.names import quote, shorten
 from . import voc_content
 from .images import check_images, sample
 from .kept import Kept, judge
 from .remark import Remark
-from .voc_content import image_folder, list_names, read_xml, xml_path
+from .voc_content import image_folder, is_read_as_here, list_names, read_xml, xml_path
 from .walk import DataSet
 
 _SHOWN = 3  # faults of one kind that are named
@@ -31,7 +29,7 @@ def check(dataset: DataSet) -> Iterator[str]:
         A line for each fault, a remark for what goes on.
     """
     listed, classes = dataset.annotations, set(dataset.classes)
-    if not classes:
+    if not classes or not is_read_as_here(dataset):
         return
     names = list_names(listed)
     if '' in names:
@@ -91,6 +89,8 @@ def check_whole(dataset: DataSet, wanted: int | None) -> Iterator[str]:
     found = list_names(listed)
     if wanted is not None and len(found) != wanted:
         yield f'{listed} lists {len(found):,} images, but must have {wanted:,}. {remedy}'
+    if not is_read_as_here(dataset):
+        return
     images = image_folder(dataset)
     there = {entry.name for entry in os.scandir(images) if entry.stat().st_size} if images.is_dir() else ()
     without = [images / f'{name}.jpg' for name in found if f'{name}.jpg' not in there]
@@ -122,7 +122,7 @@ def check_whole(dataset: DataSet, wanted: int | None) -> Iterator[str]:
 
 def kept(dataset: DataSet) -> Kept | None:
     """The boxes of a set that can be learnt; None where it is large, or of another type."""
-    names = list_names(dataset.annotations) if issubclass(dataset.type, XMLDataset) else ()
+    names = list_names(dataset.annotations) if is_read_as_here(dataset) else ()
     return voc_content.read(dataset, names).kept if 0 < len(names) <= _XML_FILES_READ else None
 
 

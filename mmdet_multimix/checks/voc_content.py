@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
+from mmdet.datasets import VOCDataset, XMLDataset
+
 from .images import Listed
 from .kept import CROWD, Kept
 from .walk import DataSet
@@ -26,6 +28,14 @@ class Content:
 
     names: Counter[str] = field(default_factory=Counter)
     kept: Kept = field(default_factory=Kept)
+
+
+def is_read_as_here(dataset: DataSet) -> bool:
+    """Whether a type reads its files as ``XMLDataset`` does; ``WIDERFaceDataset`` has other folders."""
+    return all(
+        getattr(dataset.type, name, None) in (getattr(XMLDataset, name), getattr(VOCDataset, name))
+        for name in ('__init__', 'sub_data_root', 'load_data_list', 'parse_data_info', '_parse_instance_info')
+    )
 
 
 def list_names(path: Path) -> list[str]:

@@ -2,8 +2,11 @@ import json
 
 import pytest
 from checking import error_of, training_on
+from mmdet.datasets import CocoDataset
+from mmdet.registry import DATASETS
 from tiny_sets import coco_with
 
+from mmdet_multimix.checks import check_config, check_data
 from mmdet_multimix.checks.coco_file import categories
 
 
@@ -18,6 +21,54 @@ def test_coco_classes_in_another_order_would_be_misnamed(tmp_path):
     dataset = coco_with(tmp_path / 'coco')
     dataset['metainfo'] = dict(classes=('dog', 'cat'))
     assert 'not in the order' in error_of(training_on(dataset))
+
+
+def test_the_order_is_that_in_which_the_type_numbers_its_labels(tmp_path):
+    dataset = coco_with(tmp_path / 'coco')
+    path = tmp_path / 'coco/ann.json'
+    content = json.loads(path.read_text())
+    content['categories'].reverse()
+    path.write_text(json.dumps(content))
+    labels = {}
+    for kind in ('Objects365V1Dataset', 'Objects365V2Dataset', 'CocoDataset'):
+        labels[kind] = DATASETS.build(dict(dataset, type=kind)).cat2label
+    assert labels.pop('Objects365V1Dataset') == {0: 0, 7: 1}
+    check_config(training_on(dict(dataset, type='Objects365V1Dataset')))
+    for kind, numbered in labels.items():
+        assert numbered == {7: 0, 0: 1}  # the dogs would be named cats
+        assert 'not in the order' in error_of(training_on(dict(dataset, type=kind)))
+    reverse = dict(dataset, type='Objects365V1Dataset', metainfo=dict(classes=('dog', 'cat')))
+    assert "Set metainfo=dict(classes=...) to ('cat', 'dog',)" in error_of(training_on(reverse))
+
+
+class Animals(CocoDataset):
+    """Takes all categories for one."""
+
+    def load_data_list(self):
+        self._metainfo['classes'] = ('cat', 'dog')
+        found = super().load_data_list()
+        self._metainfo['classes'] = ('animal',)
+        for one in found:
+            one['instances'] = [dict(instance, bbox_label=0) for instance in one['instances']]
+        return found
+
+
+class Named(CocoDataset):
+    """Brings its classes itself."""
+
+    def __init__(self, **kwargs):
+        super().__init__(metainfo=dict(classes=('cat', 'dog')), **kwargs)
+
+
+@pytest.mark.parametrize(('kind', 'classes'), [(Animals, ('animal',)), (Named, None)])
+def test_the_categories_of_a_type_that_reads_them_itself_are_not_judged(tmp_path, kind, classes):
+    dataset = dict(coco_with(tmp_path / 'coco'), type=kind)
+    dataset.pop('metainfo')
+    if classes:
+        dataset['metainfo'] = dict(classes=classes)
+    assert len(DATASETS.build(dict(dataset))) == 2
+    check_config(training_on(dataset))
+    assert check_data([training_on(dataset)], {}) == []
 
 
 def test_the_default_classes_of_the_data_set_are_checked_too(tmp_path):

@@ -1,9 +1,10 @@
 import pytest
 from checking import error_of, training_on
+from mmdet.datasets import XMLDataset
 from mmdet.registry import DATASETS
 from tiny_sets import voc_with
 
-from mmdet_multimix.checks import check_config
+from mmdet_multimix.checks import check_config, check_data
 
 
 def test_voc_classes_that_never_appear(tmp_path):
@@ -111,3 +112,55 @@ def test_an_encoding_that_python_cannot_read_is_named(tmp_path):
     assert f'{path} is not readable XML' in error_of(training_on(dataset))
     path.write_bytes(path.read_bytes().replace(b'gb2312', b'iso-8859-2'))
     check_config(training_on(dataset))
+
+
+class Pngs(XMLDataset):
+    """Lists its files itself."""
+
+    def load_data_list(self):
+        self.cat2label = {name: label for label, name in enumerate(self.metainfo['classes'])}
+        names = ('0', '1')
+        return [
+            self.parse_data_info(dict(img_id=n, file_name=f'{n}.png', xml_path=f'{self.img_subdir}/{n}.xml'))
+            for n in names
+        ]
+
+
+class Elsewhere(XMLDataset):
+    """Has its annotations in another folder."""
+
+    def __init__(self, ann_subdir='xmls', **kwargs):
+        super().__init__(ann_subdir=ann_subdir, **kwargs)
+
+
+def as_wider(root, dataset):
+    """mmdet's layout of WIDER Face."""
+    (root / 'WIDER_train').mkdir()
+    (root / 'Annotations').rename(root / 'WIDER_train/Annotations')
+    (root / 'JPEGImages').rename(root / 'WIDER_train/0--Parade')
+    for path in (root / 'WIDER_train/Annotations').iterdir():
+        path.write_text(path.read_text().replace('<a>', '<a><folder>0--Parade</folder>'))
+    return dict(dataset, type='WIDERFaceDataset', data_prefix=dict(img='WIDER_train'))
+
+
+def with_pngs(root, dataset):
+    for index in range(2):
+        (root / f'JPEGImages/{index}.jpg').rename(root / f'{index}.png')
+    (root / 'Annotations').rename(root / 'JPEGImages/xmls')
+    for path in (root / 'JPEGImages/xmls').iterdir():
+        path.rename(root / f'JPEGImages/{path.name}')
+    return dict(dataset, type=Pngs, img_subdir=str(root / 'JPEGImages'))
+
+
+def elsewhere(root, dataset):
+    (root / 'Annotations').rename(root / 'xmls')
+    return dict(dataset, type=Elsewhere)
+
+
+@pytest.mark.parametrize('change', [as_wider, with_pngs, elsewhere])
+def test_the_files_of_a_type_that_reads_them_itself_are_not_judged(tmp_path, change):
+    dataset = change(tmp_path / 'voc', voc_with(tmp_path / 'voc'))
+    assert len(DATASETS.build(dict(dataset))) == 2
+    cfg = training_on(dataset, val_dataloader=dict(dataset=dict(dataset, test_mode=True)))
+    check_config(cfg)
+    assert check_data([cfg], {}) == []
