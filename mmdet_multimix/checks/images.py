@@ -10,7 +10,7 @@ from PIL import Image, UnidentifiedImageError
 
 from ..utils.names import shorten
 from .remark import Remark
-from .walk import DataSet
+from .walk import DataSet, class_name, nodes
 
 _SAMPLE = 50  # images whose header is read: a fraction of a second
 _SHOWN = 3  # faults of one kind that are named
@@ -38,16 +38,37 @@ def sample(items: Sequence, number: int = _SAMPLE) -> list:
     return [items[index * len(items) // count] for index in range(count)]
 
 
-def loaded_size(path: Path) -> tuple[int, int] | None:
-    """The ``(width, height)`` of an image as mmcv loads it, turned upright; None if it is not known."""
+def loaded_size(path: Path, upright: bool | None = True) -> tuple[int, int] | None:
+    """The ``(width, height)`` of an image as mmcv loads it; None if it is not known.
+
+    Args:
+        path: The file.
+        upright: Whether it is turned as Exif says, None where that is not known.
+    """
     try:
         with Image.open(path) as image:
-            turned = image.getexif().get(ORIENTATION, 1) >= 5
-            if turned and image.format not in ('JPEG', 'MPO', 'PNG'):
+            if not _lies(image):
+                return image.size
+            if upright is None or image.format not in ('JPEG', 'MPO', 'PNG'):
                 return None  # some versions of OpenCV and Pillow turn it and others do not
-            return image.size[::-1] if turned else image.size
+            return image.size[::-1] if upright else image.size
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError):
         return None
+
+
+def loads_upright(dataset: DataSet) -> bool | None:
+    """Whether the pipeline of a set turns images as Exif says; None where its loader is none of mmcv's."""
+    for _, step in nodes(dataset.cfg.get('pipeline'), ''):
+        if class_name(step.get('type')).rpartition('.')[2] == 'LoadImageFromFile':
+            if step.get('imdecode_backend', 'cv2') not in ('cv2', 'pillow'):
+                return None
+            return step.get('color_type', 'color') in ('color', 'grayscale')
+    return None
+
+
+def _lies(image: Image.Image) -> bool:
+    """Whether Exif says that the picture lies on its side."""
+    return image.getexif().get(ORIENTATION, 1) >= 5
 
 
 def check_images(dataset: DataSet, listed: Sequence[Listed], total: int) -> Iterator[str]:
@@ -62,7 +83,8 @@ def check_images(dataset: DataSet, listed: Sequence[Listed], total: int) -> Iter
         total: How many it has.
 
     Yields:
-        A line for each kind of fault; a remark where only some sizes differ and every box is inside.
+        A line for each kind of fault; a remark where every box is inside, and only some sizes differ or their
+        sides were only written in the other order.
     """
     if dataset.remote_images:
         return
@@ -73,21 +95,35 @@ def check_images(dataset: DataSet, listed: Sequence[Listed], total: int) -> Iter
         line = f'{len(without)} images{among} listed in {path} are not there or empty'
         yield f'{line}: {shorten(without, _SHOWN)}. {dataset.remedy}'
         return
-    sizes = {image.path: loaded_size(image.path) for image in listed}
-    other = [image for image in listed if image.size and sizes[image.path] not in (None, image.size)]
+    upright = loads_upright(dataset)
+    sizes = {image.path: loaded_size(image.path, upright) for image in listed}
+    told = [image for image in listed if _is_size(image.size)]
+    other = [image for image in told if sizes[image.path] not in (None, image.size)]
     if not other:
         return
-    first = next((image for image in other if _outside(image, sizes[image.path])), other[0])
+    wrong = [image for image in other if not _is_swapped(image)]
+    first = next((image for image in other if _outside(image, sizes[image.path])), (wrong or other)[0])
     line = (
         f'{len(other)} of {len(listed)} images are not as large as {path} says: {first.path} is '
         f'{_by(sizes[first.path])}, not {_by(first.size)}'
     )
     if _outside(first, sizes[first.path]):
         yield f'{line}, and has a box outside: the loss would be NaN. Give the images that were annotated'
-    elif len(other) > len(listed) / 2:
+    elif len(wrong) > len(listed) / 2:
         yield f'{line}, so the boxes are not where the objects are. Give the images that were annotated'
     else:
         yield Remark(f'{line}: are their boxes right?')
+
+
+def _is_size(size: tuple[int, int] | None) -> bool:
+    """Whether a size is one; some tools write 0 where they do not know it."""
+    return size is not None and all(isinstance(side, (int, float)) and side > 0 for side in size)
+
+
+def _is_swapped(image: Listed) -> bool:
+    """Whether width and height in the annotations are those of the file in the other order, without Exif."""
+    with Image.open(image.path) as file:
+        return not _lies(file) and file.size[::-1] == image.size
 
 
 def _outside(image: Listed, size: tuple[int, int]) -> bool:

@@ -1,15 +1,20 @@
 """Sizes of images against their annotations."""
 
+import json
 from pathlib import Path
 
 import pytest
 from checking import error_of, training_on
 from mmcv import imread
+from mmcv.transforms import LoadImageFromFile
+from mmdet.datasets.transforms import LoadImageFromNDArray
+from mmdet.registry import DATASETS
 from PIL import Image
 from tiny_sets import coco_with, voc_with
 
 from mmdet_multimix.checks import check_config
-from mmdet_multimix.checks.images import loaded_size, sample
+from mmdet_multimix.checks.images import loaded_size, loads_upright, sample
+from mmdet_multimix.checks.walk import DataSet
 
 
 @pytest.fixture
@@ -53,6 +58,92 @@ def test_a_picture_that_is_turned_has_the_size_in_which_it_is_loaded(tmp_path, e
     height, width = imread(path).shape[:2]
     assert loaded_size(path) == (None if ending in ('tif', 'webp') else (width, height))
     assert ending in ('tif', 'webp') or (width, height) == (20, 30)
+
+
+LOADERS = [
+    dict(),
+    dict(color_type='grayscale'),
+    dict(color_type='color_ignore_orientation'),
+    dict(color_type='unchanged'),
+    dict(color_type='color', imdecode_backend='pillow'),
+    dict(color_type='unchanged', imdecode_backend='pillow'),
+]
+
+
+@pytest.mark.parametrize('loader', LOADERS)
+@pytest.mark.parametrize('kind', ['LoadImageFromFile', 'mmdet.LoadImageFromFile', LoadImageFromFile])
+def test_whether_a_picture_is_turned_is_up_to_the_loader(tmp_path, loader, kind):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / 'a.jpg'
+    Image.new('RGB', (30, 20)).save(path, exif=exif)
+    height, width = LoadImageFromFile(**loader)(dict(img_path=str(path)))['img_shape']
+    upright = loads_upright(DataSet('', dict(pipeline=[dict(type=kind, **loader)])))
+    assert upright is not None and loaded_size(path, upright) == (width, height)
+
+
+@pytest.mark.parametrize('steps', [[], [dict(type=LoadImageFromNDArray)], [dict(type='MyLoader')]])
+def test_how_a_loader_of_another_type_turns_is_not_known(tmp_path, steps):
+    assert loads_upright(DataSet('', dict(pipeline=steps))) is None
+    branches = [dict(type='MultiBranch', sup=[*steps, dict(type='LoadImageFromFile')])]
+    assert loads_upright(DataSet('', dict(pipeline=branches)))
+
+
+def rewrite(dataset, **size):
+    """Give other sizes in the annotations."""
+    path = Path(dataset['data_root'], 'ann.json')
+    content = json.loads(path.read_text())
+    for image in content['images']:
+        image.update(size)
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize('color_type', ['color', 'color_ignore_orientation'])
+def test_turned_photographs_are_as_large_as_they_are_loaded(dataset, color_type):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for index in range(3):
+        Image.new('RGB', (40, 3)).save(f'{dataset["data_root"]}/images/{index}.png', exif=exif)
+    dataset['pipeline'] = [dict(type='LoadImageFromFile', color_type=color_type)]
+    path = f'{dataset["data_root"]}/images/0.png'
+    height, width = LoadImageFromFile(color_type=color_type)(dict(img_path=path))['img_shape']
+    assert (width, height) == ((3, 40) if color_type == 'color' else (40, 3))
+    rewrite(dataset, width=width, height=height)
+    check_config(training_on(dataset))
+    rewrite(dataset, width=height, height=width)
+    assert '3 of 3 images are not as large' in error_of(training_on(dataset))
+    check_config(training_on(dict(dataset, pipeline=[dict(type='MyLoader')])))
+
+
+def test_sides_in_the_other_order_are_said_unless_a_box_is_outside(dataset, capsys):
+    rewrite(dataset, width=10, height=12)
+    check_config(training_on(dataset))
+    said = capsys.readouterr().err
+    assert '3 of 3 images are not as large' in said and '0.png is 12 x 10, not 10 x 12: are their' in said
+    for index in range(3):
+        put(dataset, index, (4, 2))
+    rewrite(dataset, width=2, height=4)
+    assert 'has a box outside' in error_of(training_on(dataset))
+
+
+@pytest.mark.parametrize('sides', [(0, 0), (0, 10), (12, 0)])
+def test_a_size_that_is_none_is_not_compared(tmp_path, capsys, sides):
+    dataset = voc_with(tmp_path / 'voc')
+    for path in (tmp_path / 'voc/Annotations').iterdir():
+        text = path.read_text().replace('<width>12<', f'<width>{sides[0]}<')
+        path.write_text(text.replace('<height>10<', f'<height>{sides[1]}<'))
+    assert len(DATASETS.build(dict(dataset))) == 2
+    check_config(training_on(dataset))
+    assert 'not as large' not in capsys.readouterr().err
+
+
+def test_unlabelled_images_need_no_size(tmp_path):
+    unlabelled = coco_with(tmp_path / 'unlabelled')
+    path = tmp_path / 'unlabelled/ann.json'
+    path.write_text(json.dumps(dict(json.loads(path.read_text()), annotations=[])))
+    rewrite(unlabelled, width=None, height=None)
+    assert len(DATASETS.build(dict(unlabelled))) == 2
+    check_config(training_on(dict(type='ConcatDataset', datasets=[unlabelled, unlabelled])))
 
 
 def test_an_image_that_is_missing_or_empty_is_named(dataset):
