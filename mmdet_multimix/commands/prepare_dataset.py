@@ -7,6 +7,7 @@ what was left out and why, and a config.
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 
 from ..preparing import prepare
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with one_line('prepare_dataset'):
         said = prepare(
             args.input,
-            args.output or args.input.rstrip('/') + '_coco',
+            args.output or _beside(args.input),
             format=args.format,
             classes=args.classes,
             split=args.split,
@@ -51,3 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             overwrite=args.overwrite,
         )
     print(said)
+
+
+def _beside(path: str) -> str:
+    """The folder beside another, which may be written as ``.``, ``..`` or with a slash at its end."""
+    beside = os.path.abspath(path) + '_coco'
+    return beside if os.path.isabs(path) else os.path.relpath(beside)  # the config keeps what is relative

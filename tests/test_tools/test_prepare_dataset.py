@@ -58,3 +58,30 @@ def test_flags_and_refusals_are_one_line(tmp_path, monkeypatch, capsys):
     )
     call(monkeypatch, 'prepare_dataset.py', root, '--output', output, '--overwrite')
     assert "classes = ('cat', 'dog')" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ('here', 'given', 'output'),
+    [
+        ('.', 'my/set', 'my/set_coco'),
+        ('.', 'my/set//', 'my/set_coco'),
+        ('my/set', '.', '../set_coco'),
+        ('my/set', './', '../set_coco'),
+        ('my/set/sub', '..', '../../set_coco'),
+        ('my/set', 'sub/..', '../set_coco'),
+        ('.', 'link/', 'link_coco'),
+        ('.', '{root}/my/set/.', '{root}/my/set_coco'),
+    ],
+)
+def test_the_output_is_beside_the_input_however_that_is_written(
+    tmp_path, monkeypatch, capsys, here, given, output
+):
+    flat_voc(tmp_path / 'my/set', 1)
+    (tmp_path / 'my/set/sub').mkdir()
+    (tmp_path / 'link').symlink_to('my/set')
+    monkeypatch.chdir(tmp_path / here)
+    given, output = (text.format(root=tmp_path) for text in (given, output))
+    call(monkeypatch, 'prepare_dataset.py', given)
+    assert f"data_root = '{output}/'" in capsys.readouterr().out
+    assert (tmp_path / here / output / 'train.json').is_file()
+    assert not [path for path in (tmp_path / 'my/set').iterdir() if path.is_dir() and path.name != 'sub']
