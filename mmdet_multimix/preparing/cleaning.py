@@ -29,12 +29,14 @@ class CleanSet:
         annotations: The boxes as COCO's format lists them.
         kept: Their numbers, and those of the boxes that were left out.
         others: The numbers of objects of names that are no class.
+        lost: The numbers of objects that lose what else was known of them, by its name.
     """
 
     images: list[dict[str, Any]] = field(default_factory=list)
     annotations: list[dict[str, Any]] = field(default_factory=list)
     kept: Kept = field(default_factory=Kept)
     others: Counter[str] = field(default_factory=Counter)
+    lost: Counter[str] = field(default_factory=Counter)
 
 
 def split_off(examples: Sequence[Example], share: float, seed: int) -> list[Example]:
@@ -145,7 +147,8 @@ def clean(found: Found, classes: Sequence[str], same: dict[str, str]) -> dict[st
         counts['turned'] += turns
         counts['mirrored'] += photograph.turn in (2, 3, 4) and bool(example.objects)
         _add(sets[example.split], example, photograph, classes, same, turns, counts)
-    _say(found, counts, sum(len(splits) > 1 for splits in digests.values()))
+    lost = sum((content.lost for content in sets.values()), Counter())
+    _say(found, counts, lost, sum(len(splits) > 1 for splits in digests.values()))
     sets = {split: content for split, content in sets.items() if content.images}
     if not sets:
         raise PreparingError(f'no image is left: {found.why_left_out()}')
@@ -182,19 +185,25 @@ def _add(
         if name is None:
             target.others[marked.name or '(no name)'] += 1
             continue
-        reason, box = _box(marked, example, photograph, turns, counts)
+        reason, box, is_cut = _box(marked, example, photograph, turns)
         if reason is None and (name, box, marked.crowd) in seen:
             reason = 'given twice'
         if reason is not None:
             target.kept.dropped[name, reason] += 1
             continue
         seen.add((name, box, marked.crowd))
+        counts['cut'] += is_cut
+        if turns:
+            target.lost.update(key for key, value in marked.more.items() if value)
+        area = box[2] * box[3]
+        if marked.area is not None:  # mmdet measures small, medium and large objects by it
+            area = min(marked.area, area) if is_cut else marked.area
         entry = dict(
             id=len(target.annotations) + 1,
             image_id=number,
             category_id=classes.index(name) + 1,
             bbox=list(box),
-            area=box[2] * box[3],
+            area=area,
             iscrowd=int(marked.crowd),
         )
         target.annotations.append({**_more(marked, example, photograph, turns), **entry})
@@ -205,28 +214,28 @@ def _add(
 
 
 def _box(
-    marked: Marked, example: Example, photograph: Photograph, turns: bool, counts: Counter[str]
-) -> tuple[str | None, tuple[float, ...]]:
-    """Why a box is left out, if it is, and the box inside its image as ``(x, y, width, height)``."""
+    marked: Marked, example: Example, photograph: Photograph, turns: bool
+) -> tuple[str | None, tuple[float, ...], bool]:
+    """Why a box is left out, if it is; the box in its image as ``(x, y, width, height)``; if that is cut."""
     width, height = photograph.size
+    is_cut = False
     if marked.box is None:
-        return 'without a box', ()
+        return 'without a box', (), is_cut
     x1, y1, x2, y2 = marked.box
     if example.relative:
         if max(map(abs, marked.box)) > _FAR:
-            return 'in pixels, where YOLO has fractions of the image', ()
+            return 'in pixels, where YOLO has fractions of the image', (), is_cut
         x1, y1, x2, y2 = x1 * width, y1 * height, x2 * width, y2 * height
     elif turns:
         x1, y1, x2, y2 = turned((x1, y1, x2, y2), photograph)
     box = [x1, y1, x2 - x1, y2 - y1]
     reason = why_dropped(dict(bbox=box, area=box[2] * box[3]), width, height)
     if reason is None:
-        beyond = max(-x1, -y1, x2 - width, y2 - height)
-        counts['cut'] += beyond > _BEYOND
+        is_cut = max(-x1, -y1, x2 - width, y2 - height) > _BEYOND
         x1, y1, x2, y2 = max(x1, 0), max(y1, 0), min(x2, width), min(y2, height)
         box = [x1, y1, x2 - x1, y2 - y1]
         reason = why_dropped(dict(bbox=box, area=box[2] * box[3]), width, height)
-    return reason, tuple(round(side, 3) for side in box)
+    return reason, tuple(round(side, 3) for side in box), is_cut
 
 
 def _more(marked: Marked, example: Example, photograph: Photograph, turns: bool) -> dict[str, Any]:
@@ -241,7 +250,7 @@ def _more(marked: Marked, example: Example, photograph: Photograph, turns: bool)
     return {**marked.more, 'segmentation': scaled}
 
 
-def _say(found: Found, counts: Counter[str], shared: int) -> None:
+def _say(found: Found, counts: Counter[str], lost: Counter[str], shared: int) -> None:
     for key, line in (
         ('turned', '{} images lie on their side and were annotated so: their boxes are turned with them'),
         ('mirrored', '{} images are turned by 180 degrees or mirrored when they are loaded (Exif): '
@@ -251,6 +260,11 @@ def _say(found: Found, counts: Counter[str], shared: int) -> None:
     ):  # fmt: skip
         if counts[key]:
             found.notes.append(line.format(counts[key]))
+    if lost:
+        each = ', '.join(f'{name} {number:,}' for name, number in sorted(lost.items()))
+        found.notes.append(
+            f'objects on images that are turned keep their box and area, and lose what is not turned: {each}'
+        )
     if shared:
         found.notes.append(
             f'{shared} images are in more than one split: what is measured on them was learnt by heart'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,8 @@ def _marked(entry: dict[str, Any], name: str) -> Marked:
     x, y, w, h = entry['bbox']
     crowd = bool(entry.get('iscrowd') or entry.get('ignore'))
     more = {key: value for key, value in entry.items() if key not in _OWN}
-    return Marked(name, (x, y, x + w, y + h), crowd, more)
+    area = entry['area'] if 0 < entry['area'] < math.inf else None  # some tools write zeros
+    return Marked(name, (x, y, x + w, y + h), crowd, more, area)
 
 
 def _image(name: str, path: Path, root: Path, images: Nearest, split: str) -> Path | None:

@@ -33,12 +33,14 @@ class Marked:
             the annotations have none that can be read.
         crowd: Whether it is to be ignored: neither an object nor background.
         more: What else COCO's format knows of it, such as its segmentation in pixels.
+        area: Of its outline in pixels, None where the annotations have none and it is that of the box.
     """
 
     name: str
     box: tuple[float, ...] | None
     crowd: bool = False
     more: dict[str, Any] = field(default_factory=dict)
+    area: float | None = None
 
 
 @dataclass

@@ -83,6 +83,53 @@ def test_segmentations_and_more_stay(tmp_path):
     assert entry == {**entry, **more}
 
 
+def written(root):
+    return json.loads((root.parent / f'{root.name}_out/train.json').read_text())['annotations']
+
+
+@pytest.mark.parametrize(
+    ('box', 'area', 'kept'),
+    [
+        ([5, 6, 20, 24], 300, 300),  # of the outline
+        ([5, 6, 20, 24], 900.5, 900.5),
+        ([-0.4, 6, 20, 24], 300, 300),  # cut by a rounding only
+        ([-5, 6, 20, 24], 300, 300),
+        ([-5, 6, 20, 24], 450, 15 * 24),  # what is inside is smaller than that
+        ([5, 6, 20, 24], 0, 20 * 24),
+        ([5, 6, 20, 24], -1, 20 * 24),
+        ([5, 6, 20, 24], float('nan'), 20 * 24),
+        ([5, 6, 20, 24], float('inf'), 20 * 24),
+        ([5, 6, 20, 24], None, 20 * 24),
+    ],
+)
+def test_the_area_of_an_outline_stays(tmp_path, box, area, kept):
+    """By it mmdet measures small, medium and large objects."""
+    root = tmp_path / 'set'
+    content = coco(root, 1)
+    content['annotations'][0].update(bbox=box, area=area)
+    write(root / 'annotations/instances_train.json', content)
+    prepared(root)
+    assert [entry['area'] for entry in written(root)] == [kept, 25 * 28]
+
+
+@pytest.mark.parametrize('turn', [1, 3, 6])
+def test_what_is_lost_where_an_image_is_turned_is_said(tmp_path, turn):
+    root = tmp_path / 'set'
+    content = coco(root, 1)
+    photograph(root / 'train/0.jpg', exif=turn)
+    content['images'][0]['file_name'] = '0.jpg'
+    more = dict(segmentation=[[5, 6, 25, 6, 25, 30]], keypoints=[])
+    content['annotations'][0].update(more, area=240)
+    write(root / 'annotations/instances_train.json', content)
+    said, _, report = prepared(root)
+    first, second = written(root)
+    assert (first['area'], second['area']) == (240, 25 * 28)
+    is_lost = turn == 6
+    assert ('segmentation' in first) != is_lost
+    line = 'objects on images that are turned keep their box and area, and lose what is not turned: segmentation 1'
+    assert (line in report['notes']) == (line in said) == is_lost
+
+
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
