@@ -19,13 +19,17 @@ def is_small(path: Path) -> bool:
 
 
 @functools.lru_cache(maxsize=2)
-def read(path: Path) -> dict[str, Any]:
+def read(path: Path, encoding: str = 'utf-8') -> dict[str, Any]:
     """Parse a file. The last two are kept until :func:`forget`.
+
+    Args:
+        path: The file.
+        encoding: By default that of mmdet, which reads no file with a byte order mark.
 
     Raises:
         ValueError: It is no JSON, has no list of images, or its annotations are no list.
     """
-    coco = json.loads(path.read_text(encoding='utf-8'))
+    coco = json.loads(path.read_text(encoding=encoding))
     if isinstance(coco, dict):
         coco.setdefault('annotations', [])  # test and unlabelled images have none, and pycocotools reads them
     for key, needed in (('images', ('id', 'file_name')), ('annotations', ('id', 'image_id', 'category_id'))):

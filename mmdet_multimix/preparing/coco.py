@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from codecs import BOM_UTF8
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ def is_one(path: Path) -> bool:
     """Whether a file looks like annotations of boxes in COCO's format."""
     if path.suffix.lower() != '.json':
         return False
-    content = path.read_bytes().strip()  # parsed only once, when it is read
+    content = path.read_bytes().removeprefix(BOM_UTF8).strip()  # parsed only once, when it is read
     cut = not content.endswith(b'}') and _KEYS[0] in content  # which is said then
     return content.startswith(b'{') and (cut or all(key in content for key in _KEYS))
 
@@ -66,14 +67,14 @@ def read(root: Path, files: list[Path]) -> Found:
 
 def _content(path: Path, found: Found) -> dict[str, Any]:
     try:
-        names = coco_file.categories(path)
-        content = coco_file.read(path)
+        content = coco_file.read(path, encoding='utf-8-sig')
         for entry in content['annotations']:
             box = entry.get('bbox')
             if not isinstance(entry.get('area'), (int, float)) and isinstance(box, list) and len(box) == 4:
                 entry['area'] = box[2] * box[3]
-        if names is None:
-            raise ValueError('it has no readable list of categories')
+        if not isinstance(content.get('categories'), list):
+            raise ValueError('it has no list of categories')
+        names = [entry['name'] for entry in content['categories'] if entry['id'] is not None]
         cfg = dict(type='CocoDataset', ann_file=str(path), metainfo=dict(classes=tuple(names)))
         for line in misread(DataSet('', cfg), content):
             if not isinstance(line, Remark):

@@ -127,8 +127,10 @@ def _format(root: Path, files: list[Path], name: str) -> ModuleType:
             f'{root} has annotations of several formats, {" and ".join(there)}: choose with --format'
         )
     number = sum(path.suffix.lower() in IMAGES for path in files)
+    other = next((path for path in files if path.suffix.lower() in ('.xml', '.txt', '.json')), None)
     raise PreparingError(
         f'{root} has {number} images and no annotations of VOC (.xml), YOLO (.txt) or COCO (.json)'
+        + (f'; {other} is none of them' if other else '')
     )
 
 

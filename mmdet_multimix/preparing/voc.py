@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from codecs import BOM_UTF8
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -62,10 +63,12 @@ def parse(path: Path) -> ElementTree.Element:
         ValueError: It cannot be read.
     """
     data = path.read_bytes()
-    declared = _ENCODING.match(data.lstrip())
+    is_marked = data.startswith(BOM_UTF8)
+    data = data.removeprefix(BOM_UTF8).lstrip()
+    declared = _ENCODING.match(data)
     try:
         if declared:  # expat knows no encoding of several bytes but UTF-8 and UTF-16
-            text = data.lstrip().decode(declared[1].decode())
+            text = data.decode('utf-8' if is_marked else declared[1].decode())
             return ElementTree.fromstring(text[text.index('?>') + 2 :].encode())
         return ElementTree.fromstring(data)
     except (ElementTree.ParseError, ValueError, LookupError) as error:

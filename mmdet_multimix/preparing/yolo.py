@@ -43,13 +43,13 @@ def is_one(path: Path) -> bool:
     """Whether a file looks like the labels of an image."""
     if path.suffix.lower() != '.txt' or path.name.lower() in _LISTS:
         return False
-    with path.open('rb') as file:
-        words = file.readline().split()
+    line = next((line for _, line in _lines(path)), '')
     try:
-        numbers = [float(word) for word in words]
+        _, *values = _numbers(line)
     except ValueError:
         return False
-    return len(numbers) >= 5
+    # Beside COCO's JSON there are other tables with commas, as VisDrone and MOT have them in pixels.
+    return len(values) >= 4 and (',' not in line or all(abs(value) < 2 for value in values))
 
 
 def read(root: Path, files: list[Path]) -> Found:
@@ -176,14 +176,21 @@ def _labels(image: Path) -> Path | None:
     return None
 
 
+def _lines(labels: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a label file that are not blank, each with its number."""
+    with labels.open(encoding='utf-8-sig', errors='replace') as file:
+        yield from ((number, line.strip()) for number, line in enumerate(file, 1) if line.strip())
+
+
+def _numbers(line: str) -> list[float]:
+    return [float(word) for word in line.replace(',', ' ').split()]
+
+
 def _objects(labels: Path, names: dict[int, str], path: Path, points: bool) -> Iterator[Marked]:
-    lines = labels.read_text(encoding='utf-8-sig', errors='replace').splitlines()
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    for number, line in _lines(labels):
         where = f'line {number} of {labels}'
         try:
-            label, *values = map(float, line.replace(',', ' ').split())
+            label, *values = _numbers(line)
         except ValueError:
             raise PreparingError(f'{where} is no label "class x y width height": {line[:60]!r}') from None
         if label not in names:

@@ -83,6 +83,18 @@ def test_segmentations_and_more_stay(tmp_path):
     assert entry == {**entry, **more}
 
 
+@pytest.mark.parametrize('head', ['\ufeff', '\ufeff\r\n', '\n'])
+def test_a_file_with_a_byte_order_mark(tmp_path, head):
+    root = tmp_path / 'set'
+    coco(root)
+    path = root / 'annotations/instances_train.json'
+    path.write_bytes((head + path.read_text().replace('], ', '],\r\n')).encode())
+    assert prepared(root)[1] == {'train': {f'train/{i}.png': WHOLE for i in range(2)}}
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(PreparingError, match=r'instances_train\.json cannot be read as COCO'):
+        prepared(root)
+
+
 def written(root):
     return json.loads((root.parent / f'{root.name}_out/train.json').read_text())['annotations']
 
@@ -141,6 +153,7 @@ def test_what_is_lost_where_an_image_is_turned_is_said(tmp_path, turn):
         (lambda c: c['annotations'][0].pop('bbox'), 'have no box'),
         (lambda c: c['annotations'][0].update(bbox=[1, 2, 'x', 4]), 'have no box'),
         (lambda c: c['annotations'][0].update(bbox=[float('nan'), 2, 3, 4]), 'have no box'),
+        (lambda c: c.update(categories=dict(cat=1)), 'it has no list of categories'),
         (lambda c: c['categories'][0].update(name=None), 'class name None'),
         (lambda c: c['images'][0].update(id=[1]), 'unhashable'),
         (lambda c: c['annotations'].append(5), r"annotations\[8\] has no 'id'"),

@@ -119,7 +119,10 @@ def test_the_format_is_found_or_asked_for(tmp_path):
         prepared(root)
     assert prepared(root, format='coco')[2]['format'] == 'COCO'
     photograph(tmp_path / 'plain/a.jpg')
-    with pytest.raises(PreparingError, match='has 1 images and no annotations'):
+    with pytest.raises(PreparingError, match=r'has 1 images and no annotations .* COCO \(\.json\)$'):
+        prepared(tmp_path / 'plain')
+    (tmp_path / 'plain/a.txt').write_text('0;0.5;0.5;0.1;0.1')
+    with pytest.raises(PreparingError, match=r'no annotations .*; .*plain/a\.txt is none of them$'):
         prepared(tmp_path / 'plain')
     with pytest.raises(PreparingError, match='has no image with Pascal VOC annotations'):
         prepared(tmp_path / 'plain', format='voc')

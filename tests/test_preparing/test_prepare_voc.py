@@ -108,6 +108,18 @@ def test_encodings(tmp_path, encoding):
     assert prepared(tmp_path / 'set')[2]['classes'] == sorted(['dog', name])
 
 
+@pytest.mark.parametrize(
+    'head', ['', "<?xml version='1.0'?>", "\r\n<?xml version='1.0' encoding='utf-8'?>\r\n"]
+)
+@pytest.mark.parametrize('encoding', ['utf-8', 'gb2312'])
+def test_a_byte_order_mark(tmp_path, head, encoding):
+    """It is right where the encoding that is declared is not."""
+    photograph(tmp_path / 'set/a.png')
+    path = xml(tmp_path / 'set/a.xml', head=head.replace('utf-8', encoding))
+    path.write_bytes(f'\ufeff{path.read_text().replace("cat", "猫")}'.encode())
+    assert prepared(tmp_path / 'set')[2]['classes'] == ['dog', '猫']
+
+
 def test_boxes_that_are_not_learnt(tmp_path):
     root = flat_voc(tmp_path / 'set', 1)
     photograph(root / 'bad.png', seed=9)

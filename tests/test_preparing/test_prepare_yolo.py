@@ -1,7 +1,7 @@
 """YOLO's text files in the layouts that people have."""
 
 import pytest
-from photographs import BOXES, SIZE, WHOLE, YOLO_LINES, fractions, label, photograph, prepared, yolo
+from photographs import BOXES, SIZE, WHOLE, YOLO_LINES, coco, fractions, label, photograph, prepared, yolo
 
 from mmdet_multimix.preparing import PreparingError
 
@@ -62,6 +62,34 @@ def test_images_at_whole_paths_in_a_list(tmp_path):
     (root / 'data.yaml').write_text('train: list.txt\nnames: [cat, dog]\n')
     _, splits, _ = prepared(root, format='yolo')
     assert splits['train'] == {str(image): near(WHOLE)}
+
+
+@pytest.mark.parametrize(
+    ('old', 'new'), [('', ''), (' ', ','), (' ', ', '), ('\n', '\r\n'), ('\n', '\n\n'), ('\n', '\r')]
+)
+@pytest.mark.parametrize('mark', ['', '\ufeff', '\n', '\ufeff\n'])
+def test_labels_as_other_systems_write_them(tmp_path, old, new, mark):
+    """What is read as a label is recognised as one."""
+    root = yolo(tmp_path / 'set', ('train',), 1)
+    path = root / 'labels/train/train0.txt'
+    path.write_bytes((mark + path.read_text().replace(old, new)).encode())
+    assert prepared(root)[1] == {'train': {'images/train/train0.png': near(WHOLE)}}
+
+
+@pytest.mark.parametrize('name', ['data.yaml', 'classes.txt', 'mine.names'])
+def test_names_with_a_byte_order_mark(tmp_path, name):
+    root = yolo(tmp_path / 'set', ('train',), 1)
+    text = 'train: images/train\r\nnames: [cat, dog]\r\n' if name == 'data.yaml' else 'cat\r\ndog\r\n'
+    (root / 'data.yaml').unlink()
+    (root / name).write_bytes(f'\ufeff{text}'.encode())
+    assert prepared(root)[2]['classes'] == ['cat', 'dog']
+
+
+def test_tables_of_pixels_beside_coco_are_no_labels(tmp_path):
+    coco(tmp_path / 'set')
+    label(tmp_path / 'set/annotations/0.txt', '684,8,273,116,0,0,0,0')  # VisDrone
+    label(tmp_path / 'set/gt/gt.txt', '1,1,912,484,97,109,0,7,1')  # MOT
+    assert prepared(tmp_path / 'set')[2]['format'] == 'COCO'
 
 
 def test_polygons_and_points(tmp_path):
