@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,13 +123,14 @@ def _names(path: Path, content: dict[str, Any]) -> dict[int, str]:
 
 def _images(root: Path, files: list[Path], path: Path, content: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     """All images and their splits: as data.yaml says, or else by their folders."""
-    wanted = {split: content[key] for key, split in _KEYS.items() if content.get(key)}
+    wanted = {split: key for key, split in _KEYS.items() if content.get(key)}
     there = [file for file in files if file.suffix.lower() in IMAGES]
     for split in SPLITS:
         given = set()
-        places = wanted.get(split) or []
+        key = wanted.get(split, '')
+        places = content.get(key, [])
         for place in places if isinstance(places, list) else [places]:
-            for image in _listed(str(place), root, path, content, there):
+            for image in _listed(key, str(place), root, path, content, there):
                 if image not in given:
                     given.add(image)
                     yield image, split
@@ -136,19 +138,44 @@ def _images(root: Path, files: list[Path], path: Path, content: dict[str, Any]) 
         yield from ((image, split_of(image, root)) for image in there)
 
 
-def _listed(place: str, root: Path, path: Path, content: dict[str, Any], there: list[Path]) -> list[Path]:
+def _listed(
+    key: str, place: str, root: Path, path: Path, content: dict[str, Any], there: list[Path]
+) -> list[Path]:
     """The images of a folder, or of a list of images, that data.yaml names from here or from elsewhere."""
     base = Path(str(content.get('path') or ''))
     inside = Path(place.replace('\\', '/'))
     parts = inside.parts
     while parts and parts[0] in ('..', '.'):  # Roboflow's are of one folder further up
         parts = parts[1:]
+    seen: dict[Path, list[Path]] = {}
     for folder in (path.parent / base / inside, base / inside, path.parent / inside, root.joinpath(*parts)):
         if folder.is_dir():
-            return [image for image in there if image.resolve().is_relative_to(folder.resolve())]
-        if folder.is_file() and folder.suffix.lower() == '.txt':
-            return [_resolve(line, folder, root) for line in read_lines(folder)]
-    raise PreparingError(f'{path} names {place}, which is neither a folder nor a list of images here')
+            seen[folder] = _in_folder(folder, there)
+        elif folder.is_file() and folder.suffix.lower() == '.txt':
+            seen[folder] = [_resolve(line, folder, root) for line in read_lines(folder)]
+    if not seen:
+        raise PreparingError(f'{path} names {place}, which is neither a folder nor a list of images here')
+    ours = set(there)  # beside the set there may be a folder of that name of another set
+    for images in seen.values():
+        if any(Path(os.path.abspath(image)) in ours for image in images):
+            return images
+    for images in seen.values():
+        if any(map(is_file, images)):
+            return images
+    where = os.path.abspath(next(iter(seen)))
+    raise PreparingError(
+        f'{path} has {key}: {place}, and {where} has no image of {root}: correct that line, or take it out'
+    )
+
+
+def _in_folder(folder: Path, there: list[Path]) -> list[Path]:
+    """The images in a folder or below it, which may be reached, or reach them, by links."""
+    written, real = os.path.abspath(folder), folder.resolve()
+    below = {
+        parent: parent.is_relative_to(written) or parent.resolve().is_relative_to(real)
+        for parent in {image.parent for image in there}
+    }
+    return [image for image in there if below[image.parent]]
 
 
 def _resolve(line: str, listed: Path, root: Path) -> Path:

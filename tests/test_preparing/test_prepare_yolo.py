@@ -1,5 +1,7 @@
 """YOLO's text files in the layouts that people have."""
 
+import shutil
+
 import pytest
 from photographs import BOXES, SIZE, WHOLE, YOLO_LINES, coco, fractions, label, photograph, prepared, yolo
 
@@ -37,6 +39,82 @@ def test_what_data_yaml_says_of_folders(tmp_path, text):
     _, splits, _ = prepared(root)
     assert splits['train'] == {'train/images/train.v1.JPG': near(WHOLE)}
     assert splits['val'] == {'valid/images/valid.v1.JPG': near(WHOLE)}
+
+
+def roboflow(root, text='train: ../train/images\nval: ../valid/images\n'):
+    """Roboflow's layout, whose data.yaml names folders beside its own."""
+    for split in ('train', 'valid'):
+        photograph(root / f'{split}/images/{split}.png', seed=len(split))
+        label(root / f'{split}/labels/{split}.txt', *YOLO_LINES)
+    (root / 'data.yaml').write_text(f'{text}names: [cat, dog]\n')
+    return root
+
+
+@pytest.mark.parametrize(
+    ('text', 'other'),
+    [
+        ('val: ../valid/images', 'valid/images'),
+        ('val: [../valid/images]', 'valid/images'),
+        ('val: ../valid/images/', 'valid'),
+        ('path: sets/mine\nval: valid/images', 'sets/mine/valid/images'),
+        ('val: ../val.txt', ''),
+        ('val: ../valid/images', 'link'),
+    ],
+)
+def test_a_folder_of_another_set_where_data_yaml_leads(tmp_path, monkeypatch, text, other):
+    """The images of the set are taken, whatever lies beside it or where the command is called."""
+    root = roboflow(tmp_path / 'mine', f'train: train/images\n{text}\n')
+    photograph(tmp_path / 'other/a.png', seed=9)
+    (root / 'val.txt').write_text('valid/images/valid.png\n')
+    (tmp_path / 'val.txt').write_text('other/a.png\n')
+    if other == 'link':
+        (tmp_path / 'valid').mkdir()
+        (tmp_path / 'valid/images').symlink_to(tmp_path / 'other')
+    elif other:
+        photograph(tmp_path / other / 'images/a.png', seed=9)
+    monkeypatch.chdir(tmp_path)
+    said, splits, _ = prepared(root)
+    assert splits['train'] == {'train/images/train.png': near(WHOLE)}
+    assert splits['val'] == {'valid/images/valid.png': near(WHOLE)}
+    assert 'left out' not in said
+
+
+@pytest.mark.parametrize('linked', ['image', 'folder', 'folder below', 'set'])
+def test_splits_of_links(tmp_path, linked):
+    root = roboflow(tmp_path / 'set')
+    path = {
+        'image': root / 'valid/images/valid.png',
+        'folder': root / 'valid/images',
+        'folder below': root / 'valid/images/more',
+        'set': root,
+    }[linked]
+    if linked == 'folder below':
+        photograph(path / 'valid.png', seed=8)
+        label(root / 'valid/labels/more/valid.txt', *YOLO_LINES)
+    path.rename(tmp_path / 'store')
+    path.symlink_to(tmp_path / 'store')
+    expected = {'valid/images/valid.png': near(WHOLE)}
+    if linked == 'folder below':
+        expected['valid/images/more/valid.png'] = near(WHOLE)
+    assert prepared(root)[1]['val'] == expected
+
+
+@pytest.mark.parametrize(
+    'place', ['../valid/images', 'empty', '[train/images, empty]', 'empty.txt', 'lost.txt']
+)
+def test_a_split_without_an_image_is_refused(tmp_path, place):
+    """It would be lost, and the training images would be measured on nothing."""
+    root = roboflow(tmp_path / 'set', f'train: train/images\nval: {place}\n')
+    shutil.rmtree(root / 'valid')
+    photograph(tmp_path / 'valid/images/a.png')
+    (root / 'empty').mkdir()
+    (root / 'empty.txt').write_text('\n')
+    (root / 'lost.txt').write_text('valid/images/valid.png\n')
+    where = tmp_path / 'valid/images' if place.startswith('..') else root / place.strip('[]').split(', ')[-1]
+    with pytest.raises(
+        PreparingError, match=rf'data\.yaml has val: .*, and {where} has no image of {root}: '
+    ):
+        prepared(root)
 
 
 @pytest.mark.parametrize('names', ['classes.txt', 'obj.names', 'mine.names'])
