@@ -9,6 +9,7 @@ all annotations and looks for every image of several configs, in seconds. Both a
 - ``classes``: whether data sets and heads have the same classes.
 - ``coco_content``, ``voc_content``, ``kept``: which boxes mmdet keeps, and what it drops or misreads.
 - ``images``: whether images are there and as large as their annotations say.
+- ``taken``: which images are left after a set's filter.
 - ``splits``: whether an evaluation measures the images that are loaded, and what is learnt.
 - ``metrics``: whether an evaluation gives the metrics that are asked for.
 - ``checkpoints``: whether the files of initial weights are there, fit, and are of the same classes.

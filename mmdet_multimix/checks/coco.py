@@ -10,8 +10,9 @@ from mmdet.datasets import Objects365V1Dataset
 
 from ..utils.names import quote, shorten
 from . import coco_file
-from .coco_content import check_content, is_read_as_here, kept_boxes
+from .coco_content import check_content, is_read_as_here, kept_boxes, listed
 from .kept import Kept
+from .taken import filters_as_here, taken
 from .walk import DataSet
 
 _SHOWN = 3  # faults of one kind that are named
@@ -69,12 +70,14 @@ def check_whole(dataset: DataSet, wanted: int | None) -> Iterator[str]:
     found = count(dataset)
     if wanted is not None and found != wanted:
         yield f'{path} lists {found:,} images, but must have {wanted:,}. {remedy}'
-    known = {}
+    known: list[Path] = []
     if coco_file.is_small(path) and is_read_as_here(dataset):
         try:
             coco = coco_file.read(path)
-            known = {image['id']: image['file_name'] for image in coco['images']}
-            lost = [a['id'] for a in coco['annotations'] if a['image_id'] not in known or len(a['bbox']) != 4]
+            ids = {image['id'] for image in coco['images']}
+            lost = [a['id'] for a in coco['annotations'] if a['image_id'] not in ids or len(a['bbox']) != 4]
+            if not lost and filters_as_here(dataset):
+                known = [image.path for image in taken(dataset, listed(dataset, coco))]
         except (ValueError, KeyError, TypeError) as error:
             yield f'{path} cannot be read as COCO annotations: {type(error).__name__} {error}. {remedy}'
             return
@@ -91,8 +94,7 @@ def check_whole(dataset: DataSet, wanted: int | None) -> Iterator[str]:
                 return
     if dataset.remote_images:
         return
-    images = dataset.root / dataset.prefixes.get('img', '')
-    without = [images / name for name in known.values() if not _has_content(images / name)]
+    without = [image for image in known if not _has_content(image)]
     if without:
         some = shorten(without, _SHOWN)
         yield f'{len(without)} images listed in {path} are not there or empty: {some}. {remedy}'

@@ -14,6 +14,7 @@ from . import coco_file
 from .images import Listed, check_images, sample
 from .kept import CROWD, Kept, judge
 from .remark import Remark
+from .taken import filters_as_here, taken
 from .walk import DataSet
 
 
@@ -37,27 +38,37 @@ def check_content(dataset: DataSet) -> Iterator[str]:
     path = dataset.annotations
     try:
         coco = coco_file.read(path)
-        images, annotations = coco['images'], coco['annotations']
         faults = list(misread(dataset, coco))
         yield from faults
         if any(not isinstance(fault, Remark) for fault in faults):
             return
         yield from judge(dataset, kept_boxes(coco, dataset.classes))
-        of_image: dict[Any, list[list[float]]] = {}
-        for annotation in annotations:
-            x, y, w, h = annotation['bbox']
-            of_image.setdefault(annotation['image_id'], []).append([x, y, x + w, y + h])
-        folder = dataset.root / dataset.prefixes.get('img', '')
-        listed = [
-            Listed(
-                folder / image['file_name'], (image['width'], image['height']), of_image.get(image['id'], ())
-            )
-            for image in sample(images)
-        ]
+        images = taken(dataset, listed(dataset, coco))
     except (ValueError, KeyError, TypeError) as error:
         yield f'{path} cannot be read as COCO annotations: {type(error).__name__} {error}. {dataset.remedy}'
         return
-    yield from check_images(dataset, listed, len(images))
+    if filters_as_here(dataset):
+        yield from check_images(dataset, sample(images), len(images))
+
+
+def listed(dataset: DataSet, coco: dict[str, Any]) -> list[Listed]:
+    """The images of a file with their boxes of the set's classes.
+
+    Args:
+        dataset: The set.
+        coco: The content of its file.
+    """
+    own = {entry['id'] for entry in coco['categories'] if entry['name'] in dataset.classes}
+    of_image: dict[Any, list[list[float]]] = {}
+    for annotation in coco['annotations']:
+        if annotation['category_id'] in own:
+            x, y, w, h = annotation['bbox']
+            of_image.setdefault(annotation['image_id'], []).append([x, y, x + w, y + h])
+    folder = dataset.root / dataset.prefixes.get('img', '')
+    return [
+        Listed(folder / image['file_name'], (image['width'], image['height']), of_image.get(image['id'], ()))
+        for image in coco['images']
+    ]
 
 
 def kept_boxes(coco: dict[str, Any], classes: tuple[str, ...]) -> Kept:

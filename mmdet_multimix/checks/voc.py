@@ -11,6 +11,7 @@ from . import voc_content
 from .images import check_images, sample
 from .kept import Kept, judge
 from .remark import Remark
+from .taken import filters_as_here, taken
 from .voc_content import image_folder, is_read_as_here, list_names, read_xml, xml_path
 from .walk import DataSet
 
@@ -72,7 +73,10 @@ def check(dataset: DataSet) -> Iterator[str]:
             )
     if whole:
         yield from judge(dataset, found.kept)
-    yield from check_images(dataset, voc_content.listed(dataset, sample(names)), len(names))
+    # Which images ``indices`` takes of a sample cannot be known.
+    if filters_as_here(dataset) and (whole or dataset.cfg.get('indices') is None):
+        images = taken(dataset, found.images)
+        yield from check_images(dataset, sample(images), len(images))
 
 
 def check_whole(dataset: DataSet, wanted: int | None) -> Iterator[str]:
@@ -105,6 +109,10 @@ def check_whole(dataset: DataSet, wanted: int | None) -> Iterator[str]:
                     float(node.findtext(f'bndbox/{side}'))
         except (OSError, TypeError, ValueError) as error:
             broken.append(f'{path} ({error})')
+    if without and not broken:
+        images_taken = taken(dataset, voc_content.listed(dataset, found)) if filters_as_here(dataset) else ()
+        wanted_here = {image.path for image in images_taken}
+        without = [path for path in without if path in wanted_here]
     if without:
         some = shorten(without, _SHOWN)
         yield f'{len(without)} images listed in {listed} are not there or empty: {some}. {remedy}'

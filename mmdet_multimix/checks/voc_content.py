@@ -24,10 +24,12 @@ class Content:
     Attributes:
         names: The number of objects of each name, classes of the set or not.
         kept: The boxes of its classes.
+        images: Their sizes and boxes.
     """
 
     names: Counter[str] = field(default_factory=Counter)
     kept: Kept = field(default_factory=Kept)
+    images: list[Listed] = field(default_factory=list)
 
 
 def is_read_as_here(dataset: DataSet) -> bool:
@@ -67,7 +69,9 @@ def read(dataset: DataSet, names: Sequence[str]) -> Content:
     """
     found, classes = Content(), set(dataset.classes)
     for image in names:
-        for node in read_xml(xml_path(dataset, image)).findall('object'):
+        root = read_xml(xml_path(dataset, image))
+        found.images.append(_listed(dataset, image, root))
+        for node in root.findall('object'):
             name = node.findtext('name')
             if not name:
                 continue  # mmdet passes over it
@@ -84,19 +88,17 @@ def read(dataset: DataSet, names: Sequence[str]) -> Content:
 
 def listed(dataset: DataSet, names: Sequence[str]) -> list[Listed]:
     """Some images with the sizes and boxes in their annotations."""
-    found = []
-    for name in names:
-        root = read_xml(xml_path(dataset, name))
-        try:
-            sides = root.find('size')
-            size = None if sides is None else (int(sides.findtext('width')), int(sides.findtext('height')))
-            boxes = [
-                _box(node) for node in root.findall('object') if node.findtext('name') in dataset.classes
-            ]
-        except (TypeError, ValueError):
-            size, boxes = None, []
-        found.append(Listed(image_folder(dataset) / f'{name}.jpg', size, boxes))
-    return found
+    return [_listed(dataset, name, read_xml(xml_path(dataset, name))) for name in names]
+
+
+def _listed(dataset: DataSet, name: str, root: ElementTree.Element) -> Listed:
+    try:
+        sides = root.find('size')
+        size = None if sides is None else (int(sides.findtext('width')), int(sides.findtext('height')))
+        boxes = [_box(node) for node in root.findall('object') if node.findtext('name') in dataset.classes]
+    except (TypeError, ValueError):
+        size, boxes = None, []
+    return Listed(image_folder(dataset) / f'{name}.jpg', size, boxes)
 
 
 def image_folder(dataset: DataSet) -> Path:

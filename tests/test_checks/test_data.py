@@ -113,8 +113,8 @@ def spoil_owner(coco):
 
 
 def spoil_folder(coco):
-    (coco / 'train2017/000003.jpg').unlink()
-    listed, lost = f'{coco}/annotations/instances_train2017.json', f'{coco}/train2017/000003.jpg'
+    (coco / 'train2017/000002.jpg').unlink()
+    listed, lost = f'{coco}/annotations/instances_train2017.json', f'{coco}/train2017/000002.jpg'
     return f'1 images listed in {listed} are not there or empty: {lost}. COCO: unpack'
 
 

@@ -7,12 +7,13 @@ import pytest
 from checking import error_of, training_on
 from mmcv import imread
 from mmcv.transforms import LoadImageFromFile
+from mmdet.datasets import CocoDataset
 from mmdet.datasets.transforms import LoadImageFromNDArray
 from mmdet.registry import DATASETS
 from PIL import Image
 from tiny_sets import coco_with, voc_with
 
-from mmdet_multimix.checks import check_config
+from mmdet_multimix.checks import check_config, check_data
 from mmdet_multimix.checks.images import loaded_size, loads_upright, sample
 from mmdet_multimix.checks.walk import DataSet
 
@@ -158,3 +159,64 @@ def test_an_image_that_is_missing_or_empty_is_named(dataset):
 def test_a_sample_is_evenly_spaced():
     assert sample(range(10), 5) == [0, 2, 4, 6, 8]
     assert sample(range(3)) == [0, 1, 2]
+
+
+def left_out(root, kind, **cfg):
+    """A set whose second image is of another class and not there."""
+    dataset = (coco_with if kind == 'coco' else voc_with)(root, ('cat', 'sheep', 'dog'))
+    (root / ('images/1.png' if kind == 'coco' else 'JPEGImages/1.jpg')).unlink()
+    return dict(dataset, metainfo=dict(classes=('cat', 'dog')), **cfg)
+
+
+@pytest.mark.parametrize('kind', ['coco', 'voc'])
+@pytest.mark.parametrize(
+    'cfg',
+    [
+        dict(filter_cfg=dict(filter_empty_gt=True)),
+        dict(filter_cfg=dict(filter_empty_gt=True, min_size=4), indices=2),
+        dict(indices=1),
+        dict(indices=[0, -1]),
+        dict(indices=-1, test_mode=True),
+    ],
+)
+def test_an_image_that_is_not_taken_need_not_exist(tmp_path, kind, cfg):
+    dataset = left_out(tmp_path / kind, kind, **cfg)
+    loaded = DATASETS.build(dataset)
+    assert all(Path(loaded.get_data_info(index)['img_path']).is_file() for index in range(len(loaded)))
+    check_config(training_on(dataset))
+    assert check_data([training_on(dataset)], {}) == []
+
+
+@pytest.mark.parametrize('kind', ['coco', 'voc'])
+@pytest.mark.parametrize(
+    'cfg',
+    [
+        {},
+        dict(filter_cfg=dict(min_size=4)),
+        dict(filter_cfg=dict(filter_empty_gt=True), test_mode=True),
+        dict(indices=2),
+    ],
+)
+def test_an_image_that_is_taken_must_exist(tmp_path, kind, cfg):
+    dataset = left_out(tmp_path / kind, kind, **cfg)
+    assert 'are not there or empty' in error_of(training_on(dataset))
+
+
+def test_images_that_are_too_small_need_not_exist(tmp_path):
+    dataset = left_out(tmp_path / 'voc', 'voc', filter_cfg=dict(min_size=4))
+    path = tmp_path / 'voc/Annotations/1.xml'
+    path.write_text(path.read_text().replace('<width>12', '<width>3'))
+    check_config(training_on(dataset))
+    path.write_text(path.read_text().replace('size>', 'extent>'))  # mmdet opens the image for its size
+    assert 'are not there or empty' in error_of(training_on(dataset))
+
+
+def test_a_filter_of_ones_own_may_leave_out_what_is_not_there(tmp_path):
+    @DATASETS.register_module(force=True)
+    class OnlyWhatIsThere(CocoDataset):
+        def filter_data(self):
+            return [info for info in self.data_list if Path(info['img_path']).is_file()]
+
+    dataset = left_out(tmp_path / 'coco', 'coco', type='OnlyWhatIsThere')
+    assert len(DATASETS.build(dataset)) == 2
+    check_config(training_on(dataset))
