@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import re
 from pathlib import Path
@@ -35,6 +36,7 @@ def read_checkpoint(path: str | Path) -> dict:
     """
     if '://' in str(path):
         raise InputError(f'checkpoint {path!r} is an address; download it and give the local file')
+    path = os.path.expanduser(path)  # as mmengine does
     if not Path(path).is_file():
         raise FileNotFoundError(f'checkpoint {str(path)!r} does not exist')
     if is_safetensors(path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -26,9 +27,14 @@ _BACKBONE = (
 _OWN_LOADERS = {'SwinTransformer', 'PyramidVisionTransformer', 'HourglassNet', 'DetectoRS_ResNet'}
 
 
+def _is_there(path: str) -> bool:
+    """Whether a checkpoint exists; of all paths, mmengine expands the tilde of these alone."""
+    return is_there(os.path.expanduser(path))
+
+
 def check_load_from(cfg: Config) -> Iterator[str]:
     """Look for the checkpoint that the whole model is loaded from."""
-    if cfg.get('load_from') and not is_there(cfg.load_from):
+    if cfg.get('load_from') and not _is_there(cfg.load_from):
         yield f'load_from: checkpoint {cfg.load_from} does not exist'
 
 
@@ -44,7 +50,7 @@ def check_start(cfg: Config) -> Iterator[str]:
         What is wrong with the checkpoint.
     """
     path = cfg.get('load_from')
-    if not path or '://' in path or not is_there(path) or 'model' not in cfg:
+    if not path or '://' in path or not _is_there(path) or 'model' not in cfg:
         return
     names = _state_of(cfg)
     try:
@@ -75,7 +81,7 @@ def check_stored_classes(cfg: Config, sets: Sequence[DataSet]) -> Iterator[str]:
         A line where a label means something else, a remark where names differ otherwise.
     """
     path = cfg.get('load_from')
-    if path and '://' not in path and is_there(path):
+    if path and '://' not in path and _is_there(path):
         try:
             stored = classes_of(read_checkpoint(path))
         except ValueError as error:
@@ -95,7 +101,7 @@ def check_initial_weights(cfg: Config) -> Iterator[str]:
             path = init.get('checkpoint')
             if not path:
                 yield f'{key}.init_cfg: {kind} needs checkpoint=...'
-            elif not is_there(path):
+            elif not _is_there(path):
                 yield f'{key}.init_cfg.checkpoint: {path} does not exist; {_BACKBONE.format(path=path)}'
             if kind == 'MultiMixPretrained' and _loads_by_itself(node.get('type')):
                 yield (

@@ -84,16 +84,14 @@ def check_whole(dataset: DataSet, wanted: int | None) -> Iterator[str]:
         if lost:
             some = shorten(lost, _SHOWN)
             yield f'{len(lost)} annotations of {path} belong to no image or have no box: {some}. {remedy}'
-    if wanted is not None and is_read_as_here(
-        dataset
-    ):  # LVIS has the images of COCO's splits, in its folders
+    if dataset.remote_images:
+        return
+    if wanted is not None and is_read_as_here(dataset):  # LVIS has the images of COCO's, in its folders
         for prefix in dataset.prefixes.values():
             there = sum(entry.name.endswith(('.jpg', '.png')) for entry in os.scandir(dataset.root / prefix))
             if there != wanted:
                 yield f'{dataset.root / prefix} has {there:,} images, but must have {wanted:,}. {remedy}'
                 return
-    if dataset.remote_images:
-        return
     without = [image for image in known if not _has_content(image)]
     if without:
         some = shorten(without, _SHOWN)

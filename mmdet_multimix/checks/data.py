@@ -41,6 +41,7 @@ def check_set(dataset: DataSet) -> Iterator[str]:
         yield f'annotation file {path} does not exist. {dataset.remedy}'
     else:
         prefixes = {prefix for prefix in dataset.prefixes.values() if '://' not in prefix}
+        prefixes = set() if dataset.loads_by_backend else prefixes
         missing = [folder for folder in sorted(dataset.root / p for p in prefixes) if not folder.is_dir()]
         for folder in missing if path else ():
             yield f'image folder {folder} does not exist. {dataset.remedy}'

@@ -9,7 +9,7 @@ from mmdet.registry import METRICS
 from mmengine.config import Config
 
 from .packages import check_packages
-from .walk import evaluators, is_there
+from .walk import evaluators, has_backend, is_there
 
 _COCO_ITEMS = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l')
 
@@ -29,7 +29,7 @@ def check_evaluators(cfg: Config, key: str) -> Iterator[str]:
         kind = METRICS.get(kind) if isinstance(kind, str) else kind
         yield from (f'{key}: {line}' for line in check_packages(kind))
         path = entry.get('ann_file')
-        if path and not is_there(path):
+        if path and not has_backend(entry) and not is_there(path):
             yield f'{key}.ann_file: annotation file {path} does not exist; set it to that of the data'
 
 

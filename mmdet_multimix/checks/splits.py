@@ -16,7 +16,7 @@ from . import coco, coco_file, voc
 from .coco_content import is_read_as_here
 from .kept import Kept
 from .remark import Remark
-from .walk import DataSet, data_sets, evaluators
+from .walk import DataSet, data_sets, evaluators, has_backend
 
 
 def check_evaluated(cfg: Config, key: str) -> Iterator[str]:
@@ -37,7 +37,7 @@ def check_evaluated(cfg: Config, key: str) -> Iterator[str]:
     for entry in evaluators(cfg, key):
         path, kind = entry.get('ann_file'), entry.get('type')
         kind = METRICS.get(kind) if isinstance(kind, str) else kind
-        if not path or not isinstance(kind, type) or not issubclass(kind, CocoMetric):
+        if not path or has_backend(entry) or not isinstance(kind, type) or not issubclass(kind, CocoMetric):
             continue
         for dataset in sets:
             if Path(path).is_file() and is_read_as_here(dataset):

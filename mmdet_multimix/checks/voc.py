@@ -97,7 +97,8 @@ def check_whole(dataset: DataSet, wanted: int | None) -> Iterator[str]:
         return
     images = image_folder(dataset)
     there = {entry.name for entry in os.scandir(images) if entry.stat().st_size} if images.is_dir() else ()
-    without = [images / f'{name}.jpg' for name in found if f'{name}.jpg' not in there]
+    sought = () if dataset.remote_images else found
+    without = [images / f'{name}.jpg' for name in sought if f'{name}.jpg' not in there]
     broken: list[str] = []
     strange: dict[str, Path] = {}
     for name in found:

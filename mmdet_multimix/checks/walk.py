@@ -64,15 +64,18 @@ class DataSet:
     @property
     def remote(self) -> bool:
         """Whether it is read from another machine, where nothing can be looked for."""
-        backend = (self.cfg.get('backend_args') or {}).get('backend', 'local')
-        return backend != 'local' or any(
-            '://' in str(self.cfg.get(name)) for name in ('data_root', 'ann_file')
-        )
+        addresses = (self.cfg.get(name) for name in ('data_root', 'ann_file'))
+        return has_backend(self.cfg) or any('://' in str(address) for address in addresses)
 
     @property
     def remote_images(self) -> bool:
-        """Whether its images are on another machine."""
-        return any('://' in str(prefix) for prefix in self.prefixes.values())
+        """Whether its images are on another machine, or no files of their own."""
+        return self.loads_by_backend or any('://' in str(prefix) for prefix in self.prefixes.values())
+
+    @property
+    def loads_by_backend(self) -> bool:
+        """Whether its pipeline reads the images from an archive or a server, whatever their paths say."""
+        return any(has_backend(node) for _, node in nodes(self.cfg.get('pipeline'), 'pipeline'))
 
     @property
     def annotations(self) -> Path | None:
@@ -184,6 +187,14 @@ def nodes(node: Any, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
     elif isinstance(node, (list, tuple)):
         for index, inner in enumerate(node):
             yield from nodes(inner, f'{key}[{index}]')
+
+
+def has_backend(cfg: dict[str, Any]) -> bool:
+    """Whether a part of a config has mmengine read its paths elsewhere than on the disk."""
+    found = [cfg.get(name) for name in ('backend_args', 'file_client_args')]  # the second is the old name
+    return any(
+        isinstance(args, dict) and args.get('backend', 'local') not in ('local', 'disk') for args in found
+    )
 
 
 def class_name(kind: Any) -> str:

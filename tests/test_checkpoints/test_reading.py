@@ -1,5 +1,6 @@
 import pytest
 import torch
+from mmengine.runner import CheckpointLoader
 
 from mmdet_multimix.checkpoints import read_checkpoint, state_dict_of
 
@@ -66,3 +67,11 @@ def test_getattr_in_a_checkpoint_reaches_nothing_else(tmp_path):
     torch.save({'state_dict': {}, 'probe': Probe()}, tmp_path / 'probe.pth')
     with pytest.raises(ValueError, match='not loaded unsafely'):
         read_checkpoint(tmp_path / 'probe.pth')
+
+
+def test_a_tilde_is_expanded_as_mmengine_does(tmp_path, monkeypatch):
+    monkeypatch.setenv('HOME', str(tmp_path))
+    torch.save({'a': torch.ones(1)}, tmp_path / 'a.pth')
+    assert read_checkpoint('~/a.pth') == CheckpointLoader.load_checkpoint('~/a.pth')
+    with pytest.raises(FileNotFoundError, match='does not exist'):
+        read_checkpoint('~/no.pth')

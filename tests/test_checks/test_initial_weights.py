@@ -50,3 +50,21 @@ def test_a_checkpoint_of_which_nothing_is_in_the_model_is_no_start(tmp_path, pre
     )
     check_config(cfg)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_tilde_of_a_checkpoint_is_expanded_as_mmengine_does(tmp_path, monkeypatch):
+    monkeypatch.setenv('HOME', str(tmp_path))
+    backbone = dict(type='ResNet', depth=18, base_channels=8, norm_eval=False)
+    head = dict(type='LinearClsHead', num_classes=2, in_channels=64)
+    model = dict(type='ImageClassifier', backbone=backbone, head=head)
+    torch.save(dict(state_dict=MODELS.build(model).state_dict()), tmp_path / 'a.pth')
+    cfg = training_on(coco_with(tmp_path / 'coco'), model=model, load_from='~/a.pth')
+    cfg.test_dataloader = cfg.train_dataloader
+    check_config(cfg)
+    check_config(cfg, 'test')
+    for kind in ('Pretrained', 'MultiMixPretrained'):
+        cfg.model.backbone.init_cfg = dict(type=kind, checkpoint='~/a.pth', prefix='backbone.')
+        check_config(cfg)
+        MODELS.build(cfg.model).init_weights()
+    cfg.load_from = '~/no.pth'
+    assert 'load_from: checkpoint ~/no.pth does not exist' in error_of(cfg)

@@ -6,9 +6,10 @@ from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 from mmengine.config import Config
 from mmengine.dataset import RepeatDataset
-from tiny_sets import coco_with
+from mmengine.fileio import LocalBackend, register_backend
+from tiny_sets import coco_with, voc_with
 
-from mmdet_multimix.checks import check_config, dataset_leaves
+from mmdet_multimix.checks import check_config, check_data, dataset_leaves
 from mmdet_multimix.checks.walk import DataSet, data_sets
 
 
@@ -99,3 +100,60 @@ def test_the_remedy_is_that_of_the_data(tmp_path):
     voc = dict(type='VOCDataset', data_root=str(tmp_path), metainfo=dict(classes=('cat',)))
     assert 'host.robots' not in error_of(training_on(dict(voc, ann_file='cards.txt')))
     assert 'host.robots' in error_of(training_on(dict(voc, ann_file='VOC2007/ImageSets/Main/train.txt')))
+
+
+@register_backend('packed', force=True)
+class Packed(LocalBackend):
+    """Stands for an archive: what a config has as ``packed/`` is elsewhere."""
+
+    folder = ''
+
+    def get(self, filepath):
+        return super().get(str(filepath).replace('packed/', f'{self.folder}/'))
+
+
+PACKED = dict(backend='packed')
+
+
+@pytest.mark.parametrize(
+    'loader',
+    [
+        dict(type='LoadImageFromFile', backend_args=PACKED),
+        dict(type='LoadImageFromFile', file_client_args=dict(backend='petrel')),  # the old name
+        dict(type='RandomChoice', transforms=[[dict(type='LoadImageFromFile', backend_args=PACKED)]]),
+    ],
+)
+def test_images_in_an_archive_are_not_looked_for(tmp_path, monkeypatch, loader):
+    dataset = coco_with(tmp_path / 'coco')
+    monkeypatch.setattr(Packed, 'folder', tmp_path / 'elsewhere')
+    (tmp_path / 'coco/images').rename(tmp_path / 'elsewhere')
+    dataset.update(data_root='', ann_file=f'{tmp_path}/coco/ann.json', data_prefix=dict(img='packed/'))
+    packed = dict(dataset, pipeline=[loader])
+    if loader.get('backend_args'):
+        assert DATASETS.build(packed)[0]['img'].shape == (10, 12, 3)
+    check_config(training_on(packed))
+    assert check_data([training_on(packed)], {}) == []
+    for plain in ([], [dict(type='LoadImageFromFile', backend_args=dict(backend='local'))]):
+        assert 'packed does not exist' in error_of(training_on(dict(dataset, pipeline=plain)))
+
+
+def test_images_of_voc_in_an_archive_are_not_looked_for(tmp_path):
+    dataset = dict(voc_with(tmp_path / 'voc'), pipeline=[dict(type='LoadImageFromFile', backend_args=PACKED)])
+    (tmp_path / 'voc/JPEGImages').rename(tmp_path / 'elsewhere')
+    check_config(training_on(dataset))
+    assert check_data([training_on(dataset)], {}) == []
+    (tmp_path / 'voc/Annotations/1.xml').unlink()
+    assert 'lists 1, but' in error_of(training_on(dataset))
+
+
+def test_annotations_that_an_evaluator_reads_elsewhere_are_not_looked_for(tmp_path):
+    dataset = coco_with(tmp_path / 'coco')
+    evaluator = dict(type='CocoMetric', ann_file='packed/ann.json')
+    cfg = training_on(dataset, val_dataloader=dict(dataset=dataset), val_evaluator=evaluator)
+    for backend in (None, {}, dict(backend='local')):
+        cfg.val_evaluator.backend_args = backend
+        assert 'val_evaluator.ann_file: annotation file packed/ann.json does not exist' in error_of(cfg)
+    cfg.val_evaluator.backend_args = PACKED
+    check_config(cfg)
+    cfg.val_evaluator = [cfg.val_evaluator]
+    check_config(cfg)
