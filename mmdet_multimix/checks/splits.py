@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mmdet.evaluation import CocoMetric
+from mmdet.evaluation import CocoMetric, VOCMetric
 from mmdet.registry import METRICS
 from mmengine.config import Config
 
@@ -27,16 +28,20 @@ def check_evaluated(cfg: Config, key: str) -> Iterator[str]:
         key: ``'val_evaluator'`` or ``'test_evaluator'``.
 
     Yields:
-        A line for each file in which the images or classes are others, a remark where only the boxes are.
+        A line for each file in which the images or classes are others, a remark where only the boxes are, or
+        where there are none to measure.
     """
+    loaded = data_sets(cfg, [key.replace('evaluator', 'dataloader')])
     sets = [
         dataset
-        for dataset in data_sets(cfg, [key.replace('evaluator', 'dataloader')])
+        for dataset in loaded
         if not dataset.remote and dataset.annotations and dataset.annotations.is_file()
     ]
     for entry in evaluators(cfg, key):
         path, kind = entry.get('ann_file'), entry.get('type')
         kind = METRICS.get(kind) if isinstance(kind, str) else kind
+        if isinstance(kind, type) and issubclass(kind, (CocoMetric, VOCMetric)):
+            yield from _measured(loaded, entry, key)
         if not path or has_backend(entry) or not isinstance(kind, type) or not issubclass(kind, CocoMetric):
             continue
         for dataset in sets:
@@ -78,6 +83,27 @@ def kept(dataset: DataSet) -> Kept | None:
     if is_read_as_here(dataset):
         return coco.kept(dataset)
     return voc.kept(dataset)
+
+
+def _measured(loaded: Sequence[DataSet], entry: dict[str, Any], key: str) -> Iterator[str]:
+    path = entry.get('ann_file')
+    if entry.get('format_only') or has_backend(entry):
+        return
+    measured = [
+        replace(dataset, cfg={**dataset.cfg, 'data_root': '', 'ann_file': path}) if path else dataset
+        for dataset in loaded
+        if not path or is_read_as_here(dataset)
+    ]
+    try:
+        counts = [kept(dataset) for dataset in measured]
+    except (ValueError, KeyError, TypeError):
+        return  # of the file of a metric, which is read and named below
+    if counts and not any(found is None or found.kept or found.dropped for found in counts):
+        paths = dict.fromkeys(str(dataset.annotations) for dataset in measured)
+        yield Remark(
+            f'{key}: there is no box of the classes in {shorten(paths)}, so metrics will be -1 or 0 whatever '
+            'is learnt. Set ann_file to annotated images'
+        )
 
 
 def _compare(dataset: DataSet, path: Path, key: str) -> Iterator[str]:

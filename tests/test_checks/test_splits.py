@@ -90,3 +90,49 @@ def test_classes_that_only_one_split_has_are_said(tmp_path, capsys):
 def test_classes_that_only_one_split_of_voc_has_are_said(tmp_path, capsys):
     sets = [voc_with(tmp_path / name, (name, 'cow')) for name in ('cat', 'dog')]
     say_that_splits_differ(*sets, capsys)
+
+
+NOTHING = 'so metrics will be -1 or 0 whatever is learnt'
+
+
+@pytest.mark.parametrize(
+    'edit',
+    [
+        lambda c: c['annotations'].clear(),
+        lambda c: (
+            c['categories'].append(dict(id=99, name='cow'))
+            or [a.update(category_id=99) for a in c['annotations']]
+        ),
+    ],
+)
+def test_an_evaluation_without_a_box_is_said(evaluated, capsys, edit):
+    cfg, copy = evaluated
+    check_config(cfg)
+    assert NOTHING not in capsys.readouterr().err
+    change(copy, edit)
+    check_config(cfg)
+    assert f'val_evaluator: there is no box of the classes in {copy}' in capsys.readouterr().err
+    cfg.val_evaluator.format_only = True  # a set without annotations, for a server that measures
+    check_config(cfg)
+    assert NOTHING not in capsys.readouterr().err
+    # Without a file of its own the metric takes the boxes of the images.
+    cfg.val_evaluator = dict(type='CocoMetric')
+    check_config(cfg)
+    assert NOTHING not in capsys.readouterr().err
+    cfg.val_dataloader.dataset.ann_file = str(copy)
+    check_config(cfg)
+    assert f'there is no box of the classes in {copy}' in capsys.readouterr().err
+
+
+def test_an_evaluation_of_voc_without_a_box_is_said(tmp_path, capsys):
+    train, val = voc_with(tmp_path / 'train'), voc_with(tmp_path / 'val')
+    cfg = training_on(train, val_dataloader=dict(dataset=val), val_evaluator=dict(type='VOCMetric'))
+    check_config(cfg)
+    assert not capsys.readouterr().err
+    for path in (tmp_path / 'val/Annotations').iterdir():
+        path.write_text('<a><size><width>12</width><height>10</height></size></a>')
+    check_config(cfg)
+    assert f'no box of the classes in {tmp_path}/val/ImageSets/Main/train.txt' in capsys.readouterr().err
+    both = dict(type='ConcatDataset', datasets=[val, train])
+    check_config(training_on(train, val_dataloader=dict(dataset=both), val_evaluator=cfg.val_evaluator))
+    assert not capsys.readouterr().err
