@@ -14,7 +14,7 @@ from . import coco_file
 from .images import Listed, check_images, sample
 from .kept import CROWD, Kept, judge
 from .remark import Remark
-from .taken import filters_as_here, taken
+from .taken import check_taken, filters_as_here, taken
 from .walk import DataSet
 
 
@@ -42,13 +42,17 @@ def check_content(dataset: DataSet) -> Iterator[str]:
         yield from faults
         if any(not isinstance(fault, Remark) for fault in faults):
             return
-        yield from judge(dataset, kept_boxes(coco, dataset.classes))
-        images = taken(dataset, listed(dataset, coco))
+        judged = list(judge(dataset, kept_boxes(coco, dataset.classes)))
+        yield from judged
+        images = listed(dataset, coco)
     except (ValueError, KeyError, TypeError) as error:
         yield f'{path} cannot be read as COCO annotations: {type(error).__name__} {error}. {dataset.remedy}'
         return
     if filters_as_here(dataset):
-        yield from check_images(dataset, sample(images), len(images))
+        if all(isinstance(line, Remark) for line in judged):
+            yield from check_taken(dataset, images)
+        found = taken(dataset, images)
+        yield from check_images(dataset, sample(found), len(found))
 
 
 def listed(dataset: DataSet, coco: dict[str, Any]) -> list[Listed]:

@@ -26,6 +26,28 @@ def taken(dataset: DataSet, images: Sequence[Listed]) -> Sequence[Listed]:
     return left
 
 
+def check_taken(dataset: DataSet, images: Sequence[Listed]) -> Iterator[str]:
+    """Name the setting that leaves a set without any image, which mmdet cannot build.
+
+    Args:
+        dataset: As for :func:`taken`.
+        images: Likewise.
+
+    Yields:
+        A line where nothing is left.
+    """
+    key = next((key for key, left in _steps(dataset, images) if not left), None)
+    if key is None or not dataset.cfg.get('serialize_data', True):  # mmengine fails where it serializes
+        return
+    if not images:
+        yield f'{dataset.annotations} lists no image, so the set is empty. Set ann_file to that of the data'
+        return
+    yield (
+        f'{key} leaves none of the {len(images):,} images of {dataset.annotations}, so the set is empty. '
+        f'Change {key}, or set ann_file to that of the data'
+    )
+
+
 def _steps(dataset: DataSet, images: Sequence[Listed]) -> Iterator[tuple[str, Sequence[Listed]]]:
     """The key of each setting that leaves images out, in mmdet's order, and what is left after it."""
     cfg = dataset.cfg

@@ -11,7 +11,7 @@ from . import voc_content
 from .images import check_images, sample
 from .kept import Kept, judge
 from .remark import Remark
-from .taken import filters_as_here, taken
+from .taken import check_taken, filters_as_here, taken
 from .voc_content import image_folder, is_read_as_here, list_names, read_xml, xml_path
 from .walk import DataSet
 
@@ -71,10 +71,12 @@ def check(dataset: DataSet) -> Iterator[str]:
                 f'{found.names[name]:,} objects of {listed} are named {name!r}, which is not the class '
                 f'{meant[0]!r}; they are left out. Give both the same name'
             )
-    if whole:
-        yield from judge(dataset, found.kept)
+    judged = list(judge(dataset, found.kept)) if whole else []
+    yield from judged
     # Which images ``indices`` takes of a sample cannot be known.
     if filters_as_here(dataset) and (whole or dataset.cfg.get('indices') is None):
+        if whole and all(isinstance(line, Remark) for line in judged):
+            yield from check_taken(dataset, found.images)
         images = taken(dataset, found.images)
         yield from check_images(dataset, sample(images), len(images))
 

@@ -39,7 +39,7 @@ VOC_COUNTS = {
 
 def spoil_count(voc):
     path = voc / 'VOC2012/ImageSets/Main/trainval.txt'
-    path.write_text('000000\n')
+    path.write_text('000001\n')
     return f'{path} lists 1 images, but must have 4. Pascal VOC: unpack'
 
 

@@ -220,3 +220,52 @@ def test_a_filter_of_ones_own_may_leave_out_what_is_not_there(tmp_path):
     dataset = left_out(tmp_path / 'coco', 'coco', type='OnlyWhatIsThere')
     assert len(DATASETS.build(dataset)) == 2
     check_config(training_on(dataset))
+
+
+@pytest.mark.parametrize('kind', ['coco', 'voc'])
+@pytest.mark.parametrize(
+    ('cfg', 'key'),
+    [
+        (dict(filter_cfg=dict(filter_empty_gt=True, min_size=11)), 'filter_cfg.min_size'),
+        (dict(filter_cfg=dict(min_size=4), indices=0), 'indices'),
+        (dict(indices=[], test_mode=True), 'indices'),
+    ],
+)
+def test_a_set_of_which_no_image_is_left_is_refused(tmp_path, kind, cfg, key):
+    dataset = dict((coco_with if kind == 'coco' else voc_with)(tmp_path / kind), **cfg)
+    with pytest.raises(ValueError, match='at least one array'):
+        DATASETS.build(dataset)
+    said = f'{key} leaves none of the 2 images of {tmp_path}/{kind}/{dataset["ann_file"]}'
+    for one in (dataset, dict(type='ConcatDataset', datasets=[dataset, dataset])):
+        assert said in error_of(training_on(one))
+    check_config(training_on(dict(dataset, filter_cfg=dict(min_size=10), indices=None)))
+    lenient = dict(dataset, serialize_data=False)
+    assert len(DATASETS.build(lenient)) == 0
+    check_config(training_on(lenient))
+
+
+def test_a_part_without_a_box_of_the_classes_is_left_empty(tmp_path):
+    """Alone it is refused for its boxes, in one line."""
+    part = coco_with(tmp_path / 'coco')
+    other = dict(coco_with(tmp_path / 'other'), filter_cfg=dict(filter_empty_gt=True))
+    path = tmp_path / 'other/ann.json'
+    path.write_text(json.dumps(dict(json.loads(path.read_text()), annotations=[])))
+    text = error_of(training_on(dict(type='ConcatDataset', datasets=[part, other])))
+    assert 'filter_cfg.filter_empty_gt leaves none of the 2 images' in text
+    text = error_of(training_on(other))
+    assert 'nothing would be learnt' in text and 'leaves none' not in text
+
+
+def test_a_file_that_lists_no_image_is_refused(tmp_path):
+    coco, voc = coco_with(tmp_path / 'coco'), voc_with(tmp_path / 'voc')
+    path = tmp_path / 'coco/ann.json'
+    content = json.loads(path.read_text())
+    check_config(training_on(coco, val_dataloader=dict(dataset=coco)))
+    (tmp_path / 'coco/empty.json').write_text(json.dumps(dict(content, images=[], annotations=[])))
+    (tmp_path / 'voc/ImageSets/Main/empty.txt').touch()
+    for dataset, name in ((coco, 'empty.json'), (voc, 'ImageSets/Main/empty.txt')):
+        empty = dict(dataset, ann_file=name, test_mode=True)
+        with pytest.raises(ValueError, match='at least one array'):
+            DATASETS.build(empty)
+        text = error_of(training_on(dataset, val_dataloader=dict(dataset=empty)))
+        assert f'val_dataloader.dataset: {dataset["data_root"]}/{name} lists no image' in text
