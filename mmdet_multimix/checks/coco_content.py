@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from mmdet.datasets import CocoDataset
@@ -45,6 +46,7 @@ def check_content(dataset: DataSet) -> Iterator[str]:
         judged = list(judge(dataset, kept_boxes(coco, dataset.classes)))
         yield from judged
         images = listed(dataset, coco)
+        yield from check_corners(path, images)
     except (ValueError, KeyError, TypeError) as error:
         yield f'{path} cannot be read as COCO annotations: {type(error).__name__} {error}. {dataset.remedy}'
         return
@@ -73,6 +75,31 @@ def listed(dataset: DataSet, coco: dict[str, Any]) -> list[Listed]:
         Listed(folder / image['file_name'], (image['width'], image['height']), of_image.get(image['id'], ()))
         for image in coco['images']
     ]
+
+
+def check_corners(path: Path, images: Sequence[Listed]) -> Iterator[str]:
+    """Look for boxes that are ``[x1, y1, x2, y2]``, which mmdet clips to its images without a word.
+
+    Args:
+        path: The file.
+        images: Its images and boxes.
+
+    Yields:
+        A remark where a quarter of the boxes reach past their image, and all are inside if read so.
+    """
+    boxes = [
+        (x, y, x2 - x, y2 - y, *image.size)
+        for image in images
+        for x, y, x2, y2 in image.boxes
+        if image.size and x2 > x and y2 > y
+    ]
+    past = sum(x + w > width + 1 or y + h > height + 1 for x, y, w, h, width, height in boxes)
+    fit = all(x < w <= width + 1 and y < h <= height + 1 for x, y, w, h, width, height in boxes)
+    if fit and 4 * past > len(boxes):
+        yield Remark(
+            f'{past:,} of {len(boxes):,} boxes of {path} reach past the border of their image, and none '
+            'would as [x1, y1, x2, y2]. If they are that, write [x, y, width, height]'
+        )
 
 
 def kept_boxes(coco: dict[str, Any], classes: tuple[str, ...]) -> Kept:

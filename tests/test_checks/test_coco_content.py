@@ -183,3 +183,38 @@ def test_annotations_that_are_no_list_are_refused(dataset):
     with pytest.raises(TypeError):
         DATASETS.build(dataset)
     assert 'no list of annotations' in error_of(training_on(dataset))
+
+
+def boxes(*found):
+    def edit(content):
+        first = content['annotations'][0]
+        content['annotations'] = [dict(first, id=i, bbox=list(box)) for i, box in enumerate(found)]
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ('found', 'said'),
+    [
+        ([(4, 3, 12, 10), (1, 2, 5, 4), (6, 4, 11, 9)], True),
+        ([(6.5, 5, 12.2, 10)], True),
+        ([(6, 5, 6, 5), (1, 2, 3, 4)], False),  # up to the border
+        ([(4, 3, 12, 10), (1, 2, 5, 4), (6, 4, 3, 9)], False),  # one is none of corners
+        ([(4, 3, 12, 10), *[(1, 2, 5, 4)] * 3], False),  # few reach past it
+        ([(8, 6, 30, 8)], False),  # as corners it would, too
+    ],
+)
+def test_boxes_that_are_corners_are_said(dataset, capsys, found, said):
+    change(dataset, boxes(*found))
+    check_config(training_on(dataset))
+    assert ('and none would as [x1, y1, x2, y2]' in capsys.readouterr().err) is said
+
+
+def test_converted_boxes_that_are_corners_are_said_and_right_ones_are_not(dataset, capsys):
+    right = [(x, y, 4, 3) for x in range(0, 8, 2) for y in range(0, 7, 2)]
+    change(dataset, boxes(*right))
+    check_config(training_on(dataset))
+    assert 'past the border' not in capsys.readouterr().err
+    change(dataset, boxes(*((x, y, x + w, y + h) for x, y, w, h in right)))
+    check_config(training_on(dataset))
+    assert 'past the border' in capsys.readouterr().err
