@@ -14,9 +14,10 @@ from mmengine.config import Config
 
 from ..utils.names import shorten
 from . import coco, coco_file, voc
-from .coco_content import is_read_as_here
+from .coco_content import is_read_as_here, listed
 from .kept import Kept
 from .remark import Remark
+from .taken import taken
 from .walk import DataSet, data_sets, evaluators, has_backend
 
 
@@ -115,7 +116,13 @@ def _compare(dataset: DataSet, path: Path, key: str) -> Iterator[str]:
     try:
         given, loaded = coco_file.read(path), coco_file.read(mine)
         there = {image['id']: Path(image['file_name']).name for image in given['images']}
-        wanted = {image['id']: Path(image['file_name']).name for image in loaded['images']}
+        images = listed(dataset, loaded)
+        left = {id(image) for image in taken(dataset, images)}
+        wanted = {
+            image['id']: Path(image['file_name']).name
+            for image, entry in zip(loaded['images'], images, strict=True)
+            if id(entry) in left
+        }
         names = [entry['name'] for entry in given['categories'] if entry['name'] in dataset.classes]
         boxes = [_boxes(content, dataset.classes, wanted) for content in (given, loaded)]
     except (ValueError, KeyError, TypeError) as error:

@@ -136,3 +136,15 @@ def test_an_evaluation_of_voc_without_a_box_is_said(tmp_path, capsys):
     both = dict(type='ConcatDataset', datasets=[val, train])
     check_config(training_on(train, val_dataloader=dict(dataset=both), val_evaluator=cfg.val_evaluator))
     assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize('cfg', [dict(indices=1), dict(indices=[0], test_mode=True)])
+def test_annotations_of_the_images_that_are_taken_are_enough(evaluated, cfg):
+    config, copy = evaluated
+    change(copy, lambda content: content['images'].pop())
+    change(copy, lambda content: content['annotations'].pop())
+    assert 'lacks 1 of the 2 images' in error_of(config)
+    config.val_dataloader.dataset.update(cfg)
+    check_config(config)
+    config.val_dataloader.dataset.indices = [1]
+    assert 'lacks 1 of the 1 images' in error_of(config)
