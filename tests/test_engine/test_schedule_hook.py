@@ -3,7 +3,9 @@
 import pytest
 import torch
 from mmdet.registry import HOOKS
-from mmengine.runner import IterBasedTrainLoop
+from mmengine.dataset import pseudo_collate
+from mmengine.model import BaseModel
+from mmengine.runner import IterBasedTrainLoop, Runner
 from test_multimix_hook import runner_of
 from torch import nn
 
@@ -60,6 +62,68 @@ def test_epochs_of_a_run_that_counts_iterations():
     hook = MultiMixScheduleHook(ramp=1)
     with pytest.raises(ValueError, match='IterBasedTrainLoop counts iterations'):
         hook.before_train(runner_of(MultiMix(), hook, loop=IterBasedTrainLoop))
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch):
+    monkeypatch.setattr(Runner, '_log_env', lambda *args: None)
+
+
+class Mixing(BaseModel):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(8, 5)
+        self.multimix = MultiMix(64)
+
+    def forward(self, inputs, mode):
+        return {'loss': self.multimix(self.fc(torch.stack(inputs)), torch.arange(len(inputs)) % 5)}
+
+
+def batches_of_16(sampler):
+    return dict(
+        dataset=[{'inputs': torch.randn(8)} for _ in range(8)],
+        sampler=dict(type=sampler),
+        batch_size=16,
+        drop_last=True,
+        collate_fn=pseudo_collate,
+    )
+
+
+def trained(folder, loader, hook, **train_cfg):
+    runner = Runner(
+        model=Mixing(),
+        work_dir=str(folder),
+        train_dataloader=loader,
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+        train_cfg=train_cfg or dict(by_epoch=False, max_iters=4),
+        log_processor=dict(by_epoch=False),
+        custom_hooks=[hook],
+        default_hooks=dict(checkpoint=None),
+        default_scope='mmdet',
+        log_level='ERROR',
+        experiment_name=folder.name,
+    )
+    runner.train()
+    return runner
+
+
+@pytest.mark.parametrize(
+    ('schedule', 'weights'),
+    [(dict(), [1, 1, 1, 1]), (dict(ramp=4, by_epoch=False), [0, 0.25, 0.5, 0.75])],
+)
+def test_batches_larger_than_an_epoch_are_trained(tmp_path, schedule, weights):
+    hook = MultiMixScheduleHook(interval=1, **schedule)
+    runner = trained(tmp_path, batches_of_16('InfiniteSampler'), hook)
+    assert len(runner.train_dataloader) == 0 and runner.iter == 4
+    logged = runner.message_hub.get_scalar('train/multimix_weight').data[0]
+    assert logged.tolist() == pytest.approx(weights)
+
+
+@pytest.mark.parametrize('sampler', ['InfiniteSampler', 'DefaultSampler'])
+def test_a_schedule_in_epochs_without_a_length_is_refused_before_training(tmp_path, sampler):
+    hook = MultiMixScheduleHook(stop=1)
+    with pytest.raises(ValueError, match=r'len\(train_dataloader\) is 0, .* set by_epoch=False'):
+        trained(tmp_path, batches_of_16(sampler), hook, by_epoch=True, max_epochs=2)
 
 
 def test_a_schedule_of_nothing_and_two_schedules():

@@ -52,8 +52,8 @@ class MultiMixScheduleHook(Hook):
         interval: Iterations from one estimate to the next.
 
     Raises:
-        ValueError: Arguments out of range; ``by_epoch`` where the loop counts iterations; no MultiMix in the
-            model.
+        ValueError: Arguments out of range; ``by_epoch`` where the loop counts iterations or an epoch has
+            none; no MultiMix in the model.
     """
 
     def __init__(
@@ -73,6 +73,7 @@ class MultiMixScheduleHook(Hook):
         self._weights: list[tuple[MultiMix, float]] = []
         self._signals: list[float] = []
         self._warned = False
+        self._unit = 1  # iterations of what ramp and stop count
 
     def before_train(self, runner: Runner) -> None:
         """Finds what is to be scheduled."""
@@ -81,6 +82,12 @@ class MultiMixScheduleHook(Hook):
             raise InputError(
                 f'{type(self).__name__} counts epochs, but {type(loop).__name__} counts iterations: '
                 'give ramp and stop in iterations and set by_epoch=False'
+            )
+        self._unit = len(runner.train_dataloader) if scheduled and self.by_epoch else 1
+        if not self._unit:
+            raise InputError(
+                f'{type(self).__name__} counts epochs, but len(train_dataloader) is 0, an epoch has '
+                'no whole batch: lower batch_size, or give ramp and stop in iterations and set by_epoch=False'
             )
         self._weights = []
         if self._yields(runner):
@@ -94,7 +101,7 @@ class MultiMixScheduleHook(Hook):
         """Sets the weights of this iteration."""
         if not self._weights:
             return
-        factor = self.factor(runner.iter, len(runner.train_dataloader) if self.by_epoch else 1)
+        factor = self.factor(runner.iter, self._unit)
         for module, weight in self._weights:
             module.loss_weight = weight * factor
         mean = sum(module.loss_weight for module, _ in self._weights) / len(self._weights)
