@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,26 @@ def _from_instances(infos: list[dict], classes: tuple[str, ...]) -> GroundTruth:
     )
 
 
+def contents(dataset: Any) -> list[str]:
+    """What each item of a set shows, in order: another text where its predictions may be others.
+
+    It has all that the set knows of the item but its objects, and size and time of a file on this machine.
+
+    Args:
+        dataset: Built, maybe in wrappers, or a :class:`FolderDetectionImages`.
+    """
+    found = []
+    for index in range(len(dataset)):
+        info = {key: value for key, value in dataset.get_data_info(index).items() if key != 'instances'}
+        try:
+            stat = os.stat(info['img_path'])
+            info['file'] = stat.st_size, stat.st_mtime_ns
+        except (KeyError, TypeError, ValueError, OSError):
+            pass  # elsewhere, or not in a file of its own
+        found.append(repr(info))
+    return found
+
+
 def transformed(dataset: Any, transform: Callable[[dict], dict]) -> Any:
     """A copy of a set whose images go through a transform right after they are loaded.
 
@@ -133,4 +154,8 @@ class FolderDetectionImages(Dataset):
         return len(self.paths)
 
     def __getitem__(self, index: int) -> dict:
-        return self.pipeline({'img_id': index, 'img_path': str(self.paths[index]), 'instances': []})
+        return self.pipeline(self.get_data_info(index))
+
+    def get_data_info(self, index: int) -> dict:
+        """What the pipeline begins with, as mmdet's sets have it."""
+        return {'img_id': index, 'img_path': str(self.paths[index]), 'instances': []}

@@ -69,8 +69,8 @@ class Predictor:
     """Runs a detector over sets of images and keeps what it finds, a file for each hundred images.
 
     A second run of the same detector in the same folder reads what is there and goes on behind it. What
-    another checkpoint, config or seed found stands in a folder of another name. Files are NumPy's, without
-    pickled objects.
+    another checkpoint, config or seed found, or in other images, stands in a folder of another name. Files
+    are NumPy's, without pickled objects.
 
     Args:
         model: The detector.
@@ -97,13 +97,19 @@ class Predictor:
         self.num_classes = num_classes
 
     def __call__(
-        self, name: str, dataset: BaseDataset, progress: Progress, more: Sequence[Any] = ()
+        self,
+        name: str,
+        dataset: BaseDataset,
+        items: Sequence[str],
+        progress: Progress,
+        more: Sequence[Any] = (),
     ) -> Detections:
         """Everything that is found in a set.
 
         Args:
             name: Names the set among those of this predictor.
             dataset: Gives what the detector's ``test_step`` takes.
+            items: What each of its items shows, from :func:`~.data.contents`.
             progress: Shown how far it is.
             more: Whatever else the predictions depend on.
 
@@ -114,7 +120,7 @@ class Predictor:
             ValueError: The detector gives no boxes with scores, scores that are no probabilities, or labels
                 that are none of the set's.
         """
-        key = hashlib.sha256(json.dumps([*self.identity, *more, name, len(dataset)], default=str).encode())
+        key = hashlib.sha256(json.dumps([*self.identity, *more, name, *items], default=str).encode())
         folder = self.folder / f'{name}_{key.hexdigest()[:12]}'
         folder.mkdir(parents=True, exist_ok=True)
         starts = range(0, len(dataset), PART)

@@ -15,7 +15,7 @@ from ..ood import detection_measures
 from .boxes import Detections, GroundTruth
 from .calibration import D_ECE_TAU, LAECE_TAU
 from .coco_ap import ap_measures
-from .data import FolderDetectionImages, ground_truth, transformed
+from .data import FolderDetectionImages, contents, ground_truth, transformed
 from .inference import Predictor
 from .matching import AP_IOUS, match
 from .measures import DetectionMeasures, measure_detections
@@ -60,6 +60,7 @@ class DetectorEvaluation:
         self.predictor, self.dataset, self.settings, self.fit_set = predictor, dataset, settings, fit_set
         self.truth, self.image_of = ground_truth(dataset)
         self.fit_truth = ground_truth(fit_set) if fit_set is not None else None
+        self.contents = contents(dataset)
         self.folders = {name: FolderDetectionImages(path, dataset) for name, path in settings.ood.items()}
         self.corrupted = []
         if 'corruptions' in settings.measures:
@@ -83,7 +84,7 @@ class DetectorEvaluation:
         """
         wanted = self.settings.measures
         progress.start('test images')
-        found = self._placed(self.predictor('test', self.dataset, progress), self.image_of)
+        found = self._placed(self.predictor('test', self.dataset, self.contents, progress), self.image_of)
         progress.finish(f'{len(found)} detections')
         progress.start('AP and calibration')
         clean = measure_detections(self.truth, found, progress.update)
@@ -114,7 +115,7 @@ class DetectorEvaluation:
             return post_hoc(self.truth, clean.matches)
         progress.start('images to fit calibration to')
         truth, image_of = self.fit_truth
-        found = self._placed(self.predictor('fit', self.fit_set, progress), image_of)
+        found = self._placed(self.predictor('fit', self.fit_set, contents(self.fit_set), progress), image_of)
         progress.finish(f'{len(found)} detections')
         return post_hoc(self.truth, clean.matches, match(truth, found, (LAECE_TAU, D_ECE_TAU), ('all',)))
 
@@ -123,7 +124,7 @@ class DetectorEvaluation:
         scores[CLEAN] = _highest(found, len(self.dataset))
         for name, images in self.folders.items():
             progress.start(f'OOD, {name}')
-            outside = self.predictor(f'ood_{name}', images, progress, [str(path) for path in images.paths])
+            outside = self.predictor(f'ood_{name}', images, contents(images), progress)
             measures[name] = self._confident(outside, len(images))
             scores[name] = _highest(outside, len(images))
             measures[name] |= detection_measures(scores[CLEAN], scores[name])
@@ -152,7 +153,11 @@ class DetectorEvaluation:
             progress.start(f'{name}, severity {severity}')
             dataset = transformed(self.dataset, CorruptImage(name, severity, self.settings.seed))
             outcome = self.predictor(
-                f'{name}_{severity}', Subset(dataset, chosen.tolist()), progress, [self.settings.seed]
+                f'{name}_{severity}',
+                Subset(dataset, chosen.tolist()),
+                [self.contents[index] for index in chosen],
+                progress,
+                [self.settings.seed],
             )
             table[name][severity] = self._ap(truth, self._placed(outcome, self.image_of[chosen]))
             progress.finish(f'mAP {table[name][severity]["mAP"]:.3f} (clean {clean["mAP"]:.3f})')

@@ -18,7 +18,7 @@ from tolerances import TOLERANCE
 
 from mmdet_multimix.datasets.digits_detection import write_digits_detection
 from mmdet_multimix.evaluation.detection import coco_ground_truth, inference, match, measure_detections
-from mmdet_multimix.evaluation.detection.data import ground_truth
+from mmdet_multimix.evaluation.detection.data import contents, ground_truth
 from mmdet_multimix.evaluation.detection.inference import Predictor
 from mmdet_multimix.evaluation.detection.report import write_detection_report
 from mmdet_multimix.evaluation.detection.settings import DetectionSettings
@@ -232,6 +232,61 @@ def test_batches_and_workers_do_not_matter_and_other_weights_are_not_mistaken(wh
     assert model.seen == 2 * 2 * 20
 
 
+@pytest.fixture
+def own(tmp_path):
+    """A set that a test may change, and how many images an evaluation of it runs the detector on, and AP."""
+    write_digits_detection(tmp_path / 'set', num_train=6, num_val=6)
+    (tmp_path / 'set/noise').mkdir()
+    for index in range(2):
+        Image.effect_noise((50, 40), 80).convert('RGB').save(tmp_path / f'set/noise/{index}.png')
+
+    def split(name):
+        metainfo = dict(classes=tuple('0123456789'))
+        ann_file, prefix = f'annotations/{name}.json', dict(img=f'{name}/')
+        return build(
+            'CocoDataset', tmp_path / 'set', metainfo=metainfo, ann_file=ann_file, data_prefix=prefix
+        )
+
+    def seen():
+        settings = DetectionSettings(
+            ood={'noise': tmp_path / 'set/noise'}, corruptions=('contrast',), severities=(1,)
+        )
+        sets = SimpleNamespace(val=split('val'))
+        results, model = evaluate(sets, tmp_path, settings, fit_set=split('train'))
+        return model.seen, results.measures['ap']['mAP']
+
+    return SimpleNamespace(root=tmp_path / 'set', seen=seen)
+
+
+def rewrite(path, change):
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def test_what_was_found_in_another_order_of_the_images_is_not_taken(own):
+    seen, ap = own.seen()
+    assert seen == 6 + 6 + 2 + 6 and own.seen() == (0, ap)
+    rewrite(own.root / 'annotations/val.json', lambda coco: coco['images'].reverse())
+    seen, again = own.seen()
+    assert seen == 6 + 6 and again == pytest.approx(ap, abs=CLOSE)
+
+
+def test_what_was_found_in_an_image_that_was_written_anew_is_not_taken(own):
+    own.seen()
+    for name, count in (('val/00000.png', 6 + 6), ('train/00000.png', 6), ('noise/0.png', 2)):
+        path = own.root / name
+        Image.effect_noise((50, 40), 90).convert('RGB').resize(Image.open(path).size).save(path)
+        assert own.seen()[0] == count, name
+    assert own.seen()[0] == 0
+
+
+def test_boxes_that_were_corrected_do_not_need_another_run_of_the_detector(own):
+    own.seen()
+    rewrite(own.root / 'annotations/val.json', lambda coco: coco['annotations'].pop())
+    assert own.seen()[0] == 0
+
+
 def test_calibration_fitted_to_another_set(digits, tmp_path):
     settings = DetectionSettings(('calibration', 'post_hoc'))
     results, model = evaluate(digits, tmp_path, settings, fit_set=digits.train)
@@ -300,6 +355,7 @@ def test_objects_of_voc_and_of_several_sets(tmp_path):
     both = DATASETS.build(dict(type='ConcatDataset', ignore_keys=['dataset_type'], datasets=sets))
     truth, places = ground_truth(both)  # the two have images of the same names
     assert places.tolist() == list(range(8)) and sorted(set(truth.images.tolist())) == [1, 2, 3, 5, 6, 7]
+    assert len(set(contents(both))) == 8
 
 
 def empty():
