@@ -8,12 +8,13 @@ import mmcv
 from mmdet.registry import DATASETS
 from PIL import Image
 from torchvision import datasets as tv_datasets
+from torchvision.datasets.folder import IMG_EXTENSIONS, has_file_allowed_extension
 
 from ..utils.names import shorten
 from .cls_dataset import ClsDataset
 
 # Folders that file managers and archives leave behind, besides those whose name begins with a dot.
-_NO_CLASSES = ('__MACOSX', '@eaDir')
+_LEFTOVERS = ('__MACOSX', '@eaDir')
 
 
 def load_image(path: str | Path) -> Image.Image:
@@ -39,15 +40,29 @@ def load_image(path: str | Path) -> Image.Image:
     return Image.fromarray(pixels)
 
 
+def image_size(path: str | Path) -> tuple[int, int] | None:
+    """The ``(width, height)`` in an image's header, not turned by its Exif tag; None if Pillow finds none."""
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except (Image.DecompressionBombError, OSError, ValueError, SyntaxError):
+        return None
+
+
+def is_left_behind(name: str) -> bool:
+    """Whether a file or a folder is hidden or of a file manager or an archive: nobody's image or class."""
+    return name.startswith('.') or name in _LEFTOVERS
+
+
 class _ImageFolder(tv_datasets.ImageFolder):
     """torchvision's ImageFolder with the classes, and so the labels, in a given order."""
 
     def __init__(self, root: Path, classes: Sequence[str] | None) -> None:
         self.wanted = classes
-        super().__init__(str(root), loader=load_image)
+        super().__init__(str(root), loader=load_image, is_valid_file=_is_image)
 
     def find_classes(self, directory: str) -> tuple[list[str], dict[str, int]]:
-        found = [name for name in super().find_classes(directory)[0] if not self._is_left_behind(name)]
+        found = [name for name in super().find_classes(directory)[0] if self._is_class(name)]
         if self.wanted is None:
             if not found:
                 raise FileNotFoundError(f'{directory} has no folder of a class')
@@ -61,16 +76,21 @@ class _ImageFolder(tv_datasets.ImageFolder):
             )
         return list(self.wanted), {name: label for label, name in enumerate(self.wanted)}
 
-    def _is_left_behind(self, name: str) -> bool:
-        """Whether a folder is hidden or a leftover, and nobody has named it as a class."""
-        return (name.startswith('.') or name in _NO_CLASSES) and name not in (self.wanted or ())
+    def _is_class(self, name: str) -> bool:
+        """Whether somebody has named a folder as a class, or it is neither hidden nor a leftover."""
+        return not is_left_behind(name) or name in (self.wanted or ())
+
+
+def _is_image(path: str) -> bool:
+    name = Path(path).name
+    return has_file_allowed_extension(name, IMG_EXTENSIONS) and not is_left_behind(name)
 
 
 @DATASETS.register_module()
 class ImageFolderDataset(ClsDataset):
     """Images under ``data_root/split/CLASS/``, found by torchvision and read as a detector reads them.
 
-    Hidden folders, ``__MACOSX`` and ``@eaDir`` are no classes.
+    Hidden folders, ``__MACOSX`` and ``@eaDir`` are no classes, hidden files no images.
 
     Args:
         data_root: The data set's folder.

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.datasets.folder import IMG_EXTENSIONS
 from torchvision.transforms.v2 import functional as F
 
-from ..datasets.image_folder import load_image
+from ..datasets.image_folder import image_size, is_left_behind, load_image
 
 NOISES = ('uniform', 'gaussian')
 
@@ -28,7 +28,7 @@ class FolderImages(Dataset):
 
     Raises:
         FileNotFoundError: The folder does not exist.
-        ValueError: There is no image in it; in :meth:`__getitem__`, a file that is no image.
+        ValueError: There is no image in it, or one that cannot be read.
     """
 
     def __init__(self, folder: str | Path, size: tuple[int, int]) -> None:
@@ -52,16 +52,22 @@ class FolderImages(Dataset):
 def list_images(folder: str | Path) -> list[Path]:
     """The files anywhere below a folder whose names end as those of images do, sorted.
 
+    Hidden files and folders, ``__MACOSX`` and ``@eaDir`` are left out.
+
     Raises:
         FileNotFoundError: The folder does not exist.
-        ValueError: There is no image in it.
+        ValueError: There is no image in it, or one that cannot be read.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f'no folder {folder}')
-    paths = sorted(p for p in folder.rglob('*') if p.suffix.lower() in IMG_EXTENSIONS and p.is_file())
+    named = sorted(p for p in folder.rglob('*') if p.suffix.lower() in IMG_EXTENSIONS and p.is_file())
+    paths = [p for p in named if not any(map(is_left_behind, p.relative_to(folder).parts))]
     if not paths:
         raise ValueError(f'no image in {folder} or below (looked for {", ".join(IMG_EXTENSIONS)})')
+    for path in paths:
+        if image_size(path) is None:
+            load_image(path)  # raises unless OpenCV knows a kind that Pillow does not
     return paths
 
 

@@ -96,7 +96,8 @@ class Evaluation:
 
     Raises:
         FileNotFoundError: A folder of images from outside the distribution does not exist.
-        ValueError: Such a folder has no images, the set has none, or its classes are not those of the model.
+        ValueError: Such a folder has no images or one that cannot be read; the set has none, its classes are
+            not those of the model, or its images are too small to be corrupted.
     """
 
     def __init__(self, classifier: PixelClassifier, loader: DataLoader, settings: Settings) -> None:
@@ -113,6 +114,8 @@ class Evaluation:
             check_same_classes(classifier.classes, 'training', classes, 'the test set')
         self.size = tuple(loader.dataset[0]['inputs'].shape[1:])
         self.folders = {name: FolderImages(path, self.size) for name, path in settings.ood.items()}
+        for name, severity in self._corruptions()[:1]:
+            corrupt(np.zeros((*self.size, 3), np.uint8), name, severity, settings.seed, 0)  # raises in time
 
     @property
     def steps(self) -> int:

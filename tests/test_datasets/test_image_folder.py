@@ -51,6 +51,11 @@ def test_hidden_folders_are_no_classes(root):
     assert named.classes[-1] == '.thumbs' and len(named) == 8
 
 
+def test_hidden_files_are_no_images(root):
+    (root / 'train/cat/._0.png').write_bytes(b'')
+    assert len(ImageFolderDataset(str(root))) == 6
+
+
 def grey16(path):
     Image.fromarray(np.linspace(0, 65535, 36, dtype=np.uint16).reshape(6, 6)).save(path)
 

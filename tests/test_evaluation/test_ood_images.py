@@ -1,8 +1,10 @@
+import cv2
+import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
-from mmdet_multimix.evaluation.ood_images import FolderImages, noise_batches
+from mmdet_multimix.evaluation.ood_images import FolderImages, list_images, noise_batches
 
 
 def test_folder_of_any_images_at_any_depth(tmp_path):
@@ -23,6 +25,33 @@ def test_folder_of_any_images_at_any_depth(tmp_path):
     torch.testing.assert_close(by_name['b.PNG'], torch.tensor([0.4, 0.4, 0.4]))
 
 
+def test_what_file_managers_and_archives_leave_behind_is_no_image(tmp_path):
+    root = tmp_path / '.cache/photos'  # that the folder itself is hidden does not matter
+    for name in ('a/0.png', '.thumbs/0.png', '__MACOSX/0.png', 'a/@eaDir/0.png'):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new('RGB', (8, 8)).save(root / name)
+    for name in ('._0.png', 'a/._0.png', '__MACOSX/a.png'):
+        (root / name).write_bytes(b'')
+    assert list_images(root) == [root / 'a/0.png']
+
+
+@pytest.mark.parametrize('content', [b'', b'no image', b'\x89PNG\r\n\x1a\n'])
+def test_a_file_among_many_that_cannot_be_read_is_named_at_once(tmp_path, content):
+    for index in range(3):
+        Image.new('RGB', (8, 8)).save(tmp_path / f'{index}.png')
+    (tmp_path / '1.png').write_bytes(content)
+    with pytest.raises(ValueError, match=r'1\.png cannot be read as an image'):
+        FolderImages(tmp_path, (4, 4))
+
+
+def test_a_kind_that_opencv_alone_reads_is_an_image(tmp_path):
+    pixels = np.full((8, 8, 3), 0.5, np.float32)
+    cv2.imwrite(str(tmp_path / '0.tif'), pixels)
+    with pytest.raises(UnidentifiedImageError):
+        Image.open(tmp_path / '0.tif')
+    assert len(FolderImages(tmp_path, (4, 4))) == 1
+
+
 def test_what_is_no_folder_of_images_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match='nowhere'):
         FolderImages(tmp_path / 'nowhere', (4, 4))
@@ -31,7 +60,7 @@ def test_what_is_no_folder_of_images_is_refused(tmp_path):
         FolderImages(tmp_path, (4, 4))
     (tmp_path / 'broken.jpg').write_text('x')
     with pytest.raises(ValueError, match=r'broken\.jpg cannot be read'):
-        FolderImages(tmp_path, (4, 4))[0]
+        FolderImages(tmp_path, (4, 4))
 
 
 @pytest.mark.parametrize('kind', ['uniform', 'gaussian'])

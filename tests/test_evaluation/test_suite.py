@@ -291,6 +291,14 @@ def test_sets_that_do_not_fit_are_refused(tmp_path):
         Evaluation(PixelClassifier(build(3), classes='acb'), loader, settings)
 
 
+def test_images_too_small_to_be_corrupted_are_refused_before_anything_long():
+    small = Images()
+    small.inputs = small.inputs[..., :28]
+    with pytest.raises(ValueError, match=r'at least 32 pixels a side, image 0 is uint8 \(32, 28, 3\)'):
+        Evaluation(PixelClassifier(build()), DataLoader(small, batch_size=10), Settings(**FEW))
+    Evaluation(PixelClassifier(build()), DataLoader(small, batch_size=10), Settings(('accuracy',)))
+
+
 def test_a_diverged_model_is_named_as_such():
     model = build()
     model.head.fc.bias.data[2] = math.nan

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from mmengine.dataset import Compose
 from mmengine.fileio import get_local_path
 from torch.utils.data import Dataset
 
+from ...datasets.image_folder import image_size
 from ..ood_images import list_images
 from .boxes import GroundTruth, coco_ground_truth
 
@@ -100,6 +102,16 @@ def contents(dataset: Any) -> list[str]:
     return found
 
 
+def shortest_side(info: dict) -> float:
+    """The pixels of an image's shorter side in its file, or else in its annotations; infinite if unknown.
+
+    Args:
+        info: Of mmdet's ``get_data_info``.
+    """
+    size = image_size(str(info.get('img_path'))) or (info.get('width'), info.get('height'))
+    return min((side for side in size if isinstance(side, (int, float))), default=math.inf)
+
+
 def transformed(dataset: Any, transform: Callable[[dict], dict]) -> Any:
     """A copy of a set whose images go through a transform right after they are loaded.
 
@@ -139,7 +151,7 @@ class FolderDetectionImages(Dataset):
 
     Raises:
         FileNotFoundError: The folder does not exist.
-        ValueError: There is no image in it.
+        ValueError: There is no image in it, or one that cannot be read.
     """
 
     def __init__(self, folder: str | Path, dataset: Any) -> None:

@@ -10,12 +10,12 @@ import numpy as np
 from torch.utils.data import Subset
 
 from ...utils.progress import Progress
-from ..corruptions import CorruptImage
+from ..corruptions import SMALLEST, CorruptImage
 from ..ood import detection_measures
 from .boxes import Detections, GroundTruth
 from .calibration import D_ECE_TAU, LAECE_TAU
 from .coco_ap import ap_measures
-from .data import FolderDetectionImages, contents, ground_truth, transformed
+from .data import FolderDetectionImages, contents, ground_truth, shortest_side, transformed
 from .inference import Predictor
 from .matching import AP_IOUS, match
 from .measures import DetectionMeasures, measure_detections
@@ -51,7 +51,8 @@ class DetectorEvaluation:
 
     Raises:
         FileNotFoundError: A folder of images from outside does not exist.
-        ValueError: Such a folder has no image, the test set has none, or its images cannot be corrupted.
+        ValueError: Such a folder has no image or one that cannot be read, the test set has none, or its
+            images cannot be corrupted.
     """
 
     def __init__(
@@ -65,7 +66,15 @@ class DetectorEvaluation:
         self.corrupted = []
         if 'corruptions' in settings.measures:
             self.corrupted = list(itertools.product(settings.corruptions, settings.severities))
-            transformed(dataset, CorruptImage(*self.corrupted[0], settings.seed))[0]  # raises in time
+            self._try_corruption(*self.corrupted[0])
+
+    def _try_corruption(self, name: str, severity: int) -> None:
+        """Raises in time, where an image is too small or the pipeline unfit."""
+        dataset = transformed(self.dataset, CorruptImage(name, severity, self.settings.seed))
+        chosen = self._chosen().tolist()
+        small = (index for index in chosen if shortest_side(self.dataset.get_data_info(index)) < SMALLEST)
+        for index in (chosen[0], *small):
+            dataset[index]
 
     @property
     def steps(self) -> int:
@@ -142,8 +151,7 @@ class DetectorEvaluation:
         }
 
     def _robustness(self, found: Detections, progress: Progress) -> dict[str, Any]:
-        total, count = len(self.dataset), self.settings.corrupted_images
-        chosen = np.arange(total) if count is None or count >= total else np.arange(count) * total // count
+        chosen = self._chosen()
         images = np.zeros(len(self.truth.image_ids), bool)
         images[self.image_of[chosen]] = True
         truth = _only(self.truth, images)
@@ -172,6 +180,11 @@ class DetectorEvaluation:
             'types': {n: {str(s): ap for s, ap in row.items()} for n, row in table.items()},
         }
         return values
+
+    def _chosen(self) -> np.ndarray:
+        """The items that are corrupted."""
+        total, count = len(self.dataset), self.settings.corrupted_images
+        return np.arange(total) if count is None or count >= total else np.arange(count) * total // count
 
     def _ap(self, truth: GroundTruth, found: Detections) -> dict[str, float]:
         values = ap_measures(match(truth, found, AP_IOUS, ('all',)), truth.names, truth.frequencies)

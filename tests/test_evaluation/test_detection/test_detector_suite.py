@@ -18,7 +18,7 @@ from tolerances import TOLERANCE
 
 from mmdet_multimix.datasets.digits_detection import write_digits_detection
 from mmdet_multimix.evaluation.detection import coco_ground_truth, inference, match, measure_detections
-from mmdet_multimix.evaluation.detection.data import contents, ground_truth
+from mmdet_multimix.evaluation.detection.data import contents, ground_truth, shortest_side
 from mmdet_multimix.evaluation.detection.inference import Predictor
 from mmdet_multimix.evaluation.detection.report import write_detection_report
 from mmdet_multimix.evaluation.detection.settings import DetectionSettings
@@ -255,7 +255,7 @@ def own(tmp_path):
         results, model = evaluate(sets, tmp_path, settings, fit_set=split('train'))
         return model.seen, results.measures['ap']['mAP']
 
-    return SimpleNamespace(root=tmp_path / 'set', seen=seen)
+    return SimpleNamespace(root=tmp_path / 'set', split=split, seen=seen)
 
 
 def rewrite(path, change):
@@ -379,6 +379,42 @@ def test_what_cannot_be_measured_is_refused_before_anything_long(digits, tmp_pat
     predictor = Predictor(NoisyDetector(), LOADER, tmp_path, (), 10)
     with pytest.raises(FileNotFoundError, match='no folder'):
         DetectorEvaluation(predictor, digits.val, DetectionSettings(('ood',), {'x': tmp_path / 'nowhere'}))
+
+
+def shrink(path):
+    with Image.open(path) as image:
+        image.crop((0, 0, 40, 31)).save(path)
+
+
+def prepare(own, **options):
+    settings = DetectionSettings(('corruptions',), corruptions=('contrast',), severities=(1,), **options)
+    return DetectorEvaluation(
+        Predictor(NoisyDetector(), LOADER, own.root, (), 10), own.split('val'), settings
+    )
+
+
+def test_an_image_too_small_to_be_corrupted_is_named_before_anything_long(own):
+    shrink(own.root / 'val/00004.png')
+    with pytest.raises(ValueError, match=r'at least 32 pixels a side, image \d+ is uint8 \(31, 40, 3\)'):
+        prepare(own)
+    prepare(own, corrupted_images=2)  # the first and the fourth
+
+
+def test_sizes_that_only_the_annotations_have_wrong_are_no_matter(own):
+    rewrite(own.root / 'annotations/val.json', lambda coco: coco['images'][2].update(width=0, height=9))
+    prepare(own)
+
+
+@pytest.mark.parametrize(
+    ('info', 'side'),
+    [
+        (dict(img_path='s3://far/0.png', width=20, height=64), 20),
+        (dict(img_path=None, width='20', height=None), math.inf),
+        (dict(), math.inf),
+    ],
+)
+def test_sizes_of_images_that_are_not_on_this_machine(info, side):
+    assert shortest_side(info) == side
 
 
 def test_a_detector_without_boxes_is_named(digits, tmp_path):
