@@ -7,6 +7,7 @@ import traceback
 from pathlib import Path
 
 from cli import ROOT
+from mmengine.logging import MMLogger
 
 
 def forked(name, *arguments, options=None, env=None, log):
@@ -32,6 +33,7 @@ def forked(name, *arguments, options=None, env=None, log):
             for standard in (1, 2):
                 os.dup2(descriptor, standard)
             sys.stdout, sys.stderr = (os.fdopen(n, 'w', buffering=1, closefd=False) for n in (1, 2))
+            MMLogger._instance_dict.clear()  # those of earlier tests write to streams that pytest has closed
             os.environ.update(env or {})
             os.chdir(ROOT)
             sys.argv = argv
