@@ -19,7 +19,7 @@ from .own_draws import OwnDraws
 from .settings import MixingSettings
 
 MAX_RATIO = 2  # of the numbers of examples of two classes that are called balanced
-MIN_SHARE = 4  # one in so many of a subset of all examples is an object; mmdet samples RoIs so
+MIN_SHARE = 1 / 4  # of objects in a subset of all examples; mmdet samples RoIs so
 
 
 class ExampleChoice:
@@ -189,7 +189,7 @@ class ExampleChoice:
             most = cap // 2
         elif self.among == 'all':
             total = max(1, len(objects) + len(others))
-            most = max(1, cap // MIN_SHARE, round(cap * len(objects) / total))
+            most = max(1, int(cap * MIN_SHARE), round(cap * len(objects) / total))
         chosen = self._draw(objects, most)
         if self.among == 'foreground':
             return chosen
