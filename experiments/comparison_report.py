@@ -38,6 +38,8 @@ COLUMNS = {
 }
 # Of these the table has the change from the baseline.
 _COMPARED = ('error', 'ece', 'nll')
+# What stands in the first of two tables.
+_MAIN = ('error', 'error_best', 'ece', 'nll')
 _ABOUT = (
     'Mean ± standard deviation over seeds, on the test set; change from {baseline}, seed by seed: mean ± '
     'standard error. Errors are those of the last epoch unless the '
@@ -171,25 +173,33 @@ def _markdown(comparison: Comparison, rows: dict[int, list[dict]], cost: dict, a
         about += _COST.format(baseline=cost['baseline'], repetitions=cost['repetitions'], **cost['machine'])
     parts = [f'# {comparison.title}', about]
     for count, group in rows.items():
-        measured = {k: v for k, v in COLUMNS.items() if any(row['measures'][k] for row in group)}
-        best = {key: leaders(group, key, more) for key, (_, _, more) in measured.items()}
-        columns = {'method': 'method', 'seeds': 'seeds'}
-        for key, (label, _, _) in measured.items():
-            columns |= {key: label} | ({f'{key}_change': 'change'} if key in _COMPARED else {})
-        columns |= {key: key for key in (('time', 'memory', 'chosen') if cost else ('chosen',))}
-        table = []
-        for row in group:
-            line = {'method': row['method'], 'seeds': str(len(row['seeds'])), 'chosen': row['candidate']}
-            for key, (_, digits, _) in measured.items():
-                text = shown(row['measures'][key], digits)
-                line[key] = f'**{text}**' if row['method'] in best[key] else text
-                line[f'{key}_change'] = shown(row['changes'].get(key), digits, spread='error', sign='+')
-            for key in ('time', 'memory') if cost else ():
-                line[key] = f'{row["cost"][key]:.2f}x' if row['cost'] and row['cost'].get(key) else ''
-            table.append(line)
         parts.append(f'## {comparison.num_images(count)} training images')
+        measured = {key for key in COLUMNS if any(row['measures'][key] for row in group)}
+        best = {key: leaders(group, key, COLUMNS[key][2]) for key in measured}
+        table = [_line(row, best, cost) for row in group]
+        # What tells methods apart comes first; one table of all columns is too wide to read.
+        columns = {'method': 'method', 'seeds': 'seeds'}
+        for key in filter(measured.__contains__, _MAIN):
+            columns |= {key: COLUMNS[key][0]} | ({f'{key}_change': 'change'} if key in _COMPARED else {})
+        columns |= {key: key for key in (('time', 'memory', 'chosen') if cost else ('chosen',))}
         parts.append(markdown_table(table, columns) if table else 'Nothing is done yet.')
+        if others := [key for key in COLUMNS if key in measured and key not in _MAIN]:
+            parts.append(
+                markdown_table(table, {'method': 'method'} | {key: COLUMNS[key][0] for key in others})
+            )
     return '\n\n'.join(parts) + '\n'
+
+
+def _line(row: dict[str, Any], best: dict[str, set[str]], cost: dict) -> dict[str, str]:
+    """The texts of a method's row, by column."""
+    line = {'method': row['method'], 'seeds': str(len(row['seeds'])), 'chosen': row['candidate']}
+    for key, (_, digits, _) in COLUMNS.items():
+        text = shown(row['measures'][key], digits)
+        line[key] = f'**{text}**' if row['method'] in best.get(key, ()) else text
+        line[f'{key}_change'] = shown(row['changes'].get(key), digits, spread='error', sign='+')
+    for key in ('time', 'memory') if cost else ():
+        line[key] = f'{row["cost"][key]:.2f}x' if row['cost'] and row['cost'].get(key) else ''
+    return line
 
 
 def _draw(comparison: Comparison, root: Path, rows: dict[int, list[dict]]) -> None:
