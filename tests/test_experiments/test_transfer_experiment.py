@@ -16,7 +16,9 @@ from experiments.plan import write_json
 from experiments.transfer import load_experiment, problems_of
 
 TRANSFER = ROOT / 'configs/transfer'
-EXPERIMENTS = sorted(path for path in TRANSFER.glob('*.py') if not path.stem.startswith('faster_rcnn'))
+EXPERIMENTS = sorted(
+    path for path in TRANSFER.glob('*.py') if not path.stem.startswith(('faster_rcnn', 'resnet'))
+)
 PRETRAIN = ROOT / 'configs/pretrain'
 DETECTION = ROOT / 'configs/detection'
 
