@@ -105,8 +105,8 @@ def plot_trade(
         axes.set(xlabel='error, %', ylabel='ECE', title=group)
         _bare(axes)
     # Four columns do not fit below a single panel.
-    _legend(figure, names, ncols=min(4, 2 * len(errors)), fontsize=8)
-    figure.supxlabel('mean ± standard deviation over seeds; the lower left is best', fontsize=9)
+    about = 'mean ± standard deviation over seeds; the lower left is best'
+    _legend(figure, names, ncols=min(4, 2 * len(errors)), fontsize=8, title=about)
     figure.suptitle(title)
     save_figure(figure, path)
 
@@ -182,7 +182,7 @@ def _bare(axes: Axes, grid: str = 'both') -> None:
     axes.spines[['top', 'right']].set_visible(False)
 
 
-def _legend(figure: Figure, names: Sequence[str], **options: int) -> None:
+def _legend(figure: Figure, names: Sequence[str], **options: int | str) -> None:
     """One legend below all panels, in the order of the names."""
     handles = {}
     for axes in figure.axes:
