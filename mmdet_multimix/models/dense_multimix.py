@@ -89,7 +89,7 @@ class DenseMultiMix(MultiMix):
             logits, labels, attention, *rest = gather_examples(*tensors, dims=dims)
             clean = rest[0] if rest else None
         self._keep(logits, labels, attention)
-        losses = {'loss_multimix': self.loss_weight * self._dense(logits, labels, attention)}
+        losses = {'loss_multimix': self.loss_weight * self._mixed(logits, labels, attention)}
         if clean is not None:
             losses['loss_cls'] = self.clean_weight * clean_loss(clean, labels)
         return losses
@@ -100,9 +100,6 @@ class DenseMultiMix(MultiMix):
         own += f'attention_grad={self.attention_grad!r}'
         return f'{super().extra_repr()}, {own}'
 
-    def _term(self, logits: Tensor, targets: Tensor, attention: Tensor) -> Tensor:
-        return self._dense(logits, targets, attention)
-
     def _attention(self, z: Tensor, labels: Tensor, classifier: nn.Linear) -> Tensor:
         weight = classifier.weight
         if not self.attention_grad:
@@ -111,13 +108,13 @@ class DenseMultiMix(MultiMix):
             z, kind=self.attention, norm=self.attention_norm, weight=weight, labels=labels
         )
 
-    def _dense(self, logits: Tensor, labels: Tensor, attention: Tensor) -> Tensor:
+    def _mixed(self, logits: Tensor, targets: Tensor, attention: Tensor | None = None) -> Tensor:
         r, b, _ = logits.shape
         if not self.attention_grad or not b:
-            return self._mixed(logits, labels, attention)
+            return super()._mixed(logits, targets, attention)
         options = self._options(logits)
         weights = sample_weights(b=b, r=r, device=logits.device, dtype=attention.dtype, **options)
-        return mixed_cross_entropy(logits, labels, attend(weights, attention))
+        return mixed_cross_entropy(logits, targets, attend(weights, attention))
 
 
 def _positions_last(features: Tensor, classifier: nn.Linear) -> Tensor:

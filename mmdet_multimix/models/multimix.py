@@ -162,7 +162,7 @@ class MultiMix(nn.Module):
             self.generator = torch.Generator(logits.device).manual_seed(seed)
             with torch.enable_grad():
                 logits = logits.requires_grad_()
-                mixed = torch.autograd.grad(self._term(logits, targets, attention), logits)[0]
+                mixed = torch.autograd.grad(self._mixed(logits, targets, attention), logits)[0]
                 own = torch.autograd.grad(self._unmixed(logits, targets), logits)[0]
         finally:
             self.generator = given
@@ -177,9 +177,9 @@ class MultiMix(nn.Module):
         attention = None if attention is None else attention.detach()
         self._kept = (logits.detach(), targets.detach(), attention) if self.watched else None
 
-    def _term(self, logits: Tensor, targets: Tensor, attention: Tensor | None) -> Tensor:
+    def _mixed(self, logits: Tensor, targets: Tensor, attention: Tensor | None = None) -> Tensor:
         """The mixed loss, before its weight."""
-        return self._mixed(logits, targets, attention)
+        return multimix_cross_entropy(logits, targets, attention=attention, **self._options(logits))
 
     def _unmixed(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The loss of the same examples, each by itself."""
@@ -189,10 +189,6 @@ class MultiMix(nn.Module):
         """The hyper-parameters, for ``print(model)``."""
         names = ('n', 'm', 'alpha', 'ess', 'alpha_per', 'loss_weight', 'clean_weight', 'gather')
         return ', '.join(f'{name}={getattr(self, name)!r}' for name in names)
-
-    def _mixed(self, logits: Tensor, targets: Tensor, attention: Tensor | None = None) -> Tensor:
-        options = self._options(logits)
-        return multimix_cross_entropy(logits, targets, attention=attention, **options)
 
     def sampling(self, b: int) -> dict[str, Any]:
         """What ``sample_weights`` is asked for, besides the number of examples b and where to draw."""

@@ -76,9 +76,9 @@ class DenseRoIMultiMix(ExampleChoice, DenseMultiMix):
         own = f'among={self.among!r}, within_image={self.within_image}'
         return f'{super().extra_repr()}, {own}'
 
-    def _dense(self, logits: Tensor, labels: Tensor, attention: Tensor) -> Tensor:
-        self.mixed_targets, means = labels.detach(), []
-        for n, (rows, wanted, attended) in self.groups(logits.transpose(0, 1), labels, attention):
+    def _mixed(self, logits: Tensor, targets: Tensor, attention: Tensor | None = None) -> Tensor:
+        self.mixed_targets, means = targets.detach(), []
+        for n, (rows, wanted, attended) in self.groups(logits.transpose(0, 1), targets, attention):
             rows = rows.transpose(0, 1)  # (r, b, c)
             wanted = self.form.targets(wanted, None, rows.shape[2])
             options = {**self._options(rows), 'n': n}
