@@ -26,6 +26,7 @@ from ..ops.checks import (
     check_strength,
 )
 from ..ops.gather import gather_examples, shared_generator
+from ..ops.targets import compute_dtype
 
 #: The named settings of :meth:`MultiMix.from_setting`.
 #: Whole mini-batches mixed with alpha near 1 make every target close to the class prior, a weak
@@ -212,7 +213,7 @@ def clean_loss(logits: Tensor, targets: Tensor) -> Tensor:
         return logits.sum().float() * 0
     c = logits.shape[-1]
     with torch.autocast(logits.device.type, enabled=False):
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        logits = logits.to(compute_dtype(logits.dtype))
         if targets.is_floating_point():
             targets = targets.to(logits.dtype).expand_as(logits).reshape(-1, c)
         else:

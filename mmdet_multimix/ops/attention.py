@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .checks import check_attention, check_choice, check_labels
+from .targets import compute_dtype
 
 KINDS = ('gap', 'cam', 'mean', 'uniform')
 NORMS = ('relu', 'softmax')
@@ -60,7 +61,7 @@ def spatial_attention(
     z = features.flatten(2) if features.dim() == 4 else features  # (b, d, r)
     if not z.shape[1] or not z.shape[2]:
         raise ValueError(f'features must have channels and positions, got {_shape(features)}')
-    dtype = torch.promote_types(z.dtype, torch.float32)
+    dtype = compute_dtype(z.dtype)
     b, _, r = z.shape
     uniform = torch.full((b, r), 1 / r, dtype=dtype, device=z.device)
     if kind == 'uniform':

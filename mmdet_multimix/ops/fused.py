@@ -32,7 +32,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .checks import MASKED
-from .targets import one_hot
+from .targets import compute_dtype, one_hot
 
 # How many mixed logits a block has: few enough for the cache of a CPU, enough to fill another device.
 _BLOCK_CPU = 1 << 18
@@ -75,7 +75,7 @@ def run(
         weights ``(r, n, b)``. A gradient that is not wanted is None.
     """
     r, b, c = logits.shape
-    dtype = torch.promote_types(logits.dtype, torch.float32)
+    dtype = compute_dtype(logits.dtype)
     like: Any = dict(dtype=dtype, device=logits.device)
     grads = _Gradients(
         torch.empty(r, b, c, **like) if wanted.logits else None,
@@ -118,7 +118,7 @@ class _Group:
         self, kind: str, logits: Tensor, targets: Tensor, lo: int, hi: int, scale: float, grads: _Gradients
     ) -> None:
         self.kind, self.lo, self.hi, self.scale, self.grads = kind, lo, hi, scale, grads
-        dtype = torch.promote_types(logits.dtype, torch.float32)
+        dtype = compute_dtype(logits.dtype)
         raw = logits[lo:hi].to(dtype)
         self.masked = None
         # The CPU can look for masked classes at no cost; another device would have to be waited for.

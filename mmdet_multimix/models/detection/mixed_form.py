@@ -20,6 +20,7 @@ from ...ops import (
     score_attention,
 )
 from ...ops.checks import check_choice, check_factor, check_share
+from ...ops.targets import compute_dtype, one_hot
 from ...utils.one_line import InputError
 
 KINDS = ('softmax', 'sigmoid', 'focal', 'quality')
@@ -78,10 +79,7 @@ class MixedForm:
         """
         if scores is None and self.class_weight is None:
             return labels
-        if labels.is_floating_point():
-            soft = labels
-        else:
-            soft = (labels.unsqueeze(-1) == torch.arange(num_logits, device=labels.device)).float()
+        soft = labels if labels.is_floating_point() else one_hot(labels, num_logits, torch.float32)
         if scores is not None:
             soft = soft * scores.detach().to(soft.dtype).unsqueeze(-1)
         if self.class_weight is not None:
@@ -120,8 +118,7 @@ class MixedForm:
 
     def unmixed(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The same loss of each example by itself, the mean over the examples; arguments as for ``loss``."""
-        weights = torch.eye(len(logits), dtype=torch.promote_types(logits.dtype, torch.float32))
-        weights = weights.to(logits.device)
+        weights = torch.eye(len(logits), dtype=compute_dtype(logits.dtype), device=logits.device)
         if self.kind == 'softmax':
             return mixed_cross_entropy(logits, targets, weights)
         if self.kind == 'sigmoid':
