@@ -8,9 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .checks import MASKED, check_choice, check_logits
+from .checks import MASKED, check_choice
 from .fused_autograd import fused_loss
-from .targets import compute_dtype, expand_targets, expand_weights, one_hot, with_positions
+from .targets import checked_inputs, compute_dtype, one_hot
 
 IMPLS = ('fused', 'plain')
 
@@ -52,23 +52,28 @@ def mixed_cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor, *, imp
             goes through to the loss, where a gradient scaler looks for it.
     """
     check_choice('impl', impl, IMPLS)
-    positions = logits.dim() == 3
-    logits = with_positions(logits)
-    targets = expand_targets(targets, logits)
-    weights = expand_weights(weights, logits, positions=positions)
-    if not logits.shape[1]:
+    inputs = checked_inputs(logits, targets, weights)
+    if inputs is None:
         return logits.sum().to(compute_dtype(logits.dtype)) * 0
-    check_logits(logits.detach())
     if impl == 'fused':
-        return fused_loss('softmax', logits, targets, weights)
-    return _plain(logits, targets, weights)
-
-
-def _plain(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    dtype = compute_dtype(logits.dtype)
+        return fused_loss('softmax', *inputs)
     with torch.autocast(logits.device.type, enabled=False):
-        weights = weights.to(dtype)
-        # eqs. (12) and (13), with logits in the place of embeddings
-        mixed_logits = weights @ logits.to(dtype).clamp_min(-MASKED)  # (r, n, c)
-        mixed_targets = weights @ one_hot(targets, logits.shape[2], dtype)  # (r, n, c)
+        mixed_logits, mixed_targets = mix(*inputs)
         return -(mixed_targets * mixed_logits.log_softmax(dim=-1)).sum(dim=-1).mean()
+
+
+def mix(logits: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Mixed logits, in the place of embeddings, and mixed targets, eqs. (12) and (13).
+
+    Args:
+        logits: ``(r, b, c)``.
+        targets: ``(r, b)`` integers or ``(r, b, c)`` soft.
+        weights: ``(r, n, b)``.
+
+    Returns:
+        ``(r, n, c)`` both, float32 at least where autocast is off.
+    """
+    dtype = compute_dtype(logits.dtype)
+    weights = weights.to(dtype)
+    mixed_logits = weights @ logits.to(dtype).clamp_min(-MASKED)  # eq. (12)
+    return mixed_logits, weights @ one_hot(targets, logits.shape[2], dtype)  # eq. (13)

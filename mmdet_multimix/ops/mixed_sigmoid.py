@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .checks import MASKED, check_choice, check_factor, check_logits, check_share
+from .checks import check_choice, check_factor, check_share
 from .fused_autograd import fused_loss
-from .mixed_cross_entropy import IMPLS
-from .targets import compute_dtype, expand_targets, expand_weights, one_hot, with_positions
+from .mixed_cross_entropy import IMPLS, mix
+from .targets import checked_inputs, compute_dtype
 
 FOCAL_KINDS = ('focal', 'quality')
 
@@ -45,13 +45,13 @@ def mixed_binary_cross_entropy(
         ValueError: As :func:`mixed_cross_entropy`.
     """
     check_choice('impl', impl, IMPLS)
-    shaped = _checked(logits, targets, weights)
-    if shaped is None:
+    inputs = checked_inputs(logits, targets, weights, competing=False)
+    if inputs is None:
         return logits.sum().to(compute_dtype(logits.dtype)) * 0
     if impl == 'fused':
-        return fused_loss('sigmoid', *shaped)
+        return fused_loss('sigmoid', *inputs)
     with torch.autocast(logits.device.type, enabled=False):
-        mixed_logits, mixed_targets = _mix(*shaped)
+        mixed_logits, mixed_targets = mix(*inputs)
         loss = F.binary_cross_entropy_with_logits(mixed_logits, mixed_targets, reduction='none')
         return loss.sum(dim=-1).mean()
 
@@ -93,11 +93,11 @@ def mixed_focal_loss(
     check_choice('kind', kind, FOCAL_KINDS)
     check_factor('gamma', gamma)
     check_share('alpha', alpha)
-    shaped = _checked(logits, targets, weights)
-    if shaped is None:
+    inputs = checked_inputs(logits, targets, weights, competing=False)
+    if inputs is None:
         return logits.sum().to(compute_dtype(logits.dtype)) * 0
     with torch.autocast(logits.device.type, enabled=False):
-        s, y = _mix(*shaped)
+        s, y = mix(*inputs)
         p = s.sigmoid()
         if kind == 'quality':
             bce = F.binary_cross_entropy_with_logits(s, y, reduction='none')
@@ -111,23 +111,3 @@ def _power(x: Tensor, gamma: float) -> Tensor:
     if 0 < gamma < 1:  # at 0 the slope is infinite, and infinity times a gradient of 0 is NaN
         x = x.clamp_min(torch.finfo(x.dtype).tiny)
     return x.pow(gamma)
-
-
-def _checked(logits: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, ...] | None:
-    """Check the inputs and give each its axis of positions; None for an empty mini-batch."""
-    positions = logits.dim() == 3
-    logits = with_positions(logits)
-    targets = expand_targets(targets, logits, background=True)
-    weights = expand_weights(weights, logits, positions=positions)
-    if not logits.shape[1]:
-        return None
-    check_logits(logits.detach(), competing=False)
-    return logits, targets, weights
-
-
-def _mix(logits: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Mixed logits and mixed targets, ``(r, n, c)`` both."""
-    dtype = compute_dtype(logits.dtype)
-    weights = weights.to(dtype)
-    mixed_logits = weights @ logits.to(dtype).clamp_min(-MASKED)
-    return mixed_logits, weights @ one_hot(targets, logits.shape[2], dtype)

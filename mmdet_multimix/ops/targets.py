@@ -8,7 +8,31 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .checks import check_finite, check_labels
+from .checks import check_finite, check_labels, check_logits
+
+
+def checked_inputs(
+    logits: Tensor, targets: Tensor, weights: Tensor, *, competing: bool = True
+) -> tuple[Tensor, Tensor, Tensor] | None:
+    """Check the inputs of a mixed loss, and give each its axis of positions.
+
+    Args:
+        logits: ``(b, c)`` or ``(r, b, c)``.
+        targets: See :func:`expand_targets`.
+        weights: See :func:`expand_weights`.
+        competing: Whether the classes compete, in a softmax. Where they do not, the integer c is a label too.
+
+    Returns:
+        Logits ``(r, b, c)``, targets and weights; None for an empty mini-batch.
+    """
+    positions = logits.dim() == 3
+    logits = with_positions(logits)
+    targets = expand_targets(targets, logits, background=not competing)
+    weights = expand_weights(weights, logits, positions=positions)
+    if not logits.shape[1]:
+        return None
+    check_logits(logits.detach(), competing=competing)
+    return logits, targets, weights
 
 
 def with_positions(logits: Tensor) -> Tensor:
