@@ -26,7 +26,7 @@ from ..ops.checks import (
     check_strength,
 )
 from ..ops.gather import gather_examples, shared_generator
-from ..ops.targets import compute_dtype
+from ..ops.inputs import compute_dtype
 
 #: The named settings of :meth:`MultiMix.from_setting`.
 #: Whole mini-batches mixed with alpha near 1 make every target close to the class prior, a weak

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .checks import check_attention, check_choice, check_labels
-from .targets import compute_dtype
+from .inputs import compute_dtype
 
 KINDS = ('gap', 'cam', 'mean', 'uniform')
 NORMS = ('relu', 'softmax')

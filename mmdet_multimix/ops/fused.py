@@ -32,7 +32,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .checks import MASKED
-from .targets import compute_dtype, one_hot
+from .inputs import compute_dtype, one_hot
 
 # How many mixed logits a block has: few enough for the cache of a CPU, enough to fill another device.
 _BLOCK_CPU = 1 << 18

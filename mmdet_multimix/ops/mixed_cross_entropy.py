@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .checks import MASKED, check_choice
 from .fused_autograd import fused_loss
-from .targets import checked_inputs, compute_dtype, one_hot
+from .inputs import checked_inputs, compute_dtype, one_hot
 
 IMPLS = ('fused', 'plain')
 

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 
 from .checks import check_choice, check_factor, check_share
 from .fused_autograd import fused_loss
+from .inputs import checked_inputs, compute_dtype
 from .mixed_cross_entropy import IMPLS, mix
-from .targets import checked_inputs, compute_dtype
 
 FOCAL_KINDS = ('focal', 'quality')
 

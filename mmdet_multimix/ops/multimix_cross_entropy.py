@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .checks import check_attention, check_logits
 from .fused_autograd import drawn_loss
-from .targets import compute_dtype, expand_targets, with_positions
+from .inputs import compute_dtype, expand_targets, with_positions
 from .weights import Recipe
 
 

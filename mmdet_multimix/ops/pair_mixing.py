@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from .checks import check_count, check_factor, check_labels, check_number, check_share
-from .targets import compute_dtype, one_hot
+from .inputs import compute_dtype, one_hot
 from .weights import sample_weights
 
 

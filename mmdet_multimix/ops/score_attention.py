@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .checks import check_choice
-from .targets import compute_dtype, expand_targets, one_hot, with_positions
+from .inputs import compute_dtype, expand_targets, one_hot, with_positions
 
 LINKS = ('softmax', 'sigmoid')
 

@@ -20,7 +20,7 @@ from ...ops import (
     score_attention,
 )
 from ...ops.checks import check_choice, check_factor, check_share
-from ...ops.targets import compute_dtype, one_hot
+from ...ops.inputs import compute_dtype, one_hot
 from ...utils.one_line import InputError
 
 KINDS = ('softmax', 'sigmoid', 'focal', 'quality')

@@ -8,7 +8,7 @@ from torch import Tensor
 from torchvision.transforms import v2
 
 from ....ops.checks import check_alpha, check_count
-from ....ops.targets import one_hot
+from ....ops.inputs import one_hot
 from .base import Classifier, PretrainMethod
 
 

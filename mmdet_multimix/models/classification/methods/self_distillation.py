@@ -7,7 +7,7 @@ from mmdet.registry import MODELS
 from torch import Tensor
 
 from ....ops.checks import check_factor
-from ....ops.targets import one_hot
+from ....ops.inputs import one_hot
 from .base import Classifier, PretrainMethod
 
 EVALUATED = 'evaluated'  # in a checkpoint's meta: which of the two models its state_dict is

@@ -1,4 +1,4 @@
-"""One shape for all inputs of the mixing losses.
+"""One shape and one dtype for all inputs of the mixed losses.
 
 Shape letters: b examples, n tuples, c classes, r positions.
 """
