@@ -14,7 +14,13 @@ from numbers import Integral, Real
 import torch
 from torch import Tensor
 
+PAPER_ALPHA = (0.5, 2.0)  # of MultiMix: the range that one alpha is drawn from
+# Logits at or below -MASKED count as masked classes. Far from any real logit, and far enough from
+# the end of float32 that a sum over a mini-batch stays finite.
+MASKED = 1e30
 _MANY = 2**31 - 1
+_LARGE = 1e30  # what float32 still multiplies
+_ROUNDING = 1e-4  # of a weight, which a numerical derivative may take a step below zero
 
 
 def check_count(name: str, value: int, *, at_most: int | None = None, limit: str | None = None) -> None:
@@ -95,11 +101,6 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     """Refuse anything but one of the choices."""
     if value not in choices:
         raise ValueError(f'{name} must be one of {", ".join(map(repr, choices))}; got {value!r}')
-
-
-_ROUNDING = 1e-4  # of a weight, which a numerical derivative may take a step below zero
-_LARGE = 1e30  # what float32 still multiplies
-PAPER_ALPHA = (0.5, 2.0)  # of MultiMix: the range that one alpha is drawn from
 
 
 def check_alpha(alpha: float | tuple[float, float]) -> tuple[float, float]:
@@ -216,8 +217,3 @@ def check_labels(labels: Tensor, classes: int, *, background: bool = False) -> N
     low, high = (int(x) for x in labels.aminmax())
     if low < 0 or high > last:
         raise ValueError(f'targets must lie in [0, {last}], got {low if low < 0 else high}')
-
-
-# Logits at or below -MASKED count as masked classes. Far from any real logit, and far enough from
-# the end of float32 that a sum over a mini-batch stays finite.
-MASKED = 1e30
