@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdet_multimix.models import MultiMix
+from mmdet_multimix.models.multimix import mixing_modules
 from mmdet_multimix.utils.unwrap import unwrapped
 
 SEEDS = range(5)
@@ -70,11 +71,6 @@ class CommonPartHook(Hook):
         weaken(unwrapped(runner), self.kept)
 
 
-def terms_in(model: nn.Module) -> list[MultiMix]:
-    """The MultiMix terms of a model."""
-    return [module for module in model.modules() if isinstance(module, MultiMix)]
-
-
 def weaken(model: nn.Module, kept: float) -> None:
     """Lets the gradient of each MultiMix term keep a fraction of its mean over the examples.
 
@@ -82,7 +78,7 @@ def weaken(model: nn.Module, kept: float) -> None:
         model: What has the terms in it.
         kept: The fraction.
     """
-    for term in terms_in(model) if kept != 1 else ():
+    for term in mixing_modules(model).values() if kept != 1 else ():
         term._mixed = functools.partial(_weakened, term._mixed, kept)
 
 

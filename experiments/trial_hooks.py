@@ -15,9 +15,8 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from mmdet_multimix.models import MultiMix
+from mmdet_multimix.models.multimix import mixing_modules
 from mmdet_multimix.utils.unwrap import unwrapped
-
-from .common_part import terms_in
 
 
 @HOOKS.register_module()
@@ -35,7 +34,7 @@ class NarrowingHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Finds the terms."""
-        self.terms = [] if self.start is None else terms_in(unwrapped(runner))
+        self.terms = [] if self.start is None else list(mixing_modules(unwrapped(runner)).values())
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Sets ess, and takes alpha out."""
@@ -58,7 +57,7 @@ class SecondTermHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Finds the terms."""
-        for term in terms_in(unwrapped(runner)) if self.share else ():
+        for term in mixing_modules(unwrapped(runner)).values() if self.share else ():
             term._mixed = functools.partial(_doubled, term, term._mixed, self.share, self.alpha)
 
 

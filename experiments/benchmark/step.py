@@ -15,7 +15,7 @@ from mmengine.config import Config
 from mmengine.structures import InstanceData
 from rich.console import Console
 
-from mmdet_multimix.models.multimix import MultiMix
+from mmdet_multimix.models.multimix import mixing_modules
 from mmdet_multimix.utils.arguments import at_least
 
 from . import report
@@ -143,7 +143,7 @@ def _mixing(model: torch.nn.Module, losses: Callable[[], dict]) -> Callable[[], 
     A step varies by more than they cost. The backward ends at what they were given: what it adds to the
     gradients there goes on through the model as those of the other losses do.
     """
-    modules = [module for module in model.modules() if isinstance(module, MultiMix)]
+    modules = mixing_modules(model).values()
     calls: list[tuple[Callable, tuple]] = []
     for module in modules:
         module.losses = partial(_recorded, calls, module.losses)

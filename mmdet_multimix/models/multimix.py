@@ -207,6 +207,11 @@ class MultiMix(nn.Module):
         return self.generator
 
 
+def mixing_modules(model: nn.Module) -> dict[str, MultiMix]:
+    """All MultiMix in a model, that of heads, losses and hooks, by its name there."""
+    return {name: module for name, module in model.named_modules() if isinstance(module, MultiMix)}
+
+
 def clean_loss(logits: Tensor, targets: Tensor) -> Tensor:
     """Plain cross-entropy of the examples, the mean over positions if there are any."""
     if not logits.numel():

@@ -12,7 +12,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import Tensor
 
 from ...models.detection.example_choice import ExampleChoice, mixed_weights
-from ...models.multimix import MultiMix
+from ...models.multimix import MultiMix, mixing_modules
 from ...ops.checks import check_count, check_factor, check_flag, check_number
 from ...utils.one_line import InputError
 from ...utils.unwrap import unwrapped
@@ -172,7 +172,7 @@ class MultiMixScheduleHook(Hook):
         return best is not self
 
     def _modules(self, runner: Runner) -> list[MultiMix]:
-        modules = [module for module in unwrapped(runner).modules() if isinstance(module, MultiMix)]
+        modules = list(mixing_modules(unwrapped(runner)).values())
         if not modules:
             raise InputError(
                 'MultiMixScheduleHook has nothing to schedule: the model has no MultiMix. Use MultiMixHook, '

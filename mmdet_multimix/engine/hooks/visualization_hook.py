@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...models.detection.example_choice import ExampleChoice, mixed_weights
-from ...models.multimix import MultiMix
+from ...models.multimix import MultiMix, mixing_modules
 from ...ops.checks import check_count
 from ...ops.gather import gather_examples, rank
 from ...utils.one_line import InputError
@@ -74,7 +74,7 @@ class MultiMixVisualizationHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Looks whether there is anything to draw."""
-        if not _mixing(unwrapped(runner)):
+        if not mixing_modules(unwrapped(runner)):
             raise InputError(
                 'MultiMixVisualizationHook has nothing to draw: the model has no MultiMix. Use MultiMixHook, '
                 'MultiMixLoss or a head that mixes'
@@ -85,7 +85,7 @@ class MultiMixVisualizationHook(Hook):
         if not self.every_n_train_iters(runner, self.interval):
             return
         model = unwrapped(runner)
-        for module in _mixing(model).values():
+        for module in mixing_modules(model).values():
             if isinstance(module, ExampleChoice):
                 module.record = True
         self._handle = model.register_forward_pre_hook(self._keep, with_kwargs=True)
@@ -102,7 +102,7 @@ class MultiMixVisualizationHook(Hook):
         self._handle.remove()
         given, self._given, self._handle = self._given, {}, None
         model = unwrapped(runner)
-        modules = _mixing(model)
+        modules = mixing_modules(model)
         for name, module in modules.items():
             try:
                 self._draw(runner, name, module, given, alone=len(modules) == 1)
@@ -157,10 +157,6 @@ class MultiMixVisualizationHook(Hook):
                 )
             )
         return tuples
-
-
-def _mixing(model: nn.Module) -> dict[str, MultiMix]:
-    return {name: module for name, module in model.named_modules() if isinstance(module, MultiMix)}
 
 
 def _mixed(module: MultiMix, given: dict[str, Any]) -> tuple[Tensor | None, Tensor | None]:
