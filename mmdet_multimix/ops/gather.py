@@ -66,8 +66,7 @@ def _kind(tensor: Tensor, dim: int) -> str:
 class _Gather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, tensor: Tensor, dim: int, counts: list[int]) -> Tensor:
-        rank = dist.get_rank()
-        ctx.dim, ctx.start, ctx.own = dim, sum(counts[:rank]), counts[rank]
+        ctx.dim, ctx.start, ctx.own = dim, sum(counts[: rank()]), counts[rank()]
         rows = tensor.detach().movedim(dim, 0)
         padded = rows.new_zeros(max(counts), *rows.shape[1:])  # collectives want equal shapes
         padded[: ctx.own] = rows

@@ -49,8 +49,8 @@ class ExampleChoice:
     With ``gather`` each rank chooses from its own examples, as many as it may, and what all ranks chose is
     mixed together.
 
-    Choosing waits for the device once or twice (for each image, if within one), right after the head, which
-    has done the same for the same labels, computed its own loss.
+    Choosing waits for the device once or twice, five times if ``among='class_balanced'`` (for each image, if
+    within one), right after the head, which has done the same for the same labels, computed its own loss.
     """
 
     n: int
@@ -201,13 +201,14 @@ class ExampleChoice:
             return objects
         objects = self._shuffled(objects)
         _, inverse, counts = torch.unique(classes[objects], return_inverse=True, return_counts=True)
-        most = MAX_RATIO * int(counts.min())
+        sizes = counts.tolist()
+        most = MAX_RATIO * min(sizes)
         if cap is not None:
-            most = min(most, max(1, cap // (len(counts) + 1)))
+            most = min(most, max(1, cap // (len(sizes) + 1)))
         order = inverse.argsort(stable=True)  # class by class, at random within each
-        rank = torch.arange(len(order), device=order.device) - (counts.cumsum(0) - counts)[inverse[order]]
-        chosen = objects[order[rank < most]]
-        background = self._draw(others, min(most, int(counts.max())))
+        place = torch.arange(len(order), device=order.device) - (counts.cumsum(0) - counts)[inverse[order]]
+        chosen = objects[order[place < most]]
+        background = self._draw(others, min(most, max(sizes)))
         return self._draw(torch.cat([chosen, background]), cap)
 
     def _draw(self, indices: Tensor, count: int | None) -> Tensor:
