@@ -100,6 +100,11 @@ def load_classifier(
 
 
 def choose_device(name: str | None) -> str:
+    """The device of a name, a GPU for None where there is one.
+
+    Raises:
+        ValueError: There is no such device.
+    """
     if name is None:
         return 'cuda' if torch.cuda.is_available() else 'cpu'
     try:

@@ -37,6 +37,9 @@ class DenseMultiMix(MultiMix):
         attention_norm: ``'relu'`` or ``'softmax'``, see there.
         attention_grad: Whether gradients flow through the attention.
         **kwargs: As for :class:`MultiMix`.
+
+    Raises:
+        ValueError: As :class:`MultiMix`; an unknown kind or norm of attention.
     """
 
     def __init__(

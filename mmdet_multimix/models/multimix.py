@@ -67,6 +67,9 @@ class MultiMix(nn.Module):
         generator: Source of randomness, on the device of the logits. None means the global one;
             with ``gather``, one that all ranks share, seeded at every call from the global one of
             rank 0. A generator given with ``gather`` must be in the same state on all ranks.
+
+    Raises:
+        ValueError: An argument out of range, or alpha and ess both given.
     """
 
     def __init__(
@@ -110,6 +113,9 @@ class MultiMix(nn.Module):
         Args:
             setting: A key of :data:`SETTINGS`.
             **overrides: Arguments that take precedence over the setting's.
+
+        Raises:
+            ValueError: An unknown setting, or as the class.
         """
         check_choice('setting', setting, tuple(SETTINGS))
         chosen = dict(SETTINGS[setting])
@@ -129,7 +135,11 @@ class MultiMix(nn.Module):
             targets: ``(b,)`` integers or ``(b, c)`` soft; also ``(r, b)``, ``(r, b, c)``.
 
         Returns:
-            ``loss_multimix``, and ``loss_cls`` if there is a clean weight.
+            ``loss_multimix``, and ``loss_cls`` if there is a clean weight; scalars, float32 at least.
+
+        Raises:
+            ValueError: As :func:`~mmdet_multimix.ops.mixed_cross_entropy`; on all ranks, where ``gather`` is
+                given examples of different kinds.
         """
         if self.gather:
             soft = targets.is_floating_point()

@@ -38,6 +38,9 @@ def gather_examples(*tensors: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, ..
         tensors: All with the same number of examples b.
         dims: The axis of examples of each.
 
+    Returns:
+        The same tensors with B examples; without a process group of several ranks those that were given.
+
     Raises:
         ValueError: On all ranks, where the dtypes or the other axes of some differ.
     """

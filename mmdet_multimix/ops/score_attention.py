@@ -68,7 +68,7 @@ def score_attention(logits: Tensor, targets: Tensor, *, link: str = 'softmax') -
             # 1 - p.max() of large logits would be rounded to zero.
             p = torch.cat([logits, -logits.amax(dim=1, keepdim=True)], dim=1).sigmoid()  # (b, c + 1)
         s = p.gather(1, labels.unsqueeze(1))  # (b, 1)
-        of_label = one_hot(labels, p.shape[1], dtype)  # (b, c)
+        of_label = one_hot(labels, p.shape[1], dtype)  # (b, c), with a background (b, c + 1)
         mean = (of_label.t() @ s) / of_label.sum(dim=0).clamp_min(1).unsqueeze(1)
         mean = mean[labels]  # (b, 1)
         return torch.where(mean > 0, s / torch.where(mean > 0, mean, 1), 1).squeeze(1)

@@ -26,11 +26,11 @@ def gradient_signal(mixed: Tensor, own: Tensor) -> Tensor:
             has a common part of its own.
         own: Gradient of the unmixed loss, the mean over the examples and positions, of the same shape.
 
-    Raises:
-        ValueError: Shapes that differ.
-
     Returns:
         A scalar; 0 where ``own`` does not tell the examples apart. Nothing waits for the device.
+
+    Raises:
+        ValueError: Shapes that differ.
     """
     if mixed.shape != own.shape:
         raise ValueError(f'mixed and own must be alike, got {tuple(mixed.shape)} and {tuple(own.shape)}')
