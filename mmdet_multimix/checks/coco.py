@@ -11,11 +11,10 @@ from mmdet.datasets import Objects365V1Dataset
 from ..utils.names import quote, shorten
 from . import coco_file
 from .coco_content import check_content, is_read_as_here, kept_boxes, listed
+from .images import SHOWN, has_content
 from .kept import Kept
 from .taken import filters_as_here, taken
 from .walk import DataSet
-
-_SHOWN = 3  # faults of one kind that are named
 
 
 def check(dataset: DataSet) -> Iterator[str]:
@@ -82,7 +81,7 @@ def check_whole(dataset: DataSet, wanted: int | None) -> Iterator[str]:
             yield f'{path} cannot be read as COCO annotations: {type(error).__name__} {error}. {remedy}'
             return
         if lost:
-            some = shorten(lost, _SHOWN)
+            some = shorten(lost, SHOWN)
             yield f'{len(lost)} annotations of {path} belong to no image or have no box: {some}. {remedy}'
     if dataset.remote_images:
         return
@@ -92,9 +91,9 @@ def check_whole(dataset: DataSet, wanted: int | None) -> Iterator[str]:
             if there != wanted:
                 yield f'{dataset.root / prefix} has {there:,} images, but must have {wanted:,}. {remedy}'
                 return
-    without = [image for image in known if not _has_content(image)]
+    without = [image for image in known if not has_content(image)]
     if without:
-        some = shorten(without, _SHOWN)
+        some = shorten(without, SHOWN)
         yield f'{len(without)} images listed in {path} are not there or empty: {some}. {remedy}'
 
 
@@ -128,10 +127,3 @@ def _is_cut(path: Path) -> bool:
         begin = file.read(64).lstrip()
         file.seek(max(path.stat().st_size - 64, 0))
         return begin.startswith(b'{') and not file.read().rstrip().endswith(b'}')
-
-
-def _has_content(path: Path) -> bool:
-    try:
-        return path.stat().st_size > 0
-    except OSError:
-        return False

@@ -13,7 +13,7 @@ from .remark import Remark
 from .walk import DataSet, class_name, nodes
 
 _SAMPLE = 50  # images whose header is read: a fraction of a second
-_SHOWN = 3  # faults of one kind that are named
+SHOWN = 3  # faults of one kind that are named
 ORIENTATION = 0x0112  # the tag of Exif; from 5 on the picture lies on its side
 
 
@@ -89,11 +89,11 @@ def check_images(dataset: DataSet, listed: Sequence[Listed], total: int) -> Iter
     if dataset.remote_images:
         return
     path = dataset.annotations
-    without = [image.path for image in listed if not _has_content(image.path)]
+    without = [image.path for image in listed if not has_content(image.path)]
     if without:
         among = '' if len(listed) == total else f' of {len(listed)} looked for'
         line = f'{len(without)} images{among} listed in {path} are not there or empty'
-        yield f'{line}: {shorten(without, _SHOWN)}. {dataset.remedy}'
+        yield f'{line}: {shorten(without, SHOWN)}. {dataset.remedy}'
         return
     upright = loads_upright(dataset)
     sizes = {image.path: loaded_size(image.path, upright) for image in listed}
@@ -135,7 +135,8 @@ def _by(size: tuple[int, int]) -> str:
     return f'{size[0]} x {size[1]}'
 
 
-def _has_content(path: Path) -> bool:
+def has_content(path: Path) -> bool:
+    """Whether a file is there and not empty."""
     try:
         return path.stat().st_size > 0
     except OSError:

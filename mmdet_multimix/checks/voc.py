@@ -8,16 +8,14 @@ from pathlib import Path
 
 from ..utils.names import quote, shorten
 from . import voc_content
-from .images import check_images, sample
+from .images import SHOWN, check_images, sample
 from .kept import Kept, judge
 from .remark import Remark
 from .taken import check_taken, filters_as_here, taken
-from .voc_content import image_folder, is_read_as_here, list_names, read_xml, xml_path
+from .voc_content import BOX, image_folder, is_read_as_here, list_names, read_xml, xml_path
 from .walk import DataSet
 
-_SHOWN = 3  # faults of one kind that are named
 _XML_FILES_READ = 4000  # a second
-_BOX = ('xmin', 'ymin', 'xmax', 'ymax')
 
 
 def check(dataset: DataSet) -> Iterator[str]:
@@ -108,7 +106,7 @@ def check_whole(dataset: DataSet, wanted: int | None) -> Iterator[str]:
         try:
             for node in read_xml(path).findall('object'):
                 strange.setdefault(node.findtext('name'), path)
-                for side in _BOX:
+                for side in BOX:
                     float(node.findtext(f'bndbox/{side}'))
         except (OSError, TypeError, ValueError) as error:
             broken.append(f'{path} ({error})')
@@ -117,10 +115,10 @@ def check_whole(dataset: DataSet, wanted: int | None) -> Iterator[str]:
         wanted_here = {image.path for image in images_taken}
         without = [path for path in without if path in wanted_here]
     if without:
-        some = shorten(without, _SHOWN)
+        some = shorten(without, SHOWN)
         yield f'{len(without)} images listed in {listed} are not there or empty: {some}. {remedy}'
     if broken:
-        some = shorten(broken, _SHOWN)
+        some = shorten(broken, SHOWN)
         yield f'{len(broken)} annotations of {listed} cannot be read: {some}. {remedy}'
     # Who names the classes of a set may mean to leave some of its objects out, as mmdet does.
     for name, path in strange.items() if not dataset.chosen_classes else ():
