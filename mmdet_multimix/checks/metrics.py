@@ -9,7 +9,7 @@ from mmdet.registry import METRICS
 from mmengine.config import Config
 
 from .packages import check_packages
-from .walk import evaluators, has_backend, is_there
+from .walk import evaluators, has_backend, is_there, registered
 
 _COCO_ITEMS = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l')
 
@@ -25,8 +25,7 @@ def check_evaluators(cfg: Config, key: str) -> Iterator[str]:
         A line for each that is not there.
     """
     for entry in evaluators(cfg, key):
-        kind = entry.get('type')
-        kind = METRICS.get(kind) if isinstance(kind, str) else kind
+        kind = registered(entry.get('type'), METRICS)
         yield from (f'{key}: {line}' for line in check_packages(kind))
         path = entry.get('ann_file')
         if path and not has_backend(entry) and not is_there(path):
@@ -67,7 +66,7 @@ def empty_result(cfg: Config) -> dict[str, float]:
 
 def _keys(entry: dict[str, Any]) -> tuple[str, tuple[str, ...] | None]:
     """The prefix of a metric's keys and what follows it, None where that is not known here."""
-    kind = METRICS.get(entry['type']) if isinstance(entry['type'], str) else entry['type']
+    kind = registered(entry['type'], METRICS)
     prefix = entry.get('prefix') or getattr(kind, 'default_prefix', None) or ''
     if kind is METRICS.get('VOCMetric') and entry.get('metric', 'mAP') == 'mAP':
         thresholds = entry.get('iou_thrs', 0.5)

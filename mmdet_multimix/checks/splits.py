@@ -18,7 +18,7 @@ from .coco_content import is_read_as_here, listed
 from .kept import Kept
 from .remark import Remark
 from .taken import taken
-from .walk import DataSet, data_sets, evaluators, has_backend
+from .walk import DataSet, data_sets, evaluators, has_backend, registered
 
 
 def check_evaluated(cfg: Config, key: str) -> Iterator[str]:
@@ -39,8 +39,7 @@ def check_evaluated(cfg: Config, key: str) -> Iterator[str]:
         if not dataset.remote and dataset.annotations and dataset.annotations.is_file()
     ]
     for entry in evaluators(cfg, key):
-        path, kind = entry.get('ann_file'), entry.get('type')
-        kind = METRICS.get(kind) if isinstance(kind, str) else kind
+        path, kind = entry.get('ann_file'), registered(entry.get('type'), METRICS)
         if isinstance(kind, type) and issubclass(kind, (CocoMetric, VOCMetric)):
             yield from _measured(loaded, entry, key)
         if not path or has_backend(entry) or not isinstance(kind, type) or not issubclass(kind, CocoMetric):
