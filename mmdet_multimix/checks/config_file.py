@@ -19,7 +19,7 @@ from mmengine.config import Config, DictAction
 from mmengine.dataset import BaseDataset
 from mmengine.utils import import_modules_from_strings
 
-from ..utils.one_line import InputError
+from ..utils.one_line import InputError, with_type
 from .missing_config import missing_config, new_name
 from .walk import data_sets, nodes, registered
 
@@ -33,7 +33,7 @@ _NEEDED = {
 # Parts of a model, by the package whose models build them.
 _DETECTOR = ('backbone', 'neck', 'head', 'rpn_head', 'roi_head', 'bbox_head', 'mask_head')
 _PARTS = {'mmdet': _DETECTOR, 'mmdet_multimix': (*_DETECTOR, 'method')}
-_LONGEST = 500  # characters of somebody else's message
+_LONGEST = 500  # characters of somebody else's error
 _RUNNERS = (None, 'Runner', 'FlexibleRunner')  # others may need other keys
 
 
@@ -252,6 +252,4 @@ def _as_list(value: Any) -> list[Any]:
 def _reason(error: BaseException) -> str:
     if isinstance(error, RecursionError):
         return 'its bases lead back to it'
-    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-    text = ' '.join(text.split())[:_LONGEST]
-    return f'{type(error).__name__}: {text}' if text else type(error).__name__
+    return with_type(error)[:_LONGEST]

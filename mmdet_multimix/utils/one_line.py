@@ -53,13 +53,14 @@ def what_is_wrong(error: Exception) -> str | None:
         return str(error)
     part = _built(error)
     if part:
-        return f'{part} cannot be built from the config: {_with_type(error)}{_HINT}'
+        return f'{part} cannot be built from the config: {with_type(error)}{_HINT}'
     if isinstance(error, OSError):
         return f'{error.filename}: {error.strerror}' if error.filename is not None else str(error)
     return None
 
 
-def _with_type(error: Exception) -> str:
+def with_type(error: BaseException) -> str:
+    """The class of an error and what it says, in one line."""
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     text = ' '.join(text.split())
     return f'{type(error).__name__}: {text}' if text else type(error).__name__
