@@ -12,10 +12,9 @@ from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
 from ..utils.names import shorten
 from ..utils.one_line import InputError
-from .matching import why_unusable
-from .reading import read_checkpoint, state_dict_of
+from .matching import NOT_NEEDED, why_unusable
+from .reading import read_checkpoint, state_dict_of, weights_of
 
-_NOT_NEEDED = 'num_batches_tracked'
 _OF_WRAPPER = 'module.'  # what distributed training puts before every name
 
 
@@ -46,7 +45,7 @@ def load_whole(model: nn.Module, path: str | Path) -> None:
         lacking = model.load_state_dict(state, strict=False).missing_keys
     except RuntimeError as error:
         raise InputError(f'checkpoint {str(path)!r} is of another model: {error}') from error
-    missing = [name for name in lacking if not name.endswith(_NOT_NEEDED)]
+    missing = [name for name in lacking if not name.endswith(NOT_NEEDED)]
     if missing:
         raise InputError(f'checkpoint {str(path)!r} is of another model: it lacks {shorten(missing)}')
 
@@ -93,7 +92,7 @@ def what_it_holds(checkpoint: dict[str, Any]) -> str:
 
 def _names_of(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
     """The tensors in a checkpoint, as mmengine names them: without the wrapper of distributed training."""
-    state = next((x for x in map(checkpoint.get, ('state_dict', 'model')) if isinstance(x, dict)), checkpoint)
+    state = weights_of(checkpoint)
     named = OrderedDict((name, value) for name, value in state.items() if isinstance(value, Tensor))
     metadata = getattr(state, '_metadata', None)
     if metadata is not None:  # the versions by which modules know old names

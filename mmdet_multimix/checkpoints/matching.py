@@ -10,7 +10,7 @@ from ..utils.names import shorten
 from ..utils.one_line import InputError
 
 # Step counters of batch norm: old torchvision files lack them, and no output depends on them.
-_NOT_NEEDED = 'num_batches_tracked'
+NOT_NEEDED = 'num_batches_tracked'
 
 
 @dataclass
@@ -42,7 +42,7 @@ class MatchedState:
     @property
     def coverage(self) -> float:
         """The share of the module's entries that the checkpoint fills, step counters not counted."""
-        found = sum(not key.endswith(_NOT_NEEDED) for key in self.state)
+        found = sum(not key.endswith(NOT_NEEDED) for key in self.state)
         return found / self.wanted if self.wanted else 1.0
 
     def differences(self) -> str:
@@ -85,7 +85,7 @@ def match_state_dict(
         ValueError: Two prefixes match equally well (a teacher beside a student), so one must be named; or the
             one that is named is not there.
     """
-    wanted = [key for key in target if not key.endswith(_NOT_NEEDED)]
+    wanted = [key for key in target if not key.endswith(NOT_NEEDED)]
     if prefix is None:
         found = find_prefixes(list(source), wanted)
         if len(found) > 1:
@@ -102,7 +102,7 @@ def match_state_dict(
     for key, value in target.items():
         stored = source.get(prefix + key)
         if stored is None:
-            if not key.endswith(_NOT_NEEDED):
+            if not key.endswith(NOT_NEEDED):
                 result.missing.append(key)
         elif stored.shape != value.shape:
             result.misshapen.append(f'{key}: {tuple(stored.shape)}, wanted {tuple(value.shape)}')

@@ -16,7 +16,6 @@ from .allowed import allow_checkpoint_globals
 from .restricted_unpickler import restricted_unpickler
 
 _GLOBAL = re.compile(r'GLOBAL ([\w.]+)')  # in torch's message, what a file asks for
-_CONTAINERS = ('state_dict', 'model')
 
 
 def read_checkpoint(path: str | Path) -> dict:
@@ -128,13 +127,15 @@ def meta_of(checkpoint: dict) -> dict:
     return meta if isinstance(meta, dict) else {}
 
 
+def weights_of(checkpoint: dict) -> dict:
+    """The part of a checkpoint that has the weights, all of it where no part is named so."""
+    parts = (checkpoint.get(name) for name in ('state_dict', 'model'))
+    return next((part for part in parts if isinstance(part, dict)), checkpoint)
+
+
 def state_dict_of(checkpoint: dict) -> dict[str, Tensor]:
     """The flat parameters in a checkpoint.
 
     These are the weights that the run evaluated: under mmengine's EMA hook the averaged ones.
     """
-    for name in _CONTAINERS:
-        if isinstance(checkpoint.get(name), dict):
-            checkpoint = checkpoint[name]
-            break
-    return {key: value for key, value in checkpoint.items() if isinstance(value, Tensor)}
+    return {key: value for key, value in weights_of(checkpoint).items() if isinstance(value, Tensor)}
