@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ..calibration import Reliability, reliability
-from .matching import Matches
+from .matching import Matches, class_mean
 
 D_ECE_TAU, D_ECE_BINS, D_ECE_SCORE = 0.5, 10, 0.3
 LAECE_TAU, LAECE_BINS = 0.0, 25
@@ -122,8 +122,7 @@ def laece(
         if of_class is not None:
             classes[label] = of_class.ece
     counts = counts & (objects[matches.labels] > 0)
-    value = float(np.nanmean(classes)) if not np.isnan(classes).all() else float('nan')
-    return LaECE(value, classes, _bins(matches.scores, iou, counts, bins))
+    return LaECE(class_mean(classes), classes, _bins(matches.scores, iou, counts, bins))
 
 
 def _bins(scores: np.ndarray, target: np.ndarray, chosen: np.ndarray, bins: int) -> Reliability | None:

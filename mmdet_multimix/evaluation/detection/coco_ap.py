@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .boxes import FREQUENCIES
-from .matching import AP_IOUS, Matches
+from .matching import AP_IOUS, Matches, class_mean
 
 RECALLS = np.linspace(0.0, 1.0, 101)
 
@@ -63,21 +63,16 @@ def ap_measures(matches: Matches, names: tuple[str, ...], frequencies: list[str 
     chosen = [matches.thresholds.index(t) for t in AP_IOUS]
     everything = average_precision(matches)[chosen]  # (10, C)
     per_class = everything.mean(axis=0)
-    values = {'mAP': _mean(per_class), 'mAP_50': _mean(everything[0]), 'mAP_75': _mean(everything[5])}
+    of_all, at_50, at_75 = map(class_mean, (per_class, everything[0], everything[5]))
+    values = {'mAP': of_all, 'mAP_50': at_50, 'mAP_75': at_75}
     for area in matches.areas[1:]:
-        values[f'mAP_{area}'] = _mean(average_precision(matches, area)[chosen].mean(axis=0))
+        values[f'mAP_{area}'] = class_mean(average_precision(matches, area)[chosen].mean(axis=0))
     groups = np.array([frequency or '' for frequency in frequencies])
     for group in FREQUENCIES:
         if (groups == group).any():
-            values[f'mAP_{group}'] = _mean(per_class[groups == group])
+            values[f'mAP_{group}'] = class_mean(per_class[groups == group])
     columns = zip(names, per_class.tolist(), everything[0].tolist(), matches.objects[0].tolist(), strict=True)
     classes = {name: {'mAP': ap, 'mAP_50': ap50, 'objects': count} for name, ap, ap50, count in columns}
     for row, frequency in zip(classes.values(), frequencies, strict=True):
         row |= {'frequency': frequency} if frequency else {}
     return {**values, 'classes': classes}
-
-
-def _mean(values: np.ndarray) -> float:
-    """The mean of those that are not NaN; NaN of none."""
-    values = values[~np.isnan(values)]
-    return float(values.mean()) if len(values) else float('nan')

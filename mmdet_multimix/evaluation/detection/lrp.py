@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .matching import Matches
+from .matching import Matches, class_mean
 
 LRP_TAU = 0.0
 OLRP_TAU = 0.5
@@ -67,7 +67,7 @@ def lrp(matches: Matches, thresholds: np.ndarray | None = None, *, tau: float = 
         ]
     there = objects > 0
     classes = np.where(there, classes, np.nan)
-    value, localisation, wrong, missed = (_mean(values[there]) for values in (classes, *parts))
+    value, localisation, wrong, missed = (class_mean(values[there]) for values in (classes, *parts))
     return LRP(value, localisation, wrong, missed, classes)
 
 
@@ -100,8 +100,3 @@ def lrp_thresholds(matches: Matches, *, tau: float = LRP_TAU) -> np.ndarray:
         last = np.append(scores[1:] < scores[:-1], True)  # of its score
         thresholds[c] = scores[np.where(last, errors, np.inf).argmin()]
     return thresholds
-
-
-def _mean(values: np.ndarray) -> float:
-    values = values[~np.isnan(values)]
-    return float(values.mean()) if len(values) else float('nan')

@@ -128,6 +128,12 @@ def match(
     )
 
 
+def class_mean(values: np.ndarray) -> float:
+    """The mean of a measure of each class ``(C,)``, of those that have it; NaN where none has."""
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if len(values) else float('nan')
+
+
 def _order(truth: GroundTruth, d: Detections) -> np.ndarray:
     """Which detections are taken, by descending score; equal ones by image, then as they were given."""
     order = np.lexsort((np.arange(len(d)), -d.scores, d.images))
