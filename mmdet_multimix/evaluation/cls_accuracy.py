@@ -30,12 +30,10 @@ class ClsAccuracy(ClsMetric):
 
     def __init__(self, topk: Sequence[int] = (1, 5), **kwargs) -> None:
         super().__init__(**kwargs)
-        if not isinstance(topk, (list, tuple)):
+        if not isinstance(topk, (list, tuple)) or not topk:
             raise ValueError(f'topk must be a list of numbers, got {topk!r}')
         for k in topk:
             check_count('each of topk', k)
-        if not topk or min(topk) < 1:
-            raise ValueError(f'topk must be numbers >= 1, got {topk}')
         self.topk = tuple(topk)
 
     def per_image(self, scores: Tensor, labels: Tensor) -> Tensor:
