@@ -47,9 +47,9 @@ Blocks = Iterable[tuple[int, int, Iterable[tuple[int, Tensor]]]]
 class Wanted:
     """Which gradients to compute beside the loss."""
 
-    logits: bool = True
-    targets: bool = False
-    weights: bool = False
+    logits: bool
+    targets: bool
+    weights: bool
 
 
 def given_blocks(weights: Tensor) -> Iterator[tuple[int, int, list[tuple[int, Tensor]]]]:
