@@ -196,30 +196,7 @@ def load_experiment(path: str | Path) -> TransferExperiment:
                 f'{path}: the backbones of {by_stem[config.stem]} and {config} would share the folder '
                 f'pretrain/{config.stem}; rename one of the files'
             )
-    detectors = {}
-    for name, entry in cfg['detectors'].items():
-        where = f'{path}: detectors[{name!r}]'
-        if not isinstance(entry, dict):
-            raise ValueError(f'{where} must be a dict of config and metrics, got {entry!r}')
-        check_keys(where, entry, {'config', 'metrics'}, _DETECTOR_KEYS)
-        check_types(where, entry, {'config': str, 'methods': (list, tuple)})
-        if not isinstance(entry['metrics'], dict) or not entry['metrics']:
-            raise ValueError(
-                f"{where}.metrics must be a dict of labels and keys, such as {{'mAP': 'coco/bbox_mAP'}}, "
-                f'got {entry["metrics"]!r}'
-            )
-        if not isinstance(entry.get('options', {}), dict):
-            raise ValueError(f'{where}.options must be a dict of overrides, got {entry["options"]!r}')
-        unknown = set(entry.get('methods') or ()) - set(methods)
-        if unknown:
-            raise ValueError(f'{where}.methods names {sorted(unknown)[0]!r}, not among methods')
-        detectors[name] = Detector(
-            name,
-            beside(path, entry['config']),
-            dict(entry['metrics']),
-            dict(entry.get('options', {})),
-            tuple(entry.get('methods') or methods),
-        )
+    detectors = _read_detectors(path, cfg['detectors'], methods)
     for index, entry in enumerate(cfg.get('published', ())):
         check_keys(f'{path}: published[{index}]', entry, _PUBLISHED_KEYS, set())
         if entry['detector'] not in detectors:
@@ -252,6 +229,36 @@ def load_experiment(path: str | Path) -> TransferExperiment:
         tuple(cfg.get('published', ())),
         read_measures(path, cfg),
     )
+
+
+def _read_detectors(
+    path: Path, entries: dict[str, Any], methods: dict[str, Path | None]
+) -> dict[str, Detector]:
+    detectors = {}
+    for name, entry in entries.items():
+        where = f'{path}: detectors[{name!r}]'
+        if not isinstance(entry, dict):
+            raise ValueError(f'{where} must be a dict of config and metrics, got {entry!r}')
+        check_keys(where, entry, {'config', 'metrics'}, _DETECTOR_KEYS)
+        check_types(where, entry, {'config': str, 'methods': (list, tuple)})
+        if not isinstance(entry['metrics'], dict) or not entry['metrics']:
+            raise ValueError(
+                f"{where}.metrics must be a dict of labels and keys, such as {{'mAP': 'coco/bbox_mAP'}}, "
+                f'got {entry["metrics"]!r}'
+            )
+        if not isinstance(entry.get('options', {}), dict):
+            raise ValueError(f'{where}.options must be a dict of overrides, got {entry["options"]!r}')
+        unknown = set(entry.get('methods') or ()) - set(methods)
+        if unknown:
+            raise ValueError(f'{where}.methods names {sorted(unknown)[0]!r}, not among methods')
+        detectors[name] = Detector(
+            name,
+            beside(path, entry['config']),
+            dict(entry['metrics']),
+            dict(entry.get('options', {})),
+            tuple(entry.get('methods') or methods),
+        )
+    return detectors
 
 
 def problems_of(experiment: TransferExperiment, processes: int) -> list[str]:
