@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
-
 from .overrides import as_texts, config_hash, read_config
 from .plan import Cell
 
@@ -148,5 +146,5 @@ def _hash(config: Path) -> str:
 @functools.cache
 def _initialised(config: Path) -> tuple[str, ...]:
     """The modules that a backbone's checkpoint fills."""
-    shared = 'shared_head' in Config.fromfile(config).model.get('roi_head', {})
+    shared = 'shared_head' in read_config(config, {}).model.get('roi_head', {})
     return ('model.backbone', 'model.roi_head.shared_head') if shared else ('model.backbone',)
