@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from ..utils.files import write_text
 from .calibration import Reliability
 
 
@@ -17,9 +18,7 @@ def write_report_files(folder: Path, report: dict[str, Any], page: str) -> list[
         'report.md': page,
     }
     for name, text in texts.items():
-        partial = folder / f'{name}.part'
-        partial.write_text(text)
-        partial.replace(folder / name)
+        write_text(folder / name, text)
     return [folder / name for name in texts]
 
 

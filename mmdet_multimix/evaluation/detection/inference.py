@@ -56,8 +56,7 @@ def load_detector(
     """
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     stored = read_checkpoint(checkpoint)
-    model_cfg = cfg.model.copy()
-    model = MODELS.build(model_cfg)
+    model = MODELS.build(cfg.model)
     load_whole(model, checkpoint)
     model.to(device).eval()
     facts = {name: meta_of(stored).get(name) for name in ('epoch', 'iter')}
