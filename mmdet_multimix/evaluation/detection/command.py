@@ -11,6 +11,7 @@ from typing import Any
 from mmdet.registry import DATASETS
 from mmengine.config import Config
 
+from ...utils.files import check_folder
 from ...utils.progress import Progress
 from ...utils.provenance import git_commit, versions
 from ..corruptions import CORRUPTIONS, SEVERITIES
@@ -45,8 +46,7 @@ def evaluate_detector(args: Namespace, cfg: Config, folders: dict[str, Path], de
         args.seed,
     )
     out = Path(args.out or Path(cfg.work_dir, 'evaluation'))
-    if out.exists() and not out.is_dir():
-        raise ValueError(f'--out {out} is a file')
+    check_folder('--out', out)
     model, trained = load_detector(cfg, args.checkpoint, device)
     dataset = _build(cfg.test_dataloader)
     classes = tuple(dataset.metainfo.get('classes') or ())
