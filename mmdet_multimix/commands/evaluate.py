@@ -12,7 +12,10 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset
 from mmengine.runner import Runner
 
 from ..checkpoints import load_weights_only
@@ -100,9 +103,9 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def named_folders(arguments):
+def named_folders(arguments: Sequence[str]) -> dict[str, Path]:
     """The folders of --ood by their names, by default the last part of their path."""
-    folders = {}
+    folders: dict[str, Path] = {}
     for argument in arguments:
         name, equals, folder = argument.partition('=')
         if not equals:
@@ -115,7 +118,7 @@ def named_folders(arguments):
     return folders
 
 
-def prepare(args, cfg):
+def prepare(args: argparse.Namespace, cfg: Config) -> tuple[Evaluation, Path, dict[str, Any]]:
     """Checks all input before anything long; returns the evaluation, the folder of the report, and facts."""
     settings = Settings(
         tuple(dict.fromkeys(args.measures or MEASURES)),
@@ -151,7 +154,7 @@ def prepare(args, cfg):
     return evaluation, out, facts
 
 
-def announce(evaluation, out, facts):
+def announce(evaluation: Evaluation, out: Path, facts: dict[str, Any]) -> None:
     print(f'{facts["checkpoint"]}: {facts["weights"]} weights, on {facts["device"]}')
     print(f'{facts["images"]} images of {"x".join(map(str, facts["size"]))}, {facts["classes"]} classes')
     print(f'measures: {", ".join(evaluation.settings.measures)}')
@@ -192,7 +195,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit('interrupted; nothing was written')
     facts['seconds'] = round(time.perf_counter() - start, 1)
-    classes = evaluation.loader.dataset.metainfo['classes']
-    files = write_report(out, results, facts, classes, args.seed)
+    dataset: BaseDataset = evaluation.loader.dataset
+    files = write_report(out, results, facts, dataset.metainfo['classes'], args.seed)
     print('\n' + markdown(results.measures, facts))
     print('\n'.join(map(str, files)))
