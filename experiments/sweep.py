@@ -15,9 +15,14 @@ An experiment file is a config of its own, such as `configs/sweeps/signal_digits
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from mmdet.registry import DATASETS
+from mmengine.config import Config
 
 from mmdet_multimix.checks import check_data, check_metrics
 
@@ -149,7 +154,29 @@ class Sweep:
         found += uneven_batches([*configs, *detectors[:1]], processes)
         found += check_frequencies(self.measures, detectors[0])
         # The data of digits are written when it starts.
-        return found + check_data(configs + ([] if self.digits else detectors), {})
+        found += check_data(configs + ([] if self.digits else detectors), {})
+        return found or list(self._too_many())
+
+    def _too_many(self) -> Iterator[str]:
+        """A line where more images are asked for than there are: mmengine would take all, and say nothing."""
+        where, _, last = self.images_key.rpartition('.')
+        if self.digits or last != 'indices':
+            return
+        try:
+            cfg = read_config(self.detector, {**self.options, self.images_key: None})
+            there = len(DATASETS.build(_part(cfg, where)))
+        except Exception as error:  # whatever a data set does with a key that it does not know
+            yield f'images_key is {self.images_key!r}, with which there is no data set: {error}'
+            return
+        if there < max(self.images):
+            yield f'images has {max(self.images)}, but {where} has only {many(there, "image")} to train on'
+
+
+def _part(cfg: Config, key: str) -> Any:
+    """What stands in a config under a dotted key."""
+    return functools.reduce(
+        lambda part, name: part[int(name) if name.isdigit() else name], key.split('.'), cfg
+    )
 
 
 def load_sweep(path: str | Path) -> Sweep:

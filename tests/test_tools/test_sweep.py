@@ -6,6 +6,7 @@ import re
 import pytest
 from cli import ROOT, tool
 
+from experiments.digits import digits_options, prepare_digits
 from experiments.estimate import describe
 from experiments.sweep import load_sweep
 
@@ -107,6 +108,46 @@ def test_bad_experiments_are_named(tmp_path):
     assert (
         'cannot start:' in printed and 'annotation file no/annotations/train.json does not exist' in printed
     )
+
+
+def test_more_images_in_an_edited_file_are_written(tmp_path):
+    path = tmp_path / 'experiment.py'
+    found = []
+    for images in ('{4: None}', '{4: None, 6: None}', '{4: None}'):
+        path.write_text(EXPERIMENT.format(root=ROOT, more='').replace('{4: None}', images))
+        load_sweep(path).prepare(tmp_path)
+        folder = tmp_path / 'data/annotations'
+        found.append([json.loads((folder / f'{name}.json').read_text()) for name in ('train', 'val')])
+    (few, val), (more, _), last = found
+    assert len(more['images']) == 6 and last == [more, val]
+    # What was trained on the first images was trained on these.
+    for key in ('images', 'annotations'):
+        assert more[key][: len(few[key])] == few[key]
+
+
+def test_more_images_than_there_are_are_refused(tmp_path):
+    """Mmengine would train on all, and the table would call them as many as were wanted."""
+    path, data = tmp_path / 'experiment.py', tmp_path / 'data'
+    prepare_digits(data, 4, 2)
+    text = EXPERIMENT.format(root=ROOT, more='').replace("data = 'digits'", '')
+    text += f'options.update({digits_options(data)[0]})\n'
+    for images, key, problems in (
+        ('{4: None}', 'indices', []),
+        (
+            '{4: None, 7: None}',
+            'indices',
+            ['images has 7, but train_dataloader.dataset has only 4 images to train on'],
+        ),
+        (
+            '{4: None}',
+            'dataset.indices',
+            ["images_key is 'train_dataloader.dataset.dataset.indices', with which there is no data set: "],
+        ),
+    ):
+        wanted = text.replace('{4: None}', images).replace('dataset.indices', f'dataset.{key}')
+        path.write_text(wanted)
+        found = load_sweep(path).problems(1)
+        assert [line[: len(start)] for line, start in zip(found, problems, strict=True)] == problems
 
 
 @pytest.mark.parametrize('path', sorted((ROOT / 'configs/sweeps').glob('signal_*.py')), ids=lambda p: p.stem)
