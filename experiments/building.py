@@ -11,6 +11,8 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from mmdet_multimix.checks.unread import unread_overrides
+
 from .overrides import read_config
 
 
@@ -25,7 +27,7 @@ def build_shapes(cfg: Config) -> torch.nn.Module:
 
 
 def unbuildable(where: str, path: str | Path, options: Mapping[str, Any]) -> Iterator[str]:
-    """A line for overrides that have no place in a config, or that its model refuses.
+    """A line for overrides that have no place in a config, or no effect, or that its model refuses.
 
     Args:
         where: What they are of, for the line.
@@ -33,7 +35,9 @@ def unbuildable(where: str, path: str | Path, options: Mapping[str, Any]) -> Ite
         options: The overrides.
     """
     try:
-        build_shapes(read_config(path, options))
+        cfg = read_config(path, options)
+        yield from (f'{where}: {line}' for line in unread_overrides(cfg, options))
+        build_shapes(cfg)
     except Exception as error:
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
         yield f'{where}: {reason}'

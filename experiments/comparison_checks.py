@@ -31,6 +31,9 @@ def problems_of(comparison: Comparison, processes: int) -> list[str]:
             for name, overrides in method.candidates.items():
                 where = f'methods[{method.name!r}].candidates[{name!r}]'
                 found += unbuildable(where, method.config, {**comparison.options, **overrides})
+    if comparison.baseline.config.is_file():
+        for count, overrides in comparison.images_per_class.items():
+            found += unbuildable(f'images_per_class[{count}]', comparison.baseline.config, overrides)
     found += uneven_batches(configs, processes) + check_data(configs, {})
     for name, folder in comparison.ood.items():
         try:

@@ -25,6 +25,7 @@ from mmdet.registry import DATASETS
 from mmengine.config import Config
 
 from mmdet_multimix.checks import check_data, check_metrics
+from mmdet_multimix.checks.unread import unread_overrides
 
 from .building import unbuildable
 from .cells import detect_cell, pretrain_cell
@@ -138,7 +139,8 @@ class Sweep:
         Args:
             processes: How many share the batch of a training.
         """
-        found = []
+        cfg = read_config(self.detector, {})
+        found = [f'images_key: {line}' for line in unread_overrides(cfg, [self.images_key])]
         for setting, options in self.settings.items():
             found += unbuildable(f'settings[{setting!r}]', self.detector, {**self.options, **options})
         if self.pretraining:

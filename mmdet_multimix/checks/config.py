@@ -17,6 +17,7 @@ from .lost_hooks import check_lost_hooks
 from .metrics import check_evaluators
 from .remark import Remark, say_remarks
 from .splits import check_evaluated, check_learnt
+from .unread import check_unread
 from .walk import data_sets
 
 
@@ -58,6 +59,7 @@ def problems_of(cfg: Config, stage: str) -> list[str]:
     if stage == 'train':
         problems += check_initial_weights(cfg)
         problems += check_lost_hooks(cfg)
+    problems += check_unread(cfg)
     if all(isinstance(line, Remark) for line in problems):  # what follows reads the files again
         problems += check_evaluated(cfg, EVALUATORS[stage])
         problems += check_learnt(sets)

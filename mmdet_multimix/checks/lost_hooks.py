@@ -26,12 +26,12 @@ def check_lost_hooks(cfg: Config) -> Iterator[str]:
     Yields:
         A remark with the hooks that are in no list any more.
     """
-    if not cfg.filename or not cfg.get('custom_hooks') or _is_lazy(cfg.filename):
+    if not cfg.get('custom_hooks'):
         return
     there = set(_types(cfg))
     there |= _ONE_OF if there & _ONE_OF else set()
     lost: dict[str, str] = {}
-    for path in _files(cfg.filename):
+    for path in files_of(cfg):
         if _sets_hooks(path):
             new = [name for name in _types(Config.fromfile(path)) if name not in there]
             lost.update({name: Path(path).name for name in new if name not in lost})
@@ -43,9 +43,14 @@ def check_lost_hooks(cfg: Config) -> Iterator[str]:
         )
 
 
-def _files(path: str) -> Iterator[str]:
-    """A config and all that it is based on, each once."""
-    found, waiting = set(), [path]
+def files_of(cfg: Config) -> Iterator[str]:
+    """The file of a config and all that it is based on, each once.
+
+    Args:
+        cfg: The config. One that was not read from a file has none, and of one that imports its bases none is
+            known.
+    """
+    found, waiting = set(), [cfg.filename] if cfg.filename and not _is_lazy(cfg.filename) else []
     while waiting:
         path = waiting.pop(0)
         if path not in found:

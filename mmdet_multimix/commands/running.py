@@ -15,6 +15,8 @@ from mmengine.runner import Runner
 from ..checkpoints import load_whole
 from ..checks.config_file import OverrideAction, read_config
 from ..checks.missing_config import missing_config
+from ..checks.remark import Remark, say_remarks
+from ..checks.unread import unread_overrides
 from ..shipped import config
 from ..utils.files import check_folder
 from ..utils.one_line import InputError
@@ -58,6 +60,7 @@ def load_config(path: str, cfg_options: dict[str, Any] | None, work_dir: str | N
         InputError: There is no such config, it cannot be read, or no run can be kept in the work dir.
     """
     cfg = read_config(_file_of(path), cfg_options)
+    say_remarks(map(Remark, unread_overrides(cfg, cfg_options or ())))
     cfg.work_dir = work_dir or cfg.get('work_dir') or str(Path('work_dirs', Path(path).stem))
     check_folder('the work dir', cfg.work_dir)
     return cfg

@@ -183,6 +183,9 @@ def test_refused_candidates_and_ranges_are_named_before_anything_starts(tmp_path
     problems = problems_of(load_comparison(small(tmp_path, methods=methods)), 1)
     assert len(problems) == 1 and 'alpah' in problems[0]
     assert problems[0].startswith("methods['MultiMix'].candidates['typo']")
+    problems = problems_of(load_comparison(small(tmp_path, images_per_class={10: {'max_epochs': 3}})), 1)
+    assert len(problems) == 1
+    assert problems[0].startswith('images_per_class[10]: the override max_epochs changes nothing: ')
     tuning = dict(images_per_class=10, validation=(60, 91), seeds=(100,))
     problems = problems_of(load_comparison(small(tmp_path, tuning=tuning)), 1)
     assert len(problems) == 1

@@ -51,14 +51,21 @@ def small(folder, **changes):
     )
 
 
-def test_a_detector_that_refuses_its_options_is_named(tmp_path):
+@pytest.mark.parametrize(
+    ('option', 'reason'),
+    [
+        ('model.roi_head.bbox_head.loss_cls.odd', "unexpected keyword argument 'odd'"),
+        ('optimizer.lr', "no run reads 'optimizer'. Did you mean optim_wrapper.optimizer?"),
+    ],
+)
+def test_a_detector_that_refuses_its_options_is_named(tmp_path, option, reason):
     detector = dict(
         config=str(DETECTION / 'faster_rcnn_tiny_digits.py'),
         metrics={'mAP': 'coco/bbox_mAP'},
-        options={'model.roi_head.bbox_head.loss_cls.odd': 1},
+        options={option: 1},
     )
     (problem,) = problems_of(load_experiment(small(tmp_path, detectors={'R-CNN': detector})), 1)
-    assert problem.startswith("detectors['R-CNN']: ") and "unexpected keyword argument 'odd'" in problem
+    assert problem.startswith("detectors['R-CNN']: ") and reason in problem
 
 
 @pytest.mark.parametrize('path', EXPERIMENTS, ids=lambda path: path.stem)

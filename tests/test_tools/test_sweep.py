@@ -93,6 +93,7 @@ def test_bad_experiments_are_named(tmp_path):
         ("'model.roi_head.bbox_head.loss_cls.odd': 1", "unexpected keyword argument 'odd'"),
         ("'custom_imports.imports': 'no_such_package'", 'cannot be imported'),
         ("'train_pipeline.9.type': 'Odd'", 'does not fit'),
+        ("'roi_head.bbox_head.multimix.among': 'all'", "reads 'roi_head'. Did you mean model.roi_head?"),
     ):
         path.write_text(EXPERIMENT.format(root=ROOT, more=f"'odd': {{{setting}}}"))
         (problem,) = load_sweep(path).problems(1)
