@@ -59,7 +59,8 @@ class _ImageFolder(tv_datasets.ImageFolder):
 
     def __init__(self, root: Path, classes: Sequence[str] | None) -> None:
         self.wanted = classes
-        super().__init__(str(root), loader=load_image, is_valid_file=_is_image)
+        self.folder = root
+        super().__init__(str(root), loader=load_image, is_valid_file=self._is_image)
 
     def find_classes(self, directory: str) -> tuple[list[str], dict[str, int]]:
         found = [name for name in super().find_classes(directory)[0] if self._is_class(name)]
@@ -80,17 +81,18 @@ class _ImageFolder(tv_datasets.ImageFolder):
         """Whether somebody has named a folder as a class, or it is neither hidden nor a leftover."""
         return not is_left_behind(name) or name in (self.wanted or ())
 
-
-def _is_image(path: str) -> bool:
-    name = Path(path).name
-    return has_file_allowed_extension(name, IMG_EXTENSIONS) and not is_left_behind(name)
+    def _is_image(self, path: str) -> bool:
+        """Whether a file is an image and not, say, a thumbnail that its class folder keeps in ``@eaDir``."""
+        below = Path(path).relative_to(self.folder).parts[1:]
+        return has_file_allowed_extension(path, IMG_EXTENSIONS) and not any(map(is_left_behind, below))
 
 
 @DATASETS.register_module()
 class ImageFolderDataset(ClsDataset):
     """Images under ``data_root/split/CLASS/``, found by torchvision and read as a detector reads them.
 
-    Hidden folders, ``__MACOSX`` and ``@eaDir`` are no classes, hidden files no images.
+    Hidden folders, ``__MACOSX`` and ``@eaDir`` are no classes, and what is in them inside a class, as hidden
+    files, no images.
 
     Args:
         data_root: The data set's folder.

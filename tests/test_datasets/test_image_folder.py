@@ -98,6 +98,22 @@ def test_a_picture_is_the_same_in_pretraining_and_in_detection(root, write, suff
     assert len(np.unique(pretrained)) > 20
 
 
+@pytest.mark.parametrize('folder', ['@eaDir/00.png', '.ipynb_checkpoints', 'more/__MACOSX', 'more'])
+def test_what_is_left_behind_inside_a_class_is_no_image(root, folder):
+    """Synology keeps thumbnails beside the images of each folder."""
+    before = len(ImageFolderDataset(str(root)))
+    left = root / 'train/cat' / folder
+    left.mkdir(parents=True)
+    Image.new('RGB', (6, 6)).save(left / 'SYNOPHOTO_THUMB_M.png')
+    assert len(ImageFolderDataset(str(root))) == before + (folder == 'more')
+
+
+def test_a_data_set_in_a_hidden_folder_is_one(root):
+    before = len(ImageFolderDataset(str(root)))
+    hidden = root.rename(root.with_name('.cache'))
+    assert len(ImageFolderDataset(str(hidden))) == before
+
+
 @pytest.mark.parametrize('content', [b'', b'no image', b'\x89PNG\r\n\x1a\n'])
 def test_a_file_that_is_no_image_is_named(root, content):
     (root / 'train/cat/0.png').write_bytes(content)
