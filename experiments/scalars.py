@@ -36,6 +36,21 @@ def last_scalar(work_dir: str | Path, key: str) -> float:
     return values[-1][1]
 
 
+def last_validation(work_dir: str | Path) -> dict[str, float]:
+    """The metrics of the newest validation; none where it found nothing, whatever earlier ones did.
+
+    Raises:
+        ValueError: There was none.
+    """
+    found: dict[int, dict] = {}
+    for path in sorted(Path(work_dir).glob('*/vis_data/scalars.json')):
+        found |= {int(entry['step']): entry for entry in _entries(path) if 'loss' not in entry}
+    if not found:
+        raise ValueError(f'no validation was logged in {work_dir}')
+    newest = found[max(found)]
+    return {key: float(value) for key, value in newest.items() if key not in ('step', 'time', 'data_time')}
+
+
 def last_iteration(work_dir: str | Path) -> dict:
     """The newest logged line of training, not of validation, or an empty dict."""
     paths = sorted(Path(work_dir).glob('*/vis_data/scalars.json'))

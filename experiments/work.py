@@ -19,7 +19,7 @@ from .launch import batch_options, run_tool
 from .measures import results_of
 from .overrides import as_values, config_hash, read_config
 from .plan import Cell, write_json
-from .scalars import last_scalar, logged_seconds, read_scalars
+from .scalars import last_scalar, last_validation, logged_seconds, read_scalars
 
 _ACCURACY = 'accuracy/top1'
 
@@ -141,7 +141,7 @@ def _published(training: Training, settings: dict[str, Any]) -> dict[str, Any]:
 def _tested(training: Training, settings: dict[str, Any]) -> dict[str, Any]:
     metric = settings['metric']
     if settings.get('validated'):
-        metrics = {metric: last_scalar(training.folder, metric)}
+        metrics = last_validation(training.folder)
     else:
         # Where COCO's metric is asked to, it writes what it measures; the demo draws it.
         outfile = {'test_evaluator.outfile_prefix': str(training.folder / 'predictions')}

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from experiments.scalars import last_scalar, logged_seconds, read_scalars
+from experiments.scalars import last_scalar, last_validation, logged_seconds, read_scalars
 
 
 def write_scalars(work_dir, start, *entries):
@@ -39,3 +39,16 @@ def test_wall_time_is_that_of_the_logs_of_all_starts(tmp_path):
 def test_a_scalar_that_was_never_logged_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="'loss' was never logged"):
         last_scalar(tmp_path, 'loss')
+
+
+def test_a_validation_that_found_nothing_is_not_the_one_before(tmp_path):
+    """Mmdet's COCO metric gives no figure where nothing is detected."""
+    with pytest.raises(ValueError, match='no validation was logged'):
+        last_validation(tmp_path)
+    train, nothing = {'step': 2, 'loss': 3.0}, {'data_time': 0.1, 'time': 0.2}
+    write_scalars(tmp_path, '20260101_000000', train, {'coco/bbox_mAP': 0.3, **nothing, 'step': 1})
+    assert last_validation(tmp_path) == {'coco/bbox_mAP': 0.3}
+    write_scalars(tmp_path, '20260101_000100', train, {**nothing, 'step': 2})
+    assert last_validation(tmp_path) == {}
+    write_scalars(tmp_path, '20260101_000200', {'coco/bbox_mAP': 0.2, **nothing, 'step': 2})
+    assert last_validation(tmp_path) == {'coco/bbox_mAP': 0.2}
