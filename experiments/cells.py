@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+from mmengine.config import Config
+
+from mmdet_multimix.checks.walk import class_name
 
 from .overrides import as_texts, config_hash, read_config
 from .plan import Cell
@@ -118,6 +122,27 @@ def initialised_from(config: Path, backbone: Path) -> dict[str, Any]:
         for module in _initialised(config)
         for key, value in init_cfg.items()
     }
+
+
+def overruled(where: str, cfg: Config) -> Iterator[str]:
+    """A line for what would replace the backbone of every pretraining, so that all detectors start alike.
+
+    Args:
+        where: What the config is of, for the line.
+        cfg: Config of a detector.
+    """
+    if cfg.get('load_from'):
+        yield (
+            f'{where}: load_from={cfg.load_from!r} would replace the pretrained backbones: set '
+            "options to {'load_from': None}"
+        )
+    inits = cfg.model.get('init_cfg') or ()
+    for init_cfg in [inits] if isinstance(inits, dict) else inits:
+        if 'Pretrained' in class_name(init_cfg.get('type')):
+            yield (
+                f'{where}: model.init_cfg={dict(init_cfg)} would replace the pretrained backbones: set '
+                "options to {'model.init_cfg': None}"
+            )
 
 
 def from_scratch(config: Path) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from mmdet_multimix.checks import check_data, check_metrics
 from mmdet_multimix.checks.unread import unread_overrides
 
 from .building import unbuildable
-from .cells import detect_cell, pretrain_cell
+from .cells import detect_cell, overruled, pretrain_cell
 from .digits import digits_options, prepare_digits
 from .experiment_file import beside, check_keys, check_types, many, read_experiment, slug
 from .launch import uneven_batches
@@ -151,6 +151,7 @@ class Sweep:
         for setting, options in self.settings.items():
             cfg = read_config(self.detector, {**self.options, **options})
             found += [f'settings[{setting!r}]: {line}' for line in check_metrics(cfg, {'': self.metric})]
+            found += overruled(f'settings[{setting!r}]', cfg) if self.pretraining else ()
             detectors.append(cfg)
         configs = [read_config(self.pretraining, self.pretraining_options)] if self.pretraining else []
         found += uneven_batches([*configs, *detectors[:1]], processes)

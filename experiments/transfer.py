@@ -26,7 +26,7 @@ from mmdet_multimix.checks import check_data, check_metrics
 from mmdet_multimix.checks.missing_config import missing_config
 
 from .building import unbuildable
-from .cells import detect_cell, from_scratch, pretrain_cell
+from .cells import detect_cell, from_scratch, overruled, pretrain_cell
 from .digits import digits_options, prepare_digits
 from .experiment_file import beside, check_keys, check_names, check_types, many, read_experiment, slug
 from .launch import uneven_batches
@@ -285,6 +285,7 @@ def problems_of(experiment: TransferExperiment, processes: int) -> list[str]:
         missing = check_metrics(cfg, detector.metrics)
         found += [f'detectors[{detector.name!r}].{problem}' for problem in missing]
         found += check_frequencies(experiment.measures, cfg)
+        found += overruled(f'detectors[{detector.name!r}]', cfg)
     found += uneven_batches(configs + detectors, processes)
     # The data of digits are written when it starts.
     return found + check_data(configs + ([] if experiment.digits else detectors), experiment.counts)

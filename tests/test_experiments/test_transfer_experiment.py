@@ -68,6 +68,26 @@ def test_a_detector_that_refuses_its_options_is_named(tmp_path, option, reason):
     assert problem.startswith("detectors['R-CNN']: ") and reason in problem
 
 
+@pytest.mark.parametrize(
+    ('text', 'reset'),
+    [
+        ("load_from = 'coco.pth'", 'load_from'),
+        ("model = dict(init_cfg=dict(type='Pretrained', checkpoint='coco.pth'))", 'model.init_cfg'),
+        ("model = dict(init_cfg=[dict(type='MultiMixPretrained', checkpoint='coco.pth')])", 'model.init_cfg'),
+    ],
+)
+def test_a_detector_whose_weights_would_replace_every_backbone_is_refused(tmp_path, text, reset):
+    config = tmp_path / 'detector.py'
+    config.write_text(f"_base_ = '{DETECTION}/faster_rcnn_tiny_digits.py'\n{text}\n")
+    detector = dict(config=str(config), metrics={'mAP': 'coco/bbox_mAP'})
+    experiment = small(tmp_path, detectors={'R-CNN': detector}, digits=(4, 2))
+    (problem,) = problems_of(load_experiment(experiment), 1)
+    assert problem.startswith(f"detectors['R-CNN']: {reset}") and 'coco.pth' in problem
+    assert problem.endswith(f"set options to {{'{reset}': None}}")
+    experiment = small(tmp_path, detectors={'R-CNN': {**detector, 'options': {reset: None}}}, digits=(4, 2))
+    assert not problems_of(load_experiment(experiment), 1)
+
+
 @pytest.mark.parametrize('path', EXPERIMENTS, ids=lambda path: path.stem)
 def test_shipped_experiments_are_whole(path):
     experiment = load_experiment(path)
