@@ -10,14 +10,19 @@ from typing import Any
 import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
+from mmengine.model import BaseModule
 from mmengine.registry import init_default_scope
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..checkpoints.loading import check_some_fits
-from ..checkpoints.reading import read_checkpoint
+from ..checkpoints.matching import match_state_dict
+from ..checkpoints.reading import read_checkpoint, state_dict_of
 from ..checkpoints.stored_classes import classes_of
+from ..utils.names import shorten
 from .classes import check_stored
-from .walk import DataSet, class_name, is_there, nodes
+from .remark import Remark
+from .walk import DataSet, class_name, is_there, nodes, registered
 
 _BACKBONE = (
     'pretrain one with tools/train.py and a config of configs/pretrain, then export it: '
@@ -25,6 +30,7 @@ _BACKBONE = (
 )
 # Backbones of mmdet whose init_weights never asks, or overwrites, the initialiser in init_cfg.
 _OWN_LOADERS = {'SwinTransformer', 'PyramidVisionTransformer', 'HourglassNet', 'DetectoRS_ResNet'}
+_OWN_WEIGHTS = ('pretrained', 'checkpoint', 'weights')  # by which backbones of others load them
 
 
 def _is_there(path: str) -> bool:
@@ -108,6 +114,85 @@ def check_initial_weights(cfg: Config) -> Iterator[str]:
                     f'{key}.init_cfg: {class_name(node["type"])} reads init_cfg with a loader of its own; '
                     'move it to the detector: model=dict(init_cfg=dict(type="MultiMixPretrained", ...))'
                 )
+
+
+def check_begun(cfg: Config) -> Iterator[str]:
+    """Look for parts of a model that begin with random weights though they are meant not to.
+
+    Args:
+        cfg: The config of a training that neither resumes nor loads the whole model.
+
+    Yields:
+        A line for a file of which mmengine's ``Pretrained`` would load nothing, which it only logs; a remark
+        for a backbone that stays random where it is frozen.
+    """
+    model = cfg.get('model') or {}
+    for key, node in nodes(model, 'model') if not cfg.get('load_from') else ():
+        loaders = list(_pretrained(node))
+        if loaders:
+            yield from _nothing_loaded(cfg, key, node, loaders[-1])
+        elif key.endswith('.backbone') and not any(_pretrained(model)):
+            yield from _stays_random(cfg, key, node)
+
+
+def _pretrained(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The loaders of weights in ``init_cfg``."""
+    init_cfg = node.get('init_cfg')
+    for init in init_cfg if isinstance(init_cfg, (list, tuple)) else [init_cfg]:
+        if isinstance(init, dict) and 'Pretrained' in class_name(init.get('type')):
+            yield init
+
+
+def _built(cfg: Config, node: dict[str, Any]) -> nn.Module | None:
+    """A part of a model, without memory for it; None where it cannot be built alone, or has its own start."""
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    kind = registered(node.get('type'), MODELS)
+    if getattr(kind, 'init_weights', None) is not BaseModule.init_weights:
+        return None
+    try:
+        with torch.random.fork_rng(devices=[]), torch.device('meta'):
+            module = MODELS.build(copy.deepcopy(node))
+    except Exception:  # the runner will build the whole model and say so
+        return None
+    module.train()  # which mmdet's let return nothing
+    return module
+
+
+def _nothing_loaded(cfg: Config, key: str, node: dict[str, Any], init: dict[str, Any]) -> Iterator[str]:
+    path, prefix = init.get('checkpoint'), init.get('prefix')
+    if class_name(init['type']) == 'MultiMixPretrained' or not path or '://' in path or not _is_there(path):
+        return  # it says itself what does not fit
+    module = _built(cfg, node)
+    try:
+        state = state_dict_of(read_checkpoint(path)) if module else {}
+        matched = match_state_dict(state, module.state_dict() if module else {})
+    except (OSError, ValueError):  # mmengine will say so, or knows how to read it
+        return
+    given = f'{prefix.rstrip(".")}.' if prefix else ''
+    loaded = any(f'{start}{given}{name}' in state for name in matched.state for start in ('', 'module.'))
+    if matched.state and not loaded:
+        yield (
+            f'{key}.init_cfg: nothing of {path} would be loaded, as its names begin with {matched.prefix!r}. '
+            f'Set prefix={matched.prefix!r}, or type="MultiMixPretrained", which finds them'
+        )
+
+
+def _stays_random(cfg: Config, key: str, node: dict[str, Any]) -> Iterator[str]:
+    module = None if any(map(node.get, _OWN_WEIGHTS)) else _built(cfg, node)
+    parts = module.named_modules() if module else ()
+    fixed = [f'{name}.{own}' for name, part in parts for own in _fixed(part)]
+    if fixed:
+        yield Remark(
+            f'{key} loads no weights, but {shorten(fixed, 2)} stay as they begin. Set its init_cfg; or '
+            'frozen_stages=-1, norm_eval=False and norm_cfg=dict(requires_grad=True) to train it from scratch'
+        )
+
+
+def _fixed(part: nn.Module) -> Iterator[str]:
+    """What does not change in training: its own parameters, and the statistics of a batch norm."""
+    yield from (name for name, value in part.named_parameters(recurse=False) if not value.requires_grad)
+    if isinstance(part, _BatchNorm) and not part.training:
+        yield 'running_mean'
 
 
 def _loads_by_itself(kind: Any) -> bool:

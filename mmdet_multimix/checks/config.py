@@ -10,7 +10,13 @@ from mmengine.config import Config
 
 from ..utils.one_line import InputError
 from . import coco_file
-from .checkpoints import check_initial_weights, check_load_from, check_start, check_stored_classes
+from .checkpoints import (
+    check_begun,
+    check_initial_weights,
+    check_load_from,
+    check_start,
+    check_stored_classes,
+)
 from .classes import check_heads, check_same
 from .data import EVALUATORS, LOADERS, check_set
 from .lost_hooks import check_lost_hooks
@@ -56,6 +62,7 @@ def problems_of(cfg: Config, stage: str) -> list[str]:
         problems += check_stored_classes(cfg, sets)
     else:
         problems += check_start(cfg)
+        problems += check_begun(cfg)
     if stage == 'train':
         problems += check_initial_weights(cfg)
         problems += check_lost_hooks(cfg)

@@ -68,3 +68,60 @@ def test_the_tilde_of_a_checkpoint_is_expanded_as_mmengine_does(tmp_path, monkey
         MODELS.build(cfg.model).init_weights()
     cfg.load_from = '~/no.pth'
     assert 'load_from: checkpoint ~/no.pth does not exist' in error_of(cfg)
+
+
+@pytest.mark.parametrize(
+    ('stored', 'prefix', 'said'),
+    [
+        ('backbone.', None, "as its names begin with 'backbone.'. Set prefix='backbone.'"),
+        ('module.backbone.', None, "as its names begin with 'module.backbone.'"),
+        ('', 'backbone', "as its names begin with ''"),
+        ('', None, None),
+        ('module.', None, None),
+        ('backbone.', 'backbone', None),
+        ('of.another.', None, "as its names begin with 'of.another.'"),
+    ],
+)
+def test_a_file_of_which_mmengine_would_load_nothing(tmp_path, stored, prefix, said):
+    backbone = dict(type='ResNet', depth=18, base_channels=8, norm_eval=False)
+    state = {f'{stored}{key}': value for key, value in MODELS.build(backbone).state_dict().items()}
+    torch.save(dict(state_dict=state), tmp_path / 'a.pth')
+    init = dict(type='Pretrained', checkpoint=str(tmp_path / 'a.pth'))
+    backbone['init_cfg'] = init | ({'prefix': prefix} if prefix else {})
+    cfg = training_on(coco_with(tmp_path / 'coco'), model=dict(type='RetinaNet', backbone=backbone))
+    if said is None:
+        check_config(cfg)
+        return
+    text = error_of(cfg)
+    assert 'model.backbone.init_cfg: nothing of ' in text and said in text
+    cfg.model.backbone.init_cfg = dict(type='MultiMixPretrained', checkpoint=str(tmp_path / 'a.pth'))
+    check_config(cfg)
+    cfg.model.backbone.init_cfg, cfg.resume = backbone['init_cfg'], True
+    cfg.load_from = str(tmp_path / 'a.pth')
+    check_config(cfg)  # what is resumed replaces it
+
+
+@pytest.mark.parametrize(
+    ('options', 'fixed'),
+    [
+        (dict(), 'bn1.running_mean, layer1.0.bn1.running_mean'),
+        (dict(norm_eval=False), None),
+        (dict(norm_eval=False, frozen_stages=1), 'conv1.weight, bn1.weight'),
+        (dict(norm_eval=False, norm_cfg=dict(type='BN', requires_grad=False)), 'bn1.weight, bn1.bias'),
+        (dict(init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet18')), None),
+        (dict(pretrained='torchvision://resnet18'), None),
+    ],
+)
+def test_a_backbone_that_stays_random_is_said(tmp_path, capsys, options, fixed):
+    backbone = dict(type='ResNet', depth=18, base_channels=8, **options)
+    cfg = training_on(coco_with(tmp_path / 'coco'), model=dict(type='RetinaNet', backbone=backbone))
+    check_config(cfg)
+    said = [line for line in capsys.readouterr().err.splitlines() if 'loads no weights' in line]
+    if fixed is None:
+        assert not said
+        return
+    (line,) = said
+    assert line.startswith(f'warning: model.backbone loads no weights, but {fixed} and ')
+    cfg.model.init_cfg = dict(type='Pretrained', checkpoint='https://a.b/whole.pth')
+    check_config(cfg)
+    assert 'loads no weights' not in capsys.readouterr().err
