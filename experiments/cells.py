@@ -103,7 +103,7 @@ def training_cell(
         kind,
         title,
         str(config),
-        _hash(config),
+        hash_of(config),
         as_texts(title, options),
         tuple(needs),
         tuple(map(str, inputs)),
@@ -164,7 +164,8 @@ def from_scratch(config: Path) -> dict[str, Any]:
 
 
 @functools.cache
-def _hash(config: Path) -> str:
+def hash_of(config: Path) -> str:
+    """The hash of a config, which is read once."""
     return config_hash(config)
 
 

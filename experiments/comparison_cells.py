@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .cells import training_cell
+from .cells import hash_of, training_cell
 from .comparison import Comparison, Method
 from .overrides import as_texts
-from .plan import Cell, Plan
+from .plan import Cell, Plan, digest
 
 _ERROR = ('error', 'error {:.2f} %')
 
@@ -62,6 +62,20 @@ def choice(comparison: Comparison, method: Method, results: dict[str, dict[str, 
     if len(method.candidates) == 1:
         return next(iter(method.candidates))
     return results.get(comparison.choice_name(method), {}).get('candidate')
+
+
+def step_of(comparison: Comparison, method: Method, candidate: str) -> str:
+    """A hash of what the cost of a training step depends on.
+
+    Args:
+        comparison: The experiment.
+        method: The method.
+        candidate: Of the method.
+    """
+    count = max(comparison.images_per_class)
+    cell = next(c for c in comparison.cells() if c.method == method and c.images_per_class == count)
+    options = as_texts(method.name, comparison.cell_options(cell, candidate))
+    return digest(hash_of(method.config), options)
 
 
 def _final_cells(comparison: Comparison) -> list[Cell]:

@@ -14,7 +14,7 @@ from torch.utils.data import default_collate
 
 from .benchmark.measure import interleaved, machine, peak_memory, summary
 from .comparison import Comparison
-from .comparison_cells import choice
+from .comparison_cells import choice, step_of
 from .comparison_report import COST_FILE
 from .overrides import read_config
 from .plan import write_json
@@ -79,7 +79,8 @@ def measure_cost(comparison: Comparison, chosen: dict[str, str], repetitions: in
             except Exception as error:
                 raise RuntimeError(f'{method.config}: a training step failed: {error}') from error
             print(f'memory of {name}: {peak / 2**20:.1f} MiB', flush=True)
-            methods[name] = {'candidate': chosen[name], 'bytes': peak}
+            of = step_of(comparison, method, chosen[name])
+            methods[name] = {'candidate': chosen[name], 'of': of, 'bytes': peak}
         print('time of all methods, in turn ...', flush=True)
         steps = {
             name: training_step(method.config, options[name], Path(folder))

@@ -10,7 +10,7 @@ import pandas as pd
 
 from .alignment import alignmixup_note
 from .comparison import Comparison
-from .comparison_cells import choice
+from .comparison_cells import choice, step_of
 from .overrides import read_config
 from .plots import plot_dots, plot_reliabilities, plot_trade
 from .results import (
@@ -126,7 +126,7 @@ def _rows(comparison: Comparison, count: int, results: dict, cost: dict) -> list
     rows = []
     for method, found in summarise_by(runs, 'method', comparison.methods).items():
         mine = [results[cell.name] for cell in cells if cell.method.name == method]
-        candidate, spent = mine[0]['candidate'], cost.get('methods', {}).get(method, {})
+        candidate = mine[0]['candidate']
         rows.append(
             {
                 'method': method,
@@ -137,12 +137,26 @@ def _rows(comparison: Comparison, count: int, results: dict, cost: dict) -> list
                 'measures': {key: found[key] for key in COLUMNS},
                 'changes': {key: found[f'{key}_change'] for key in _COMPARED},
                 'bins': _pooled([result['bins'] for result in mine if 'bins' in result]),
-                # Another candidate of the same method may cost something else.
-                'cost': spent if spent.get('candidate') == candidate else None,
+                'cost': _spent(comparison, cost, method, candidate),
                 'seconds': found['seconds'],
             }
         )
     return rows
+
+
+def _spent(comparison: Comparison, cost: dict, name: str, candidate: str) -> dict[str, Any] | None:
+    """What a step costs, None where it, or the baseline's, was measured of something else than it is now."""
+    spent = cost.get('methods', {}).get(name)
+    # Another candidate of the same method may cost something else.
+    if not spent or spent['candidate'] != candidate:
+        return None
+    for other in (name, cost['baseline']):
+        method, entry = comparison.methods.get(other), cost['methods'][other]
+        known = method is not None and entry['candidate'] in method.candidates
+        # Files of earlier versions do not say what they are of.
+        if 'of' in entry and not (known and entry['of'] == step_of(comparison, method, entry['candidate'])):
+            return None
+    return spent
 
 
 def _pooled(diagrams: list[list[dict[str, float]]]) -> list[dict[str, float]]:

@@ -8,7 +8,8 @@ import pytest
 from cli import ROOT
 
 from experiments.comparison import load_comparison
-from experiments.comparison_report import COLUMNS, choice, leaders
+from experiments.comparison_cells import choice, step_of
+from experiments.comparison_report import COLUMNS, leaders
 from experiments.comparison_report import write_report as write_comparison
 from experiments.measures import Measures
 from experiments.results import markdown_table, paired_gains, run_state, shown, summarise, unfinished
@@ -285,6 +286,35 @@ def test_a_comparison_table_is_that_of_its_results(comparison, tmp_path):
     assert not any('bins' in cell for cell in report['final'])
     for name in ('methods', 'error_against_ece', 'reliability_100'):
         assert is_picture(tmp_path / f'{name}.png')
+
+
+@pytest.mark.parametrize(
+    ('method', 'options', 'shown'),
+    [
+        ('MultiMix', {}, ['1.00x', '2.50x']),
+        ('MultiMix', {'model.backbone.base_channels': 8}, ['1.00x', '']),
+        ('cross-entropy', {'model.backbone.base_channels': 8}, ['', '']),  # to which the other is relative
+    ],
+)
+def test_the_cost_of_what_has_been_edited_is_not_shown(comparison, tmp_path, method, options, shown):
+    chosen = {'cross-entropy': 'slow', 'MultiMix': 'short'}
+    methods = {
+        name: {'candidate': candidate, 'of': step_of(comparison, comparison.methods[name], candidate)}
+        for name, candidate in chosen.items()
+    }
+    methods['cross-entropy'] |= {'time': 1.0, 'memory': 1.0}
+    methods['MultiMix'] |= {'time': 2.5, 'memory': 2.5}
+    machine = {'device': 'a CPU', 'threads': 1}
+    cost = {'baseline': 'cross-entropy', 'repetitions': 5, 'machine': machine, 'methods': methods}
+    (tmp_path / 'cost.json').write_text(json.dumps(cost))
+    results = {
+        cell.name: {'candidate': chosen[cell.method.name], 'error': 5.0, 'nll': 0.1, 'seconds': 1.0}
+        for cell in comparison.cells()
+    }
+    for candidate in comparison.methods[method].candidates.values():
+        candidate.update(options)
+    text = write_comparison(tmp_path, comparison, results, {}, draw=False)
+    assert [line.split(' | ')[-3].strip() for line in table_of(text)[1:]] == shown
 
 
 def test_a_comparison_of_nothing_and_of_failures(comparison, tmp_path):
