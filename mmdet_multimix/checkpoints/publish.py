@@ -10,6 +10,7 @@ from ..ops.checks import check_flag
 from ..utils.files import check_new_file, whole_file
 from ..utils.one_line import InputError
 from .loading import what_it_holds
+from .normalisation import KEY, preprocessor_of
 from .reading import meta_of, read_checkpoint, state_dict_of
 
 PREFIXES = ('backbone.', 'module.backbone.')
@@ -47,6 +48,8 @@ def publish_backbone(source: str | Path, target: str | Path, force: bool = False
         for name in ('epoch', 'iter', 'seed', 'experiment_name', 'dataset_meta')
         if name in meta
     }
+    if preprocessor := preprocessor_of(meta):
+        kept[KEY] = preprocessor
     Path(target).parent.mkdir(parents=True, exist_ok=True)
     with whole_file(target) as file:
         torch.save({'meta': kept, 'state_dict': found}, file)

@@ -17,6 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..checkpoints.loading import check_some_fits
 from ..checkpoints.matching import match_state_dict
+from ..checkpoints.normalisation import normalisation_of, read_normalisation
 from ..checkpoints.reading import read_checkpoint, state_dict_of
 from ..checkpoints.stored_classes import classes_of
 from ..utils.names import shorten
@@ -124,13 +125,14 @@ def check_begun(cfg: Config) -> Iterator[str]:
 
     Yields:
         A line for a file of which mmengine's ``Pretrained`` would load nothing, which it only logs; a remark
-        for a backbone that stays random where it is frozen.
+        for a backbone that stays random where it is frozen, and for one that was trained on other numbers.
     """
     model = cfg.get('model') or {}
     for key, node in nodes(model, 'model') if not cfg.get('load_from') else ():
         loaders = list(_pretrained(node))
         if loaders:
             yield from _nothing_loaded(cfg, key, node, loaders[-1])
+            yield from _other_input(cfg, key, loaders[-1].get('checkpoint'))
         elif key.endswith('.backbone') and not any(_pretrained(model)):
             yield from _stays_random(cfg, key, node)
 
@@ -174,6 +176,21 @@ def _nothing_loaded(cfg: Config, key: str, node: dict[str, Any], init: dict[str,
         yield (
             f'{key}.init_cfg: nothing of {path} would be loaded, as its names begin with {matched.prefix!r}. '
             f'Set prefix={matched.prefix!r}, or type="MultiMixPretrained", which finds them'
+        )
+
+
+def _other_input(cfg: Config, key: str, path: str | None) -> Iterator[str]:
+    given = read_normalisation((cfg.get('model') or {}).get('data_preprocessor'))
+    if given is None or not path or '://' in path or not _is_there(path):
+        return
+    try:
+        learnt = normalisation_of(read_checkpoint(path))
+    except (OSError, ValueError):  # whoever loads it says so
+        return
+    if learnt and not learnt.is_like(given):
+        yield Remark(
+            f'{key}.init_cfg: {path} was trained on images in {learnt}, but model.data_preprocessor gives it '
+            f'{given}. Set it to the first, and bgr_to_rgb={learnt.order == "RGB"}'
         )
 
 

@@ -3,10 +3,12 @@ import torch
 from checking import error_of, training_on
 from mmdet.models import ResNet, SwinTransformer
 from mmdet.registry import MODELS
+from mmengine.config import Config
 from mmengine.model import PretrainedInit
 from tiny_sets import coco_with
 
-from mmdet_multimix.checkpoints import MultiMixPretrained
+from mmdet_multimix.checkpoints import MultiMixPretrained, publish_backbone
+from mmdet_multimix.checkpoints.normalisation import normalisation_of
 from mmdet_multimix.checks import check_config
 
 
@@ -125,3 +127,51 @@ def test_a_backbone_that_stays_random_is_said(tmp_path, capsys, options, fixed):
     cfg.model.init_cfg = dict(type='Pretrained', checkpoint='https://a.b/whole.pth')
     check_config(cfg)
     assert 'loads no weights' not in capsys.readouterr().err
+
+
+IMAGENET = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])
+OURS = dict(type='ImgDataPreprocessor', **IMAGENET)
+MMDETS = dict(type='DetDataPreprocessor', bgr_to_rgb=True, **IMAGENET)
+
+
+@pytest.mark.parametrize(
+    ('learnt', 'given', 'said'),
+    [
+        (OURS, MMDETS, None),
+        (OURS, MMDETS | dict(mean=[127.5] * 3, std=[64.0] * 3), None),
+        (OURS, MMDETS | dict(bgr_to_rgb=False), 'trained on images in RGB, mean=[123.675, '),
+        (
+            OURS,
+            dict(type='DetDataPreprocessor', mean=[103.53, 116.28, 123.675], std=[1.0] * 3),
+            'std=[1.0, 1.0',
+        ),
+        (OURS, MMDETS | dict(mean=[0.0] * 3, std=[255.0] * 3), 'std=[255.0'),
+        (OURS | dict(bgr_to_rgb=True), MMDETS, 'trained on images in BGR, mean='),
+        (MMDETS, MMDETS, None),
+        (dict(type='Another'), MMDETS, None),
+        (OURS, dict(type='DetDataPreprocessor'), None),
+    ],
+)
+@pytest.mark.parametrize('exported', [False, True])
+def test_a_backbone_that_was_trained_on_other_numbers_is_said(
+    tmp_path, capsys, learnt, given, said, exported
+):
+    backbone = dict(type='ResNet', depth=18, base_channels=8, norm_eval=False)
+    state = {f'backbone.{key}': value for key, value in MODELS.build(backbone).state_dict().items()}
+    # The text is read, and not run.
+    text = Config(dict(model=dict(type='Any', data_preprocessor=learnt), custom=1)).pretty_text
+    path = tmp_path / 'a.pth'
+    torch.save(dict(meta=dict(cfg=f'{text}\nraise SystemExit'), state_dict=state), path)
+    if exported:
+        publish_backbone(path, tmp_path / 'b.pth')
+        path = tmp_path / 'b.pth'
+    backbone['init_cfg'] = dict(type='MultiMixPretrained', checkpoint=str(path))
+    model = dict(type='RetinaNet', data_preprocessor=given, backbone=backbone)
+    check_config(training_on(coco_with(tmp_path / 'coco'), model=model))
+    lines = [line for line in capsys.readouterr().err.splitlines() if 'was trained on images' in line]
+    assert len(lines) == (said is not None) and all(said in line for line in lines)
+
+
+@pytest.mark.parametrize('meta', [{}, {'cfg': 'model = ('}, {'cfg': 'model = build()\n'}, {'cfg': 3}])
+def test_a_checkpoint_that_does_not_tell_its_normalisation(meta):
+    assert normalisation_of(dict(meta=meta, state_dict={})) is None
