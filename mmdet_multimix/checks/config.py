@@ -9,7 +9,7 @@ from __future__ import annotations
 from mmengine.config import Config
 
 from ..utils.one_line import InputError
-from . import coco_file
+from . import coco_file, image_folders
 from .checkpoints import (
     check_begun,
     check_initial_weights,
@@ -70,6 +70,7 @@ def problems_of(cfg: Config, stage: str) -> list[str]:
     if all(isinstance(line, Remark) for line in problems):  # what follows reads the files again
         problems += check_evaluated(cfg, EVALUATORS[stage])
         problems += check_learnt(sets)
+        problems += image_folders.check_held_out(sets)
     coco_file.forget()
     return problems
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from mmdet.registry import DATASETS
 
 from ..datasets.cls_dataset import ClsDataset
+from .remark import Remark
 from .walk import DataSet
 
 
@@ -25,6 +28,40 @@ def check(dataset: DataSet) -> Iterator[str]:
             DATASETS.build(dataset.cfg)
         except (OSError, ValueError) as error:
             yield str(error)
+
+
+def check_held_out(sets: Sequence[DataSet]) -> Iterator[str]:
+    """Look for images that a classifier is trained on and validated by.
+
+    Args:
+        sets: The data sets of a training.
+
+    Yields:
+        A remark for each validation set that has some.
+    """
+    ours = [
+        dataset for dataset in sets if isinstance(dataset.type, type) and issubclass(dataset.type, ClsDataset)
+    ]
+    for other in (dataset for dataset in ours if not dataset.trained_on):
+        for dataset in (dataset for dataset in ours if dataset.trained_on):
+            if _source(dataset) == _source(other) and _overlap(dataset, other):
+                yield Remark(
+                    f'{other.key} has images of {dataset.key}, so that its accuracy is that of what has been '
+                    'learnt. Give it another split, or both a per_class, such as (0, 80) and (80, 100)'
+                )
+
+
+def _source(dataset: DataSet) -> dict[str, Any]:
+    """What says which images a set has, before it takes some of each class."""
+    rest = {key: value for key, value in dataset.cfg.items() if key not in ('transforms', 'per_class')}
+    return {**rest, 'data_root': dataset.root}
+
+
+def _overlap(one: DataSet, other: DataSet) -> bool:
+    ranges = [dataset.cfg.get('per_class') or (0, math.inf) for dataset in (one, other)]
+    if not all(isinstance(ends, (list, tuple)) and len(ends) == 2 for ends in ranges):
+        return False  # the set will say so
+    return max(start for start, _ in ranges) < min(stop for _, stop in ranges)
 
 
 def check_whole(dataset: DataSet, wanted: int | None) -> Iterator[str]:
