@@ -6,7 +6,7 @@ from .matching import MatchedState, match_state_dict
 from .pretrained import MultiMixPretrained
 from .publish import publish_backbone
 from .reading import read_checkpoint, state_dict_of
-from .resuming import Latest, NotResumableError, check_resumable, find_latest, latest_checkpoint
+from .resuming import Latest, NotResumableError, check_resumable, find_latest
 from .safe_loading import UnsafeCheckpointError, load_weights_only
 
 __all__ = [
@@ -18,7 +18,6 @@ __all__ = [
     'allow_checkpoint_globals',
     'check_resumable',
     'find_latest',
-    'latest_checkpoint',
     'load_weights_only',
     'load_whole',
     'match_state_dict',

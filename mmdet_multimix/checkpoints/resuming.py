@@ -77,11 +77,6 @@ def _unreadable(path: str | Path, needed: tuple[str, ...] = ()) -> str | None:
     return f'checkpoint {str(path)!r} has no {missing[0]}' if missing else None
 
 
-def latest_checkpoint(work_dir: str | Path) -> str | None:
-    """The checkpoint at which the run of a work dir goes on, None if it has none; see :func:`find_latest`."""
-    return find_latest(work_dir).path
-
-
 def check_resumable(path: str, cfg: Any) -> list[str]:
     """Checks that a run can go on from a checkpoint; takes the run's seed from it where the config has none.
 

@@ -86,8 +86,8 @@ def load_classifier(
     kind = MODELS.get(cfg.model.type) if isinstance(cfg.model.type, str) else cfg.model.type
     if not (isinstance(kind, type) and issubclass(kind, ImageClassifier)):
         raise ValueError(
-            f'model.type is {cfg.model.type}, which is not an ImageClassifier; detectors are evaluated by '
-            'tools/test.py'
+            f'model.type is {cfg.model.type}, which is not an ImageClassifier; tools/evaluate.py takes '
+            "those, and mmdet's detectors"
         )
     stored = read_checkpoint(checkpoint)
     weights, state = _choose_weights(stored, weights, checkpoint)

@@ -362,5 +362,5 @@ def test_checkpoints_of_another_model_are_refused_by_the_names_that_differ(tmp_p
     with pytest.raises(ValueError, match=r'missing: backbone\.conv1\.weight'):
         load_classifier(config(), tmp_path / 'backbone.pth')
     detector = Config(dict(model=dict(type='FasterRCNN')))
-    with pytest.raises(ValueError, match=r'FasterRCNN, which is not an ImageClassifier; .*tools/test\.py'):
+    with pytest.raises(ValueError, match=r'FasterRCNN, which is not an ImageClassifier; .* detectors'):
         load_classifier(detector, path)

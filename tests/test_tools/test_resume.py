@@ -4,7 +4,7 @@ import pytest
 from cli import ROOT, tool
 
 from experiments.scalars import read_scalars
-from mmdet_multimix.checkpoints import latest_checkpoint
+from mmdet_multimix.checkpoints import find_latest
 
 DIGITS = ROOT / 'configs/pretrain/resnet_tiny_digits_ce.py'
 FEW = {'train_dataloader.dataset.per_class': (0, 10), 'val_dataloader.dataset.per_class': (0, 20)}
@@ -40,12 +40,12 @@ def test_a_run_goes_on_though_its_marker_names_a_checkpoint_that_is_gone(tmp_pat
     assert sorted(path.name for path in tmp_path.glob('epoch_*.pth')) == ['epoch_1.pth', 'epoch_2.pth']
     (tmp_path / 'epoch_2.pth').write_bytes((tmp_path / 'epoch_2.pth').read_bytes()[:5000])
     (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_9.pth'))
-    assert latest_checkpoint(tmp_path) == str(tmp_path / 'epoch_1.pth')
+    assert find_latest(tmp_path).path == str(tmp_path / 'epoch_1.pth')
     said = tool(
         'train.py', DIGITS, '--work-dir', tmp_path, '--resume', options={**FEW, 'train_cfg.max_epochs': 3}
     )
     assert 'resumed epoch: 1' in said
-    assert latest_checkpoint(tmp_path) == str(tmp_path / 'epoch_3.pth')
+    assert find_latest(tmp_path).path == str(tmp_path / 'epoch_3.pth')
     for path in tmp_path.glob('epoch_*.pth'):
         path.unlink()
-    assert latest_checkpoint(tmp_path) is None and latest_checkpoint(tmp_path / 'nowhere') is None
+    assert find_latest(tmp_path).path is None and find_latest(tmp_path / 'nowhere').path is None
