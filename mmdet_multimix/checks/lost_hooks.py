@@ -47,10 +47,12 @@ def files_of(cfg: Config) -> Iterator[str]:
     """The file of a config and all that it is based on, each once.
 
     Args:
-        cfg: The config. One that was not read from a file has none, and of one that imports its bases none is
-            known.
+        cfg: The config. One that was not read from a file has none, nor has one whose file is gone, as that
+            of ``Config.fromstring`` is; of one that imports its bases none is known.
     """
-    found, waiting = set(), [cfg.filename] if cfg.filename and not _is_lazy(cfg.filename) else []
+    found: set[str] = set()
+    there = cfg.filename and Path(cfg.filename).is_file() and not _is_lazy(cfg.filename)
+    waiting = [cfg.filename] if there else []
     while waiting:
         path = waiting.pop(0)
         if path not in found:

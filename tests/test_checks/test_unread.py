@@ -5,6 +5,7 @@ from checking import ROOT
 from mmengine.config import Config
 
 from mmdet_multimix.checks.config_file import read_config
+from mmdet_multimix.checks.lost_hooks import check_lost_hooks
 from mmdet_multimix.checks.remark import Remark
 from mmdet_multimix.checks.unread import check_unread, unread_overrides
 from mmdet_multimix.commands.running import load_config
@@ -81,3 +82,14 @@ def test_overrides_of_what_the_config_leaves_out_are_read():
     assert not list(unread_overrides(cfg, keys))
     cfg.runner_type = 'Mine'
     assert not list(unread_overrides(cfg, ['anything']))
+
+
+def test_configs_without_a_file_are_left_alone(tmp_path):
+    text = "optimizer = dict(lr=0.1)\ncustom_hooks = [dict(type='EMAHook')]\n"
+    path = tmp_path / 'gone.py'
+    path.write_text(text)
+    gone = Config.fromfile(str(path))
+    assert [remark.split(':')[0] for remark in check_unread(gone)] == ['optimizer']
+    path.unlink()
+    for cfg in (gone, Config.fromstring(text, '.py'), Config(dict(optimizer=dict(lr=0.1)))):
+        assert not list(check_unread(cfg)) and not list(check_lost_hooks(cfg))
