@@ -1,6 +1,7 @@
 # An experiment of tools/sweep.py: what MultiMixHook does in a detector without anchors, on digits.
 _base_ = './signal_retinanet.py'
 detector = 'fcos_digits.py'
+seeds = 5
 _weight, _among, _ess = (f'custom_hooks.1.{key}' for key in ('loss_weight', 'among', 'ess'))
 settings = dict(
     _delete_=True,
