@@ -9,7 +9,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmdet_multimix.checks.walk import class_name
+from mmdet_multimix.checks.checkpoints import pretrained_loaders
 
 from .overrides import as_texts, config_hash, read_config
 from .plan import Cell
@@ -136,13 +136,11 @@ def overruled(where: str, cfg: Config) -> Iterator[str]:
             f'{where}: load_from={cfg.load_from!r} would replace the pretrained backbones: set '
             "options to {'load_from': None}"
         )
-    inits = cfg.model.get('init_cfg') or ()
-    for init_cfg in [inits] if isinstance(inits, dict) else inits:
-        if 'Pretrained' in class_name(init_cfg.get('type')):
-            yield (
-                f'{where}: model.init_cfg={dict(init_cfg)} would replace the pretrained backbones: set '
-                "options to {'model.init_cfg': None}"
-            )
+    for loader in pretrained_loaders(cfg.model):
+        yield (
+            f'{where}: model.init_cfg={dict(loader)} would replace the pretrained backbones: set '
+            "options to {'model.init_cfg': None}"
+        )
 
 
 def from_scratch(config: Path) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -129,20 +129,36 @@ def check_begun(cfg: Config) -> Iterator[str]:
     """
     model = cfg.get('model') or {}
     for key, node in nodes(model, 'model') if not cfg.get('load_from') else ():
-        loaders = list(_pretrained(node))
+        loaders = list(pretrained_loaders(node))
         if loaders:
-            yield from _nothing_loaded(cfg, key, node, loaders[-1])
-            yield from _other_input(cfg, key, loaders[-1].get('checkpoint'))
-        elif key.endswith('.backbone') and not any(_pretrained(model)):
+            checkpoint = _stored_at(loaders[-1].get('checkpoint'))
+            if checkpoint is not None:
+                yield from _nothing_loaded(cfg, key, node, loaders[-1], checkpoint)
+                yield from _other_input(cfg, key, loaders[-1]['checkpoint'], checkpoint)
+        elif key.endswith('.backbone') and not any(pretrained_loaders(model)):
             yield from _stays_random(cfg, key, node)
 
 
-def _pretrained(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The loaders of weights in ``init_cfg``."""
+def pretrained_loaders(node: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The loaders of weights in the ``init_cfg`` of a part of a model.
+
+    Args:
+        node: Config of the part.
+    """
     init_cfg = node.get('init_cfg')
     for init in init_cfg if isinstance(init_cfg, (list, tuple)) else [init_cfg]:
         if isinstance(init, dict) and 'Pretrained' in class_name(init.get('type')):
             yield init
+
+
+def _stored_at(path: str | None) -> dict | None:
+    """A checkpoint on this machine, None where there is none that can be read: whoever loads it says so."""
+    if not path or '://' in path or not _is_there(path):
+        return None
+    try:
+        return read_checkpoint(path)
+    except (OSError, ValueError):
+        return None
 
 
 def _built(cfg: Config, node: dict[str, Any]) -> nn.Module | None:
@@ -160,15 +176,17 @@ def _built(cfg: Config, node: dict[str, Any]) -> nn.Module | None:
     return module
 
 
-def _nothing_loaded(cfg: Config, key: str, node: dict[str, Any], init: dict[str, Any]) -> Iterator[str]:
-    path, prefix = init.get('checkpoint'), init.get('prefix')
-    if class_name(init['type']) == 'MultiMixPretrained' or not path or '://' in path or not _is_there(path):
+def _nothing_loaded(
+    cfg: Config, key: str, node: dict[str, Any], init: dict[str, Any], checkpoint: dict
+) -> Iterator[str]:
+    path, prefix = init['checkpoint'], init.get('prefix')
+    if class_name(init['type']) == 'MultiMixPretrained':
         return  # it says itself what does not fit
     module = _built(cfg, node)
+    state = state_dict_of(checkpoint) if module else {}
     try:
-        state = state_dict_of(read_checkpoint(path)) if module else {}
         matched = match_state_dict(state, module.state_dict() if module else {})
-    except (OSError, ValueError):  # mmengine will say so, or knows how to read it
+    except ValueError:  # two prefixes fit, and the one in init_cfg decides
         return
     given = f'{prefix.rstrip(".")}.' if prefix else ''
     loaded = any(f'{start}{given}{name}' in state for name in matched.state for start in ('', 'module.'))
@@ -179,15 +197,10 @@ def _nothing_loaded(cfg: Config, key: str, node: dict[str, Any], init: dict[str,
         )
 
 
-def _other_input(cfg: Config, key: str, path: str | None) -> Iterator[str]:
+def _other_input(cfg: Config, key: str, path: str, checkpoint: dict) -> Iterator[str]:
     given = read_normalisation((cfg.get('model') or {}).get('data_preprocessor'))
-    if given is None or not path or '://' in path or not _is_there(path):
-        return
-    try:
-        learnt = normalisation_of(read_checkpoint(path))
-    except (OSError, ValueError):  # whoever loads it says so
-        return
-    if learnt and not learnt.is_like(given):
+    learnt = normalisation_of(checkpoint)
+    if given and learnt and not learnt.is_like(given):
         yield Remark(
             f'{key}.init_cfg: {path} was trained on images in {learnt}, but model.data_preprocessor gives it '
             f'{given}. Set it to the first, and bgr_to_rgb={learnt.order == "RGB"}'
