@@ -19,7 +19,6 @@ from .mixed_form import MixedForm
 from .settings import MixingSettings
 
 ATTENTIONS = ('uniform', 'score')
-SIGMOID_WEIGHT = 0.1
 
 
 class DetectionMultiMix(ExampleChoice, MultiMix):
@@ -41,20 +40,16 @@ class DetectionMultiMix(ExampleChoice, MultiMix):
 
     Args:
         form: Which mixed loss, softmax cross-entropy by default; see ``MixedForm``.
-        **settings: The fields of ``MixingSettings``. Where every class has a sigmoid, ``loss_weight`` is 0.1
-            by default: 0.5 costs one-stage detectors mAP (``docs/roi_multimix.md``).
+        **settings: The fields of ``MixingSettings``.
     """
 
     def __init__(self, *, form: MixedForm | None = None, **settings: Any) -> None:
-        form = form or MixedForm()
-        if form.kind != 'softmax':
-            settings = {'loss_weight': SIGMOID_WEIGHT, **settings}
         chosen = MixingSettings(**settings)
         check_choice('attention', chosen.attention, ATTENTIONS)
         super().__init__(**chosen.of_multimix())
         self.set_choice(chosen)
         self.attention = chosen.attention
-        self.form = form
+        self.form = form or MixedForm()
 
     def losses(
         self,

@@ -23,8 +23,7 @@ class MixingSettings:
         n: Tuples per step, in dense forms at each position.
         among: Which examples are mixed: ``'all'``, ``'foreground'``, ``'balanced'`` or ``'class_balanced'``;
             see ``ExampleChoice``.
-        loss_weight: Weight of the term. At 0 nothing is computed. 0.5 beside a softmax; elsewhere the default
-            is another, see ``DetectionMultiMix`` and ``DenseRoIMultiMix``.
+        loss_weight: Weight of the term. At 0 nothing is computed. ``DenseRoIMultiMix`` has another default.
         m: Examples per tuple, all by default.
         alpha: Dirichlet parameter, or the range that it is drawn from, instead of ``ess``.
         ess: How many examples effectively share a tuple, or the range that it is drawn from; see

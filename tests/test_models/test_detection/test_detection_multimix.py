@@ -56,8 +56,6 @@ def test_alpha_takes_the_place_of_the_default_ess():
     by_default, papers = DetectionMultiMix(), DetectionMultiMix(alpha=(0.5, 2.0))
     assert (by_default.among, by_default.ess, by_default.alpha) == ('all', 3, None)
     assert by_default.loss_weight == 0.5
-    assert [DetectionMultiMix(form=MixedForm(kind)).loss_weight for kind in ('sigmoid', 'focal')] == [0.1] * 2
-    assert DetectionMultiMix(form=MixedForm('focal'), loss_weight=0.3).loss_weight == 0.3
     assert (papers.ess, papers.alpha) == (None, (0.5, 2.0))
     assert (DenseRoIMultiMix().among, DenseRoIMultiMix().loss_weight) == ('foreground', 0.1)
     assert DenseRoIMultiMix().ess == 3 and DenseRoIMultiMix(alpha=1.0).ess is None
