@@ -2,19 +2,7 @@
 # train: cifar10.py for 60 epochs.
 _base_ = './cifar10.py'
 title = 'CIFAR-10, 5,000 images, 60 epochs'
-methods = {
-    'cross-entropy': dict(
-        candidates={
-            '_delete_': True,
-            'recipe': {},
-            'weight decay 0.002': {'optim_wrapper.optimizer.weight_decay': 2e-3},
-            'weight decay 0.005': {'optim_wrapper.optimizer.weight_decay': 5e-3},
-            'learning rate 0.05': {'optim_wrapper.optimizer.lr': 0.05},
-        }
-    )
-}
 options = {
-    'optim_wrapper.optimizer.weight_decay': 5e-4,
     'train_cfg.max_epochs': 60,
     'train_cfg.val_interval': 10,
     'default_hooks.checkpoint.interval': 10,
