@@ -6,22 +6,20 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
+from torch import nn
 
+from mmdet_multimix.checks.shapes import build_shapes
 from mmdet_multimix.checks.unread import unread_overrides
 
 from .overrides import read_config
 
 
-def build_shapes(cfg: Config) -> torch.nn.Module:
+def build_model(cfg: Config) -> nn.Module:
     """The model of a config, its parameters without memory or random numbers where it can be had so."""
-    init_default_scope(cfg.get('default_scope', 'mmdet'))
     try:
-        with torch.device('meta'):
-            return MODELS.build(cfg.model)
+        return build_shapes(cfg, cfg.model)
     except (RuntimeError, NotImplementedError):  # it computes something when it is built
         return MODELS.build(cfg.model)
 
@@ -37,7 +35,7 @@ def unbuildable(where: str, path: str | Path, options: Mapping[str, Any]) -> Ite
     try:
         cfg = read_config(path, options)
         yield from (f'{where}: {line}' for line in unread_overrides(cfg, options))
-        build_shapes(cfg)
+        build_model(cfg)
     except Exception as error:
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
         yield f'{where}: {reason}'

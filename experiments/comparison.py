@@ -73,7 +73,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Cell:
+class FinalCell:
     """The chosen candidate of a method, trained once: `name` is that of its cell in the plan."""
 
     name: str
@@ -151,10 +151,10 @@ class Comparison:
             for seed in (self.tuning.seeds if self.tuning and len(method.candidates) > 1 else ())
         ]
 
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[FinalCell]:
         """All of them: the first seed of every method and number of images, then the second."""
         return [
-            Cell(f'final/{count}_per_class/{slug(method.name)}/seed{seed}', method, count, seed)
+            FinalCell(f'final/{count}_per_class/{slug(method.name)}/seed{seed}', method, count, seed)
             for seed in range(self.seeds)
             for count in self.images_per_class
             for method in self.methods.values()
@@ -181,7 +181,7 @@ class Comparison:
         options['train_cfg.val_interval'] = cfg.train_cfg.max_epochs
         return options
 
-    def cell_options(self, cell: Cell, candidate: str) -> dict[str, Any]:
+    def cell_options(self, cell: FinalCell, candidate: str) -> dict[str, Any]:
         """Overrides that train a candidate for good; it is validated on the test set, as the papers do."""
         return self._options(cell.images_per_class, cell.seed, cell.method.candidates[candidate])
 

@@ -11,7 +11,7 @@ from mmengine.config import Config
 
 from mmdet_multimix.checks import count_images, dataset_leaves
 
-from .building import build_shapes
+from .building import build_model
 from .experiment_file import many
 from .overrides import as_values, read_config
 from .plan import Cell, Plan
@@ -123,7 +123,7 @@ def _length(cfg: Config, counts: dict[str, int]) -> tuple[str, int | None]:
 
 def _checkpoints(cfg: Config) -> int:
     """Bytes of all checkpoints that a run leaves: weights, statistics and the optimizer's state."""
-    model = build_shapes(cfg)
+    model = build_model(cfg)
     learnt = sum(value.nbytes for value in model.parameters())
     kept = sum(value.nbytes for value in model.state_dict().values())
     optimizer = cfg.optim_wrapper.optimizer

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
-from .building import build_shapes
+from .building import build_model
 
 SUSTAINED = 30e12  # operations a second that a GPU is taken to do in training
 _IMAGES = 2  # batch norm refuses one value a channel
@@ -49,7 +49,7 @@ def model_cost(cfg: Config, size: tuple[int, int]) -> ModelCost:
         cfg: The config.
         size: Height and width of an image.
     """
-    model = build_shapes(cfg).to('meta').train()
+    model = build_model(cfg).to('meta').train()
     own = {id(value) for value in itertools.chain(model.parameters(), model.buffers())}
     kept: dict[int, Tensor] = {}
 

@@ -58,8 +58,8 @@ class Detector:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One detector, trained once: what is scheduled.
+class TransferCell:
+    """A detector on a backbone, trained once.
 
     Attributes:
         name: Name of its cell in the plan.
@@ -93,7 +93,7 @@ class TransferExperiment:
         """The method that the others are compared with."""
         return next(iter(self.methods))
 
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[TransferCell]:
         """All of them: the first seed of every detector and method, then the second."""
         found = []
         for seed in range(self.seeds):
@@ -104,7 +104,7 @@ class TransferExperiment:
                         f'pretrain/{config.stem}/seed{seed % self.pretraining_seeds}' if config else None
                     )
                     name = f'{self.name}/seed{seed}/{slug(detector.name)}/{slug(method)}'
-                    found.append(Cell(name, method, detector, seed, backbone))
+                    found.append(TransferCell(name, method, detector, seed, backbone))
         return found
 
     def about(self) -> str:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.model import BaseModule
-from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -23,6 +20,7 @@ from ..checkpoints.stored_classes import classes_of
 from ..utils.names import shorten
 from .classes import check_stored
 from .remark import Remark
+from .shapes import build_shapes
 from .walk import DataSet, class_name, is_there, nodes, registered
 
 _BACKBONE = (
@@ -69,10 +67,8 @@ def check_start(cfg: Config) -> Iterator[str]:
 
 def _state_of(cfg: Config) -> dict[str, Tensor] | None:
     """Names and shapes of a model, without memory for it; None where only its training can build it."""
-    init_default_scope(cfg.get('default_scope', 'mmdet'))
     try:
-        with torch.random.fork_rng(devices=[]), torch.device('meta'):
-            return MODELS.build(copy.deepcopy(cfg.model)).state_dict()
+        return build_shapes(cfg, cfg.model).state_dict()
     except Exception:  # whatever a model does while it is built: the runner will build it and say so
         return None
 
@@ -163,13 +159,11 @@ def _stored_at(path: str | None) -> dict | None:
 
 def _built(cfg: Config, node: dict[str, Any]) -> nn.Module | None:
     """A part of a model, without memory for it; None where it cannot be built alone, or has its own start."""
-    init_default_scope(cfg.get('default_scope', 'mmdet'))
     kind = registered(node.get('type'), MODELS)
     if getattr(kind, 'init_weights', None) is not BaseModule.init_weights:
         return None
     try:
-        with torch.random.fork_rng(devices=[]), torch.device('meta'):
-            module = MODELS.build(copy.deepcopy(node))
+        module = build_shapes(cfg, node)
     except Exception:  # the runner will build the whole model and say so
         return None
     module.train()  # which mmdet's let return nothing
