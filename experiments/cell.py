@@ -87,7 +87,8 @@ def _work(plan: Plan, cell: Cell, lock: int) -> dict[str, Any]:
 
 def fingerprint(cell: Cell, options: dict[str, str]) -> str:
     """A hash of all that a training depends on, the content of its input files included."""
-    found = hashlib.sha256(digest(cell.config_hash, options).encode())
+    edited = [cell.edited['learnt']] if 'learnt' in cell.edited else []
+    found = hashlib.sha256(digest(cell.config_hash, options, *edited).encode())
     for path in cell.inputs:
         found.update(Path(path).read_bytes())
     return found.hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from mmengine.config import Config
 
 from mmdet_multimix.checks.checkpoints import pretrained_loaders
 
+from .data_state import data_state
 from .overrides import as_texts, config_hash, read_config
 from .plan import Cell
 
@@ -54,13 +56,15 @@ def detect_cell(
         metric: Key of the metric that sums it up, such as `coco/bbox_mAP`.
         pretraining: Name of the :func:`pretrain_cell` whose backbone it starts from; None takes what the
             config says.
-        inputs: Files that the result depends on, such as annotations; the backbone need not be named.
+        inputs: Files of annotations that the experiment writes itself; without them the state of the data
+            that are there is kept. The backbone need not be named.
         validated: Whether the training's last validation is that evaluation: of the same images, after the
             last iteration.
         predictions: Whether the test keeps all detections, as `predictions.bbox.json` in COCO's format.
         arguments: Those of `tools/evaluate.py`, which then measures it, too; see `measures.py`.
     """
     needs: tuple[str, ...] = ()
+    written = bool(inputs)
     if pretraining is not None:
         backbone = root / pretraining / BACKBONE
         options = {**options, **initialised_from(config, backbone)}
@@ -70,9 +74,10 @@ def detect_cell(
     if arguments:
         settings['arguments'] = list(arguments)
     shown = (metric, f'{metric} {{:.3f}}')
-    return training_cell(
+    cell = training_cell(
         name, 'detect', title, config, options, needs=needs, inputs=inputs, settings=settings, shown=shown
     )
+    return replace(cell, data={}) if written else cell
 
 
 def training_cell(
@@ -107,9 +112,10 @@ def training_cell(
         as_texts(title, options),
         tuple(needs),
         tuple(map(str, inputs)),
-        settings or {},
-        shown,
-        length,
+        data_state(cfg),
+        settings=settings or {},
+        shown=shown,
+        length=length,
         cpus=1 + cfg.train_dataloader.get('num_workers', 0),
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from .cells import hash_of, training_cell
 from .comparison import Comparison, Method
+from .data_state import images_state
 from .overrides import as_texts
 from .plan import Cell, Plan, digest
 
@@ -98,10 +99,12 @@ def _final_cells(comparison: Comparison) -> list[Cell]:
             settings={'arguments': arguments, 'candidate': first},
             shown=_ERROR,
         )
+        if comparison.ood:
+            cell = replace(cell, data={**cell.data, 'ood': images_state(comparison.ood.values())})
         if len(candidates) > 1:  # which of them is known when the choice has been made
             texts = {name: as_texts(f'{method.name}: {name}', value) for name, value in candidates.items()}
-            settings = {'arguments': arguments, 'candidates': texts}
             needs = (comparison.choice_name(method),)
+            settings = {'arguments': arguments, 'candidates': texts}
             cell = replace(cell, options={}, settings=settings, needs=needs)
         cells.append(cell)
     return cells

@@ -177,6 +177,7 @@ def run(plan: Plan, engine: Engine, report: Report) -> dict[str, str]:
         cpus = {name: threads or cell.cpus * engine.processes for name, cell in plan.cells.items()}
         plan = replace(plan, cells={n: replace(c, cpus=cpus[n]) for n, c in plan.cells.items()})
         plan.write(python=sys.executable, code=str(ROOT))
+        plan.remember_data()
         waiting = set(plan.cells) - set(plan.results())
         for name in waiting:
             plan.failure_file(name).unlink(missing_ok=True)

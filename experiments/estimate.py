@@ -48,11 +48,11 @@ def estimate(plan: Plan, counts: Mapping[str, int] | None = None) -> dict[tuple,
     alike: dict[tuple, list[Cell]] = {}
     for cell in plan.cells.values():
         if cell.length:
-            counted = [item for item in _options(cell).items() if item[0].startswith('train_')]
+            counted = [item for item in cell.first_options.items() if item[0].startswith('train_')]
             alike.setdefault((cell.kind, cell.config, cell.length, *sorted(counted)), []).append(cell)
     parts: dict[tuple, Part] = {}
     for (kind, config, *_), cells in alike.items():
-        cfg = read_config(config, as_values(_options(cells[0])))
+        cfg = read_config(config, as_values(cells[0].first_options))
         length, iterations = _length(cfg, dict(counts or {}))
         part = parts.setdefault((kind, length, iterations), Part(length, iterations, 0, 0, 0, set()))
         part.cells += len(cells)
@@ -95,7 +95,7 @@ def why(plan: Plan) -> str:
                 reasons[name] = f'{newer[0]} was made anew'
             continue
         if any(folder.glob('result-*.json')):
-            reasons[name] = 'its config, options or measures have changed'
+            reasons[name] = 'its config, options, measures or data have changed'
         elif plan.failure_file(name).exists():
             reasons[name] = 'failed when it was last tried'
         elif (folder / 'last_checkpoint').exists():
@@ -140,8 +140,3 @@ def _bytes(size: float) -> str:
         if size >= scale:
             return f'{size / scale:.3g} {unit}'
     return f'{size / 1e3:.3g} kB'
-
-
-def _options(cell: Cell) -> dict[str, str]:
-    """The overrides of a cell, those of the first candidate where one is still to be chosen."""
-    return next(iter(cell.settings.get('candidates', {}).values()), cell.options)

@@ -30,7 +30,9 @@ class Cell:
         config_hash: Hash of the config's text when the plan was made.
         options: Overrides, as `--cfg-options` takes them.
         needs: Names of the cells that come before it.
-        inputs: Files that the result depends on, such as annotations and the initial backbone.
+        inputs: Files that the result depends on: the initial backbone, annotations that we write.
+        data: Hashes of the data that are there already, from `data_state.py`, by what they are for.
+        edited: Those that are others than at the first start; the plan fills it in.
         settings: What else its kind asks for; see `work.py`.
         shown: Key of the result and format of the line by which it is shown.
         length: `('epoch', 50)` or `('step', 600)`, for the progress display.
@@ -46,6 +48,8 @@ class Cell:
     options: dict[str, str] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
+    data: dict[str, str] = field(default_factory=dict)
+    edited: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     shown: tuple[str, str] | None = None
     length: tuple[str, int] | None = None
@@ -59,6 +63,11 @@ class Cell:
                 f'{self.name!r} cannot be a folder below the work dir: use letters, digits and . _ + - '
                 'only: rename the method, setting or config that it comes from'
             )
+
+    @property
+    def first_options(self) -> dict[str, str]:
+        """The overrides, those of the first candidate where one is still to be chosen."""
+        return next(iter(self.settings.get('candidates', {}).values()), self.options)
 
 
 @dataclass(frozen=True)
@@ -92,8 +101,11 @@ class Plan:
                 raise ValueError(f'two cells are named {cell.name!r}')
             if unknown := [name for name in cell.needs if name not in found]:
                 raise ValueError(f'{cell.name!r} needs {unknown[0]!r}, which does not come before it')
+            edited = _edited(root, cell)
             parts = [cell.kind, cell.config_hash, cell.options, cell.inputs, cell.settings]
-            found[cell.name] = replace(cell, key=digest(parts, [found[name].key for name in cell.needs])[:16])
+            parts += [edited] if edited else []
+            key = digest(parts, [found[name].key for name in cell.needs])[:16]
+            found[cell.name] = replace(cell, edited=edited, key=key)
         return cls(root, folder, found)
 
     @property
@@ -113,6 +125,13 @@ class Plan:
         state = json.loads(Path(path).read_text())
         cells = {name: Cell(**entry) for name, entry in state['cells'].items()}
         return cls(Path(state['root']), Path(state['folder']), cells, state['gpus'], Path(state['cwd']))
+
+    def remember_data(self) -> None:
+        """Keep the state of the data of each cell that is started for the first time."""
+        for cell in self.cells.values():
+            path = _data_file(self.root, cell.name)
+            if cell.data and not path.exists():
+                write_json(path, cell.data)
 
     def result_file(self, name: str) -> Path:
         """What a cell leaves. The key in its name keeps it apart from the result of another config."""
@@ -159,6 +178,21 @@ class Plan:
             elif failed:
                 found[name] = f'needs {failed[0]}, which failed'
         return found
+
+
+def _data_file(root: Path, name: str) -> Path:
+    """The state of a cell's data at its first start; beside its folder, which may be set aside."""
+    return root / f'{name}.data.json'
+
+
+def _edited(root: Path, cell: Cell) -> dict[str, str]:
+    """What of a cell's data has changed since its first start.
+
+    Only this is in the key: results from before data were looked at, which may have taken days, keep theirs.
+    """
+    path = _data_file(root, cell.name) if cell.data else None
+    first = json.loads(path.read_text()) if path and path.exists() else {}
+    return {part: state for part, state in cell.data.items() if first.get(part, state) != state}
 
 
 def digest(*parts: Any) -> str:

@@ -15,6 +15,7 @@ from mmdet_multimix.checkpoints import publish_backbone
 from mmdet_multimix.checks import empty_result
 from mmdet_multimix.utils.provenance import git_commit, versions
 
+from .data_state import data_state, forget
 from .launch import batch_options, run_tool
 from .measures import results_of
 from .overrides import as_values, config_hash, read_config
@@ -36,10 +37,16 @@ def work(training: Training, settings: dict[str, Any]) -> dict[str, Any]:
 
     Returns:
         What was measured, and of every training `seconds`, `processes` and `made_with`: versions and commit.
+
+    Raises:
+        ValueError: The config or its data are others than when the plan was made.
     """
+    training.check_data()
     training.train()
     measure = {'pretrain': _published, 'detect': _tested, 'tune': _validated, 'final': _measured}
-    return {**measure[training.kind](training, settings), **training.record()}
+    measured = measure[training.kind](training, settings)
+    training.check_data()  # they may have been edited in the hours between
+    return {**measured, **training.record()}
 
 
 class Training:
@@ -57,7 +64,7 @@ class Training:
         self, cell: Cell, folder: Path, options: dict[str, str], processes: int, keep: Sequence[int]
     ) -> None:
         self.kind, self.title, self.folder = cell.kind, cell.title, folder
-        self._config, self._hash = Path(cell.config), cell.config_hash
+        self._config, self._hash, self._cell = Path(cell.config), cell.config_hash, cell
         self._options, self._processes, self._keep = options, processes, keep
         self._state_file = folder / 'run.json'
         self._state = json.loads(self._state_file.read_text())
@@ -92,6 +99,19 @@ class Training:
             # A killed start has counted nothing, but left its logs.
             seconds = max(before + time.monotonic() - start, logged_seconds(self.folder))
             self._save(seconds=seconds)
+
+    def check_data(self) -> None:
+        """Refuses data that were edited after the plan was made: the result would pass for that of others.
+
+        Raises:
+            ValueError: They have.
+        """
+        forget()
+        cfg = read_config(self._config, as_values(self._cell.first_options))
+        if any(self._cell.data.get(part, state) != state for part, state in data_state(cfg).items()):
+            raise ValueError(
+                f'the data of {self._config} have changed since the experiment was started: start it again'
+            )
 
     def test(self, options: dict[str, str]) -> dict[str, float]:
         """The metrics of the last checkpoint on the test set, with further overrides."""

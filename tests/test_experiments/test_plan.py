@@ -79,7 +79,7 @@ def test_the_dry_run_gives_reasons(tmp_path):
     ]
     write_json(plan.failure_file('seed0/c'), {'message': 'exit 1'})
     assert 'seed0/c: failed when it was last tried' in why(plan)
-    assert 'pretrain/a: its config, options or measures have changed' in why(other)
+    assert 'pretrain/a: its config, options, measures or data have changed' in why(other)
     write_json(plan.result_file('seed0/b'), {})
     write_json(plan.result_file('seed0/c'), {})
     assert '0 of 3 cells would run:' in why(plan)
