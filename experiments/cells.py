@@ -58,13 +58,13 @@ def detect_cell(
             config says.
         inputs: Files of annotations that the experiment writes itself; without them the state of the data
             that are there is kept. The backbone need not be named.
-        validated: Whether the training's last validation is that evaluation: of the same images, after the
-            last iteration.
+        validated: Whether the training's last validation may be that evaluation: where it is of the test set.
         predictions: Whether the test keeps all detections, as `predictions.bbox.json` in COCO's format.
         arguments: Those of `tools/evaluate.py`, which then measures it, too; see `measures.py`.
     """
     needs: tuple[str, ...] = ()
     written = bool(inputs)
+    validated = validated and validates_by_test(_read(title, config, options))
     if pretraining is not None:
         backbone = root / pretraining / BACKBONE
         options = {**options, **initialised_from(config, backbone)}
@@ -97,10 +97,7 @@ def training_cell(
     Raises:
         ValueError: Overrides that the config does not take, or that the command line cannot carry.
     """
-    try:
-        cfg = read_config(config, options)
-    except Exception as error:  # mmengine has no error of its own for it
-        raise ValueError(f'{title}: {config} does not take the overrides {options}: {error}') from error
+    cfg = _read(title, config, options)
     loop = cfg.train_cfg
     length = ('epoch', loop.max_epochs) if loop.get('max_epochs') else ('step', loop.max_iters)
     return Cell(
@@ -118,6 +115,13 @@ def training_cell(
         length=length,
         cpus=1 + cfg.train_dataloader.get('num_workers', 0),
     )
+
+
+def validates_by_test(cfg: Config) -> bool:
+    """Whether a training is validated as it is tested: by the same images, annotations and metrics."""
+    pairs = [[cfg.get(f'{name}_{key}') for name in ('val', 'test')] for key in ('dataloader', 'evaluator')]
+    (val, test), (val_metric, test_metric) = pairs
+    return bool(val and test) and val.get('dataset') == test.get('dataset') and val_metric == test_metric
 
 
 def initialised_from(config: Path, backbone: Path) -> dict[str, Any]:
@@ -165,6 +169,13 @@ def from_scratch(config: Path) -> dict[str, Any]:
         if not part.get('norm_cfg', {}).get('requires_grad', True):
             options[f'{module}.norm_cfg.requires_grad'] = True
     return options
+
+
+def _read(title: str, config: Path, options: dict[str, Any]) -> Config:
+    try:
+        return read_config(config, options)
+    except Exception as error:  # mmengine has no error of its own for it
+        raise ValueError(f'{title}: {config} does not take the overrides {options}: {error}') from error
 
 
 @functools.cache

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .cells import hash_of, training_cell
+from .cells import hash_of, training_cell, validates_by_test
 from .comparison import Comparison, Method
 from .data_state import images_state
-from .overrides import as_texts
+from .overrides import as_texts, read_config
 from .plan import Cell, Plan, digest
 
 _ERROR = ('error', 'error {:.2f} %')
@@ -99,12 +99,15 @@ def _final_cells(comparison: Comparison) -> list[Cell]:
             settings={'arguments': arguments, 'candidate': first},
             shown=_ERROR,
         )
+        if not validates_by_test(read_config(method.config, candidates[first])):
+            # The best epoch of the log is one on other images.
+            cell = replace(cell, settings={**cell.settings, 'best': False})
         if comparison.ood:
             cell = replace(cell, data={**cell.data, 'ood': images_state(comparison.ood.values())})
         if len(candidates) > 1:  # which of them is known when the choice has been made
             texts = {name: as_texts(f'{method.name}: {name}', value) for name, value in candidates.items()}
             needs = (comparison.choice_name(method),)
-            settings = {'arguments': arguments, 'candidates': texts}
-            cell = replace(cell, options={}, settings=settings, needs=needs)
+            settings = {key: value for key, value in cell.settings.items() if key != 'candidate'}
+            cell = replace(cell, options={}, settings={**settings, 'candidates': texts}, needs=needs)
         cells.append(cell)
     return cells

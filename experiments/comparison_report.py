@@ -43,7 +43,8 @@ _MAIN = ('error', 'error_best', 'ece', 'nll')
 _ABOUT = (
     'Mean ± standard deviation over seeds, on the test set; change from {baseline}, seed by seed: mean ± '
     'standard error. Errors are those of the last epoch unless the '
-    'column says otherwise; the best epoch is that of the test set, as in the papers. AUROC is the mean over '
+    'column says otherwise; the best epoch is that of the test set, as in the papers, and left out where a '
+    'training validates on other images. AUROC is the mean over '
     'the out-of-distribution sets. A bold value is better than the next best one by more than the larger of '
     'their two standard deviations.'
 )

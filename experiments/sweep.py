@@ -2,7 +2,7 @@
 
 An experiment file is a config of its own, such as `configs/sweeps/signal_digits.py`:
 
-* `detector`: its config, relative to the file; `metric`: the key that sums it up.
+* `detector`: its config, relative to the file; `metric`: the key that sums it up, on the test set.
 * `settings`: names and overrides; the first is what the others are compared with.
 * `images`: numbers of training images, and for each the names of the settings that are tried with it, None
   for all; `images_key`: the key of the config that takes the number.

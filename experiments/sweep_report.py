@@ -64,8 +64,8 @@ def write_report(
 def _markdown(experiment: Any, rows: list[dict[str, Any]]) -> str:
     baseline = next(iter(experiment.settings))
     about = (
-        f'{experiment.metric}: mean ± standard deviation over seeds; gain over "{baseline}", seed by seed: '
-        'mean ± standard error.'
+        f'{experiment.metric}: mean ± standard deviation over seeds, on the test set; gain over '
+        f'"{baseline}", seed by seed: mean ± standard error.'
     )
     parts = [' '.join(filter(None, (about, experiment.measures.note())))]
     own = {'setting': 'setting', 'seeds': 'seeds', 'value': experiment.metric, 'gain': 'gain'}

@@ -33,7 +33,8 @@ def work(training: Training, settings: dict[str, Any]) -> dict[str, Any]:
         settings: What its kind asks for: of `detect`, `metric`, the key that sums the detector up,
             `validated`, whether the last validation of the training is its test, `predictions`, whether
             they are kept, and `arguments` of `tools/evaluate.py`, if it measures more; of `tune` and `final`,
-            `arguments`; of `final`, `candidate`, the chosen one.
+            `arguments`; of `final`, `candidate`, the chosen one, and `best`, False where the best epoch of
+            the log is not one on the test set.
 
     Returns:
         What was measured, and of every training `seconds`, `processes` and `made_with`: versions and commit.
@@ -186,7 +187,7 @@ def _measured(training: Training, settings: dict[str, Any]) -> dict[str, Any]:
     accuracies = [value for _, value in read_scalars(training.folder, _ACCURACY)]
     found: dict[str, Any] = {
         'candidate': settings['candidate'],
-        'error_best': 100 - max(accuracies) if accuracies else None,
+        'error_best': 100 - max(accuracies) if accuracies and settings.get('best', True) else None,
         'error': 100 - measures['accuracy']['top1'],
         'nll': measures['accuracy']['nll'],
     }

@@ -42,12 +42,16 @@ def check_metrics(cfg: Config, metrics: dict[str, str]) -> Iterator[str]:
     Yields:
         A line for each that it will not give.
     """
-    known = [_keys(entry) for entry in evaluators(cfg, 'test_evaluator')]
+    measuring = [entry for entry in evaluators(cfg, 'test_evaluator') if not entry.get('format_only')]
+    known = [_keys(entry) for entry in measuring]
     for label, key in metrics.items():
         prefix, _, name = key.rpartition('/')
         if not any(prefix == given and (names is None or name in names) for given, names in known):
             listed = ', '.join(f'{start}/{item}' for start, names in known for item in names or ['...'])
-            yield f'metrics[{label!r}] is {key!r}, but test_evaluator gives {listed or "nothing"}'
+            nothing = (
+                'nothing: set test_dataloader and test_evaluator to annotated images, without format_only'
+            )
+            yield f'metrics[{label!r}] is {key!r}, but test_evaluator gives {listed or nothing}'
 
 
 def empty_result(cfg: Config) -> dict[str, float]:

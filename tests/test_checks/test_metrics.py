@@ -14,6 +14,9 @@ def test_metrics_that_a_test_will_not_give_are_named():
     assert len(list(check_metrics(coco, {'a': 'pascal_voc/mAP', 'b': 'bbox_mAP'}))) == 2
     coco.test_evaluator.classwise = True  # then there is one for each class as well
     assert not list(check_metrics(coco, {'a': 'coco/cat_precision'}))
+    coco.test_evaluator.update(classwise=False, format_only=True, outfile_prefix='x')
+    (problem,) = check_metrics(coco, {'a': 'coco/bbox_mAP'})
+    assert 'test_evaluator gives nothing: set test_dataloader and test_evaluator to annotated' in problem
 
 
 def test_a_detector_that_finds_nothing_has_a_result_of_zero():

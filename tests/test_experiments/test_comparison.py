@@ -1,12 +1,16 @@
 """Experiment files of comparisons and the choice of candidates."""
 
+import subprocess
+import sys
+
 import pytest
-from cli import ROOT
+from cli import ROOT, environment
 
 from experiments.comparison import load_comparison
 from experiments.comparison_cells import comparison_plan
 from experiments.comparison_checks import problems_of
 from experiments.estimate import describe, estimate
+from experiments.scalars import read_scalars
 
 COMPARE = ROOT / 'configs/compare'
 PRETRAIN = ROOT / 'configs/pretrain'
@@ -197,3 +201,17 @@ def test_refused_candidates_and_ranges_are_named_before_anything_starts(tmp_path
         f"ood['photos']: no folder {tmp_path / 'nowhere'}",
         "ood['more']: no image",
     ]
+
+
+def test_the_best_epoch_is_left_out_where_it_is_of_other_images(tmp_path):
+    """What the log has of them would stand beside errors on the test set."""
+    lone = {'a': dict(config=str(PRETRAIN / 'resnet_tiny_digits_ce.py'), candidates={'x': {}})}
+    options = {'train_cfg.max_epochs': 1, 'val_dataloader.dataset.per_class': (0, 5)}
+    path = small(tmp_path, methods=lone, seeds=1, tuning=None, measures=('accuracy',), options=options)
+    plan = comparison_plan(load_comparison(path), tmp_path)
+    plan.write()
+    (name,) = plan.cells
+    command = [sys.executable, '-m', 'experiments.cell', plan.file, name]
+    subprocess.run(list(map(str, command)), cwd=ROOT, env=environment(), check=True, capture_output=True)
+    assert plan.result(name)['error'] > 0 and plan.result(name)['error_best'] is None
+    assert read_scalars(tmp_path / name, 'accuracy/top1')

@@ -359,7 +359,7 @@ def test_a_sweep_table_has_gains_over_the_first_setting(sweep, tmp_path):
     results = {name: {'mAP': value, 'seconds': 1.0} for name, value in values.items()}
     text = write_sweep(tmp_path, sweep, results, {'odd/25/0': 'exit 1'})
     assert text == (tmp_path / 'table.md').read_text()
-    assert text.startswith('mAP: mean ± standard deviation over seeds; gain over "plain"')
+    assert text.startswith('mAP: mean ± standard deviation over seeds, on the test set; gain over "plain"')
     # Deviations: 0.2 and 0.4 by the root of 2. Gains 0.1 and 0.3: the error is half their distance.
     assert table_of(text) == [
         '| setting | seeds | mAP | gain |',

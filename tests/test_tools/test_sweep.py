@@ -6,8 +6,9 @@ import re
 import pytest
 from cli import ROOT, tool
 
+from experiments.data_state import forget
 from experiments.digits import digits_options, prepare_digits
-from experiments.estimate import describe
+from experiments.estimate import describe, why
 from experiments.sweep import load_sweep
 
 EXPERIMENT = """
@@ -149,6 +150,74 @@ def test_more_images_than_there_are_are_refused(tmp_path):
         path.write_text(wanted)
         found = load_sweep(path).problems(1)
         assert [line[: len(start)] for line, start in zip(found, problems, strict=True)] == problems
+
+
+OWN_DATA = """
+_base_ = '{root}/configs/sweeps/faster_rcnn_digits.py'
+data_root = '{data}/'
+model = dict(test_cfg=dict(rcnn=dict(score_thr=0.001)))
+train_cfg = dict(max_iters=2, val_interval=2)
+train_dataloader = dict(batch_size=2, dataset=dict(data_root=data_root))
+val_dataloader = dict(dataset=dict(data_root=data_root))
+test_dataloader = dict(dataset=dict(data_root=data_root, ann_file='annotations/test.json'))
+val_evaluator = dict(ann_file=data_root + 'annotations/val.json')
+test_evaluator = dict(ann_file=data_root + 'annotations/test.json')
+"""
+
+
+@pytest.fixture
+def own_data(tmp_path):
+    """An experiment on a set that is there, of whose validation images two are the test set."""
+    prepare_digits(tmp_path / 'data', 4, 4)
+    content = json.loads((tmp_path / 'data/annotations/val.json').read_text())
+    content['images'] = content['images'][:2]
+    kept = {image['id'] for image in content['images']}
+    content['annotations'] = [entry for entry in content['annotations'] if entry['image_id'] in kept]
+    (tmp_path / 'data/annotations/test.json').write_text(json.dumps(content))
+    (tmp_path / 'detector.py').write_text(OWN_DATA.format(root=ROOT, data=tmp_path / 'data'))
+    lines = EXPERIMENT.format(root='.', more='').splitlines()
+    left_out = ('data', 'pretraining', 'options', 'robustness', "    '../../all")
+    kept = [line for line in lines if not line.startswith(left_out)]
+    path = tmp_path / 'experiment.py'
+    path.write_text('\n'.join(kept).replace('./configs/sweeps/faster_rcnn_digits.py', 'detector.py'))
+    return path
+
+
+def test_all_figures_are_of_the_test_set_and_edited_data_are_trained_again(own_data, tmp_path):
+    out = tmp_path / 'out'
+    tool('sweep.py', own_data, '--work-dir', out)
+    folder = out / 'seed0/4_images/00_plain'
+    (result,) = folder.glob('result-*.json')
+    ap = json.loads((folder / 'evaluation/report.json').read_text())['measures']['ap']
+    for key in ('mAP', 'mAP_50', 'mAP_75'):
+        assert json.loads(result.read_text())[f'coco/bbox_{key}'] == pytest.approx(ap[key], abs=6e-4)
+    assert 'tools/test.py ' in folder.with_suffix('.log').read_text()
+    (tmp_path / 'data').rename(tmp_path / 'moved')
+    (tmp_path / 'data').symlink_to(tmp_path / 'moved')
+    forget()
+    assert '0 of 1 cells would run' in why(load_sweep(own_data).plan(out))
+    train = tmp_path / 'data/annotations/train.json'
+    content = json.loads(train.read_text())
+    content['annotations'].pop()
+    train.write_text(json.dumps(content))
+    forget()
+    assert 'its config, options, measures or data have changed' in why(load_sweep(own_data).plan(out))
+    tool('sweep.py', own_data, '--work-dir', out)
+    assert (folder.with_name('00_plain.old1') / result.name).exists() and not result.exists()
+
+
+def test_the_validation_serves_where_it_is_of_the_test_set(own_data, tmp_path):
+    text, found = own_data.read_text(), []
+    annotations = tmp_path / 'data/annotations/val.json'
+    same = {
+        'test_dataloader.dataset.ann_file': 'annotations/val.json',
+        'test_evaluator.ann_file': str(annotations),
+    }
+    for options in ({}, dict(list(same.items())[:1]), dict(list(same.items())[1:]), same):
+        own_data.write_text(f'{text}\noptions = {options}\n')
+        (cell,) = load_sweep(own_data).plan(tmp_path).cells.values()
+        found.append(cell.settings['validated'])
+    assert found == [False, False, False, True]
 
 
 @pytest.mark.parametrize('path', sorted((ROOT / 'configs/sweeps').glob('signal_*.py')), ids=lambda p: p.stem)
