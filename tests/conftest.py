@@ -1,3 +1,4 @@
+import logging
 import os
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')
@@ -40,3 +41,17 @@ def voc(tmp_path_factory):
     root = tmp_path_factory.mktemp('VOCdevkit')
     write_voc(root)
     return root
+
+
+@pytest.fixture
+def logged():
+    """The warnings of mmengine's logger, which hands nothing on to the root."""
+    from mmengine.logging import MMLogger
+
+    lines: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: lines.append(record.getMessage())
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(handler)
+    yield lines
+    logger.removeHandler(handler)

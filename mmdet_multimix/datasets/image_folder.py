@@ -12,6 +12,7 @@ from torchvision.datasets.folder import IMG_EXTENSIONS, has_file_allowed_extensi
 
 from ..utils.names import shorten
 from .cls_dataset import ClsDataset
+from .unread_images import unread_in, warn_once
 
 # Folders that file managers and archives leave behind, besides those whose name begins with a dot.
 _LEFTOVERS = ('__MACOSX', '@eaDir')
@@ -40,15 +41,6 @@ def load_image(path: str | Path) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def image_size(path: str | Path) -> tuple[int, int] | None:
-    """The ``(width, height)`` in an image's header, not turned by its Exif tag; None if Pillow finds none."""
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except (Image.DecompressionBombError, OSError, ValueError, SyntaxError):
-        return None
-
-
 def is_left_behind(name: str) -> bool:
     """Whether a file or a folder is hidden or of a file manager or an archive: nobody's image or class."""
     return name.startswith('.') or name in _LEFTOVERS
@@ -60,7 +52,12 @@ class _ImageFolder(tv_datasets.ImageFolder):
     def __init__(self, root: Path, classes: Sequence[str] | None) -> None:
         self.wanted = classes
         self.folder = root
-        super().__init__(str(root), loader=load_image, is_valid_file=self._is_image)
+        self.others: list[Path] = []  # files that are no images by their names
+        try:
+            super().__init__(str(root), loader=load_image, is_valid_file=self._takes)
+        except FileNotFoundError as error:  # a class without any image
+            raise FileNotFoundError(f'{error}{unread_in(root, self.others)}'.rstrip()) from error
+        warn_once(unread_in(root, self.others))
 
     def find_classes(self, directory: str) -> tuple[list[str], dict[str, int]]:
         found = [name for name in super().find_classes(directory)[0] if self._is_class(name)]
@@ -81,10 +78,15 @@ class _ImageFolder(tv_datasets.ImageFolder):
         """Whether somebody has named a folder as a class, or it is neither hidden nor a leftover."""
         return not is_left_behind(name) or name in (self.wanted or ())
 
-    def _is_image(self, path: str) -> bool:
+    def _takes(self, path: str) -> bool:
         """Whether a file is an image and not, say, a thumbnail that its class folder keeps in ``@eaDir``."""
         below = Path(path).relative_to(self.folder).parts[1:]
-        return has_file_allowed_extension(path, IMG_EXTENSIONS) and not any(map(is_left_behind, below))
+        if any(map(is_left_behind, below)):
+            return False
+        takes = has_file_allowed_extension(path, IMG_EXTENSIONS)
+        if not takes:
+            self.others.append(Path(path))
+        return takes
 
 
 @DATASETS.register_module()

@@ -11,7 +11,8 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.datasets.folder import IMG_EXTENSIONS
 from torchvision.transforms.v2 import functional as F
 
-from ..datasets.image_folder import image_size, is_left_behind, load_image
+from ..datasets.image_folder import is_left_behind, load_image
+from ..datasets.unread_images import image_size, unread_in, warn_once
 
 NOISES = ('uniform', 'gaussian')
 
@@ -61,10 +62,14 @@ def list_images(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f'no folder {folder}')
-    named = sorted(p for p in folder.rglob('*') if p.suffix.lower() in IMG_EXTENSIONS and p.is_file())
-    paths = [p for p in named if not any(map(is_left_behind, p.relative_to(folder).parts))]
+    files = sorted(p for p in folder.rglob('*') if p.is_file())
+    files = [p for p in files if not any(map(is_left_behind, p.relative_to(folder).parts))]
+    paths = [p for p in files if p.suffix.lower() in IMG_EXTENSIONS]
+    unread = unread_in(folder, (p for p in files if p.suffix.lower() not in IMG_EXTENSIONS))
     if not paths:
-        raise ValueError(f'no image in {folder} or below (looked for {", ".join(IMG_EXTENSIONS)})')
+        looked_for = f'no image in {folder} or below (looked for {", ".join(IMG_EXTENSIONS)})'
+        raise ValueError('. '.join(filter(None, [looked_for, unread])))
+    warn_once(unread)
     for path in paths:
         if image_size(path) is None:
             load_image(path)  # raises unless OpenCV knows a kind that Pillow does not

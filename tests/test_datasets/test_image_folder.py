@@ -56,6 +56,32 @@ def test_hidden_files_are_no_images(root):
     assert len(ImageFolderDataset(str(root))) == 6
 
 
+def test_images_whose_names_end_otherwise_are_said_once(root, logged):
+    ImageFolderDataset(str(root))
+    assert not logged
+    folder = root / 'train/cat'
+    for index in range(3):
+        (folder / f'{index}.HEIC').write_bytes(b'heic')
+    for name in ('a.jfif', 'a', 'b.jpg~', '.c'):
+        shutil.copy(folder / '0.png', folder / name)
+    for name in ('notes.txt', 'boxes.csv', 'a.json', 'a.xml', 'Thumbs.db', '.DS_Store', 'README', 'a.mp4'):
+        (folder / name).write_bytes(b'no image')
+    for per_class in (None, (0, 1), (1, 2)):
+        assert len(ImageFolderDataset(str(root), per_class=per_class)) in (6, 3)
+    (line,) = logged
+    assert line.startswith(f'{root}/train has 6 images that are left out because of how their names end: ')
+    assert ': 3 .heic, 1 .jfif' in line.replace('1 .jpg~, ', '').replace('1 without an ending, ', '')
+    assert '1 .jpg~' in line and '1 without an ending' in line and 'convert them to JPEG' in line
+
+
+@pytest.mark.parametrize(('ending', 'said'), [('.heic', '2 .heic'), ('', '2 without'), ('.jfif', '2 .jfif')])
+def test_a_class_of_nothing_else_is_refused_with_the_reason(root, ending, said):
+    for path in (root / 'train/owl').iterdir():
+        path.rename(path.with_suffix(ending))
+    with pytest.raises(FileNotFoundError, match=rf'classes owl\. .*2 images that are left out.*: {said}'):
+        ImageFolderDataset(str(root))
+
+
 def grey16(path):
     Image.fromarray(np.linspace(0, 65535, 36, dtype=np.uint16).reshape(6, 6)).save(path)
 

@@ -7,7 +7,7 @@ from PIL import Image, UnidentifiedImageError
 from mmdet_multimix.evaluation.ood_images import FolderImages, list_images, noise_batches
 
 
-def test_folder_of_any_images_at_any_depth(tmp_path):
+def test_folder_of_any_images_at_any_depth(tmp_path, logged):
     (tmp_path / 'cat').mkdir()
     Image.new('RGB', (30, 20), (255, 0, 51)).save(tmp_path / 'cat' / 'a.png')
     Image.new('L', (8, 8), 102).save(tmp_path / 'cat' / 'b.PNG')
@@ -16,6 +16,8 @@ def test_folder_of_any_images_at_any_depth(tmp_path):
     (tmp_path / 'notes.txt').write_text('no image')
     images = FolderImages(tmp_path, (12, 16))
     assert len(images) == 3  # torchvision does not read GIF
+    (line,) = logged
+    assert 'left out because of how their names end: 1 .gif. Only' in line
     batches = list(images.batches(2))
     assert [tuple(batch.shape) for batch in batches] == [(2, 3, 12, 16), (1, 3, 12, 16)]
     by_name = {
@@ -56,7 +58,8 @@ def test_what_is_no_folder_of_images_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match='nowhere'):
         FolderImages(tmp_path / 'nowhere', (4, 4))
     (tmp_path / 'a.txt').write_text('x')
-    with pytest.raises(ValueError, match=r'no image in .* or below \(looked for \.jpg'):
+    (tmp_path / 'b.heic').write_bytes(b'heic')
+    with pytest.raises(ValueError, match=r'no image in .* or below \(looked for \.jpg.*left out.*: 1 \.heic'):
         FolderImages(tmp_path, (4, 4))
     (tmp_path / 'broken.jpg').write_text('x')
     with pytest.raises(ValueError, match=r'broken\.jpg cannot be read'):

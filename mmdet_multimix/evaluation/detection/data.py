@@ -16,7 +16,7 @@ from mmengine.dataset import Compose
 from mmengine.fileio import get_local_path
 from torch.utils.data import Dataset
 
-from ...datasets.image_folder import image_size
+from ...datasets.unread_images import image_size
 from ..ood_images import list_images
 from .boxes import GroundTruth, coco_ground_truth
 
