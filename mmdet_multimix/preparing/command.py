@@ -16,11 +16,12 @@ from ..checks.config import problems_of
 from ..checks.kept import judge
 from ..checks.remark import Remark
 from ..checks.walk import DataSet
+from ..datasets.unread_images import NOT_READ, is_image
 from ..utils.files import atomic_path
 from ..visualization.labelled_images import draw_labelled_images
 from . import coco, voc, yolo
 from .cleaning import CleanSet, choose_classes, clean, split_off
-from .found import IMAGES, NOT_READ, Found, PreparingError, files_of
+from .found import IMAGES, Found, PreparingError, files_of
 from .report import as_json, as_markdown, left_out_boxes, summary
 from .writing import BASE, CONFIG, as_coco, config_lines, own_files
 
@@ -65,12 +66,12 @@ def prepare(
     _check_arguments(root, output, split, overwrite)
     files = files_of(root, skip=output)
     found = _format(root, files, format).read(root, files)
+    _note_unused(found, files)
     if not found.examples:
         why = found.why_left_out()
         raise PreparingError(f'{given} has no image with {found.format} annotations. {why}'.strip())
     if split is not None:
         found.examples = split_off(found.examples, split, seed)
-    _note_unused(found, files)
     names, same = choose_classes(found, classes)
     sets = clean(found, names, same)
     if 'train' not in sets:
@@ -138,10 +139,14 @@ def _note_unused(found: Found, files: list[Path]) -> None:
     used = {example.image for example in found.examples}
     named = {path for paths in found.left_out.values() for path in paths}
     for path in files:
-        if path.suffix.lower() in IMAGES and path not in used and str(path) not in named:
+        if path in used or str(path) in named:
+            continue
+        if path.suffix.lower() in IMAGES:
             found.leave_out('images without annotations', path)
         elif path.suffix.lower() in NOT_READ:
             found.leave_out('images of a format that mmdet does not read: convert them to JPEG', path)
+        elif is_image(path):
+            found.leave_out('images whose names end as those of no image: rename them, JPEG to .jpg', path)
 
 
 def _judge(root: Path, sets: dict[str, CleanSet], classes: Sequence[str]) -> list[str]:

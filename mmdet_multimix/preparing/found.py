@@ -13,7 +13,6 @@ from typing import Any
 from ..utils.one_line import InputError
 
 IMAGES = {'.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm', '.pgm'}
-NOT_READ = {'.heic', '.heif', '.avif', '.gif', '.svg', '.raw', '.dng', '.nef', '.cr2', '.jxl', '.psd'}
 SPLITS = ('train', 'val', 'test')
 _SPLIT = re.compile(r'(train|val|valid|validation|dev|test)(?:ing)?(?:val)?[-_]?(?:\d{2,4})?')
 _NAMES = {'valid': 'val', 'validation': 'val', 'dev': 'val'}

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from ..datasets.unread_images import NOT_READ
 from ..utils.names import quote
 from .found import (
     IMAGES,
@@ -26,7 +27,12 @@ from .found import (
 )
 
 _LISTS = ('classes.txt', 'obj.names', 'labels.txt', '_darknet.labels', 'names.txt')
+_EMPTY: tuple[object, ...] = (None, '', [], {})  # what stands behind a key of data.yaml that says nothing
 _KEYS = {'train': 'train', 'val': 'val', 'valid': 'val', 'validation': 'val', 'test': 'test'}
+
+
+class _NoImageError(PreparingError):
+    """A split of data.yaml has no image at all."""
 
 
 def description(files: list[Path]) -> Path | None:
@@ -74,8 +80,9 @@ def read(root: Path, files: list[Path]) -> Found:
     names = _names(path, content)
     found.classes = tuple(names.values())
     points = content.get('kpt_shape') is not None
+    there = [file for file in files if file.suffix.lower() in IMAGES]
     without = 0
-    for image, split in _images(root, files, path, content):
+    for image, split in _images(root, there, path, content, found):
         labels = _labels(image)
         if labels is None:
             without += 1
@@ -83,9 +90,23 @@ def read(root: Path, files: list[Path]) -> Found:
         found.examples.append(Example(image, labels or path, split, objects, relative=True))
     if without:
         found.notes.append(f'{without} images have no label file and count as images without objects')
-    if without == len(found.examples):
+    if found.examples and without == len(found.examples):
         raise PreparingError(f'none of the {without} images below {root} has a label file of its name')
+    _leave_out_rest(found, files, there, path)
     return found
+
+
+def _leave_out_rest(found: Found, files: list[Path], there: list[Path], path: Path) -> None:
+    """Note the images that data.yaml leaves out, and the label files of images that are not there."""
+    used = {example.image for example in found.examples}
+    labels: set[Path | None] = {example.source for example in found.examples}
+    for image in there:
+        if image not in used:
+            found.leave_out(f'images that are in no split of {path.name}', image)
+            labels.add(_labels(image))
+    for file in files:
+        if file != path and file not in labels and is_one(file):
+            found.leave_out('annotations without an image', file)
 
 
 def _has_names(path: Path) -> bool:
@@ -121,16 +142,27 @@ def _names(path: Path, content: dict[str, Any]) -> dict[int, str]:
     return named
 
 
-def _images(root: Path, files: list[Path], path: Path, content: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+def _images(
+    root: Path, there: list[Path], path: Path, content: dict[str, Any], found: Found
+) -> Iterator[tuple[Path, str]]:
     """All images and their splits: as data.yaml says, or else by their folders."""
-    wanted = {split: key for key, split in _KEYS.items() if content.get(key)}
-    there = [file for file in files if file.suffix.lower() in IMAGES]
+    wanted = {split: key for key, split in _KEYS.items() if content.get(key, '') not in _EMPTY}
+    for key in _KEYS if wanted else ():
+        if key in content and _KEYS[key] not in wanted:
+            found.notes.append(f'{path} names nothing for {key}: there is no such split')
     for split in SPLITS:
         given = set()
         key = wanted.get(split, '')
         places = content.get(key, [])
         for place in places if isinstance(places, list) else [places]:
-            for image in _listed(key, str(place), root, path, content, there):
+            try:
+                images = _listed(key, place, root, path, content, there)
+            except _NoImageError:
+                if split != 'test':  # which tools name whether there is one or not
+                    raise
+                found.notes.append(f'{path} has {key}: {place}, where no image is: there is no such split')
+                continue
+            for image in images:
                 if image not in given:
                     given.add(image)
                     yield image, split
@@ -139,22 +171,24 @@ def _images(root: Path, files: list[Path], path: Path, content: dict[str, Any]) 
 
 
 def _listed(
-    key: str, place: str, root: Path, path: Path, content: dict[str, Any], there: list[Path]
+    key: str, place: object, root: Path, path: Path, content: dict[str, Any], there: list[Path]
 ) -> list[Path]:
     """The images of a folder, or of a list of images, that data.yaml names from here or from elsewhere."""
+    if place in _EMPTY:
+        raise _NoImageError(f'{path} has a place for {key} that is empty')
     base = Path(str(content.get('path') or ''))
-    inside = Path(place.replace('\\', '/'))
-    parts = inside.parts
+    named = Path(str(place).replace('\\', '/'))
+    parts = named.parts
     while parts and parts[0] in ('..', '.'):  # Roboflow's are of one folder further up
         parts = parts[1:]
     seen: dict[Path, list[Path]] = {}
-    for folder in (path.parent / base / inside, base / inside, path.parent / inside, root.joinpath(*parts)):
+    for folder in (path.parent / base / named, base / named, path.parent / named, root.joinpath(*parts)):
         if folder.is_dir():
             seen[folder] = _in_folder(folder, there)
         elif folder.is_file() and folder.suffix.lower() == '.txt':
             seen[folder] = [_resolve(line, folder, root) for line in read_lines(folder)]
     if not seen:
-        raise PreparingError(f'{path} names {place}, which is neither a folder nor a list of images here')
+        raise _NoImageError(f'{path} names {place}, which is neither a folder nor a list of images here')
     ours = set(there)  # beside the set there may be a folder of that name of another set
     for images in seen.values():
         if any(Path(os.path.abspath(image)) in ours for image in images):
@@ -162,10 +196,15 @@ def _listed(
     for images in seen.values():
         if any(map(is_file, images)):
             return images
-    where = os.path.abspath(next(iter(seen)))
-    raise PreparingError(
-        f'{path} has {key}: {place}, and {where} has no image of {root}: correct that line, or take it out'
-    )
+    where = Path(os.path.abspath(next(iter(seen))))
+    said = f'{path} has {key}: {place}, and {where} has no image of {root}'
+    inside = where.rglob('*') if where.is_relative_to(root) else ()
+    unread = [file for file in inside if file.suffix.lower() in NOT_READ]
+    if unread:
+        raise PreparingError(f'{said} but {len(unread)} that mmdet does not read: convert them to JPEG')
+    if any(seen.values()):  # a list of images that are not there
+        raise PreparingError(f'{said}: correct that line, or take it out')
+    raise _NoImageError(f'{said}: correct that line, or take it out')
 
 
 def _in_folder(folder: Path, there: list[Path]) -> list[Path]:
@@ -181,7 +220,7 @@ def _in_folder(folder: Path, there: list[Path]) -> list[Path]:
 def _resolve(line: str, listed: Path, root: Path) -> Path:
     for folder in (listed.parent, root, Path()):
         if is_file(folder / line):
-            return folder / line
+            return Path(os.path.abspath(folder / line))  # as the same file is called elsewhere
     return listed.parent / line
 
 

@@ -218,6 +218,83 @@ def test_a_report_of_strange_names(tmp_path):
     assert 'a\\|b <c>&' in text and json.loads((tmp_path / 'set_out/report.json').read_text())
 
 
+def in_voc(root):
+    return flat_voc(root, ending='.jpg')
+
+
+def in_yolo(root):
+    yolo(root, ('train',), 4)
+    for path in (root / 'images/train').iterdir():
+        photograph(path.with_suffix('.jpg'))
+        path.unlink()
+    return root
+
+
+def in_coco(root):
+    content = coco(root, 4)
+    for image in content['images']:
+        image['file_name'] = image['file_name'].replace('.png', '.jpg')
+        photograph(root / f'train/{image["file_name"]}')
+        (root / f'train/{image["id"]}.png').unlink()
+    write(root / 'annotations/instances_train.json', content)
+    return root
+
+
+@pytest.mark.parametrize('layout', [in_voc, in_yolo, in_coco])
+def test_images_whose_names_end_otherwise_are_named(tmp_path, layout):
+    """With annotations or without any."""
+    root = layout(tmp_path / 'set')
+    one, two, three, _ = sorted(root.rglob('*.jpg'))
+    one.rename(one.with_suffix(''))
+    two.rename(two.with_suffix('.heic'))
+    three.rename(three.with_suffix('.JPG_old'))
+    shutil.copy(one.with_suffix(''), root / 'alone')
+    (root / 'alone.AVIF').write_bytes(b'avif')
+    for name in ('notes.txt', 'table.csv', 'Thumbs.db', 'README', 'x.json', 'clip.mp4'):
+        (root / name).write_text('no image')
+    _, splits, report = prepared(root)
+    assert len(splits['train']) == 1
+    left_out = {reason.partition(':')[0]: set(paths) for reason, paths in report['files_left_out'].items()}
+    assert left_out.pop('images of a format that mmdet does not read') == {
+        str(two.with_suffix('.heic')),
+        f'{root}/alone.AVIF',
+    }
+    assert left_out.pop('images whose names end as those of no image') == {
+        str(one.with_suffix('')),
+        str(three.with_suffix('.JPG_old')),
+        f'{root}/alone',
+    }
+    ((reason, without),) = left_out.items()
+    assert len(without) == 3 and reason in (
+        'annotations without an image',
+        'images that are listed and not there',
+    )
+
+
+@pytest.mark.parametrize('layout', [in_voc, in_coco])
+def test_a_folder_of_photographs_that_are_not_read_is_refused_with_the_reason(tmp_path, layout):
+    root = layout(tmp_path / 'set')
+    for path in list(root.rglob('*.jpg')):
+        path.rename(path.with_suffix('.heic'))
+    with pytest.raises(PreparingError, match='4 images of a format that mmdet does not read: convert them'):
+        prepared(root)
+
+
+@pytest.mark.parametrize('ending', ['.gif', '.jfif', ''])
+def test_an_image_that_is_read_all_the_same_is_not_left_out(tmp_path, ending):
+    content = coco(tmp_path / 'set', 2)
+    path = tmp_path / f'set/train/0{ending}'
+    photograph(path, format='PNG' if ending == '' else None)
+    content['images'][0]['file_name'] = f'train/{path.name}'
+    write(tmp_path / 'set/annotations/instances_train.json', content)
+    (tmp_path / 'set/train/0.png').unlink()
+    _, splits, report = prepared(tmp_path / 'set')
+    if len(splits['train']) == 2:  # OpenCV decodes GIF in some of its versions
+        assert not report['files_left_out']
+    else:
+        assert ending == '.gif' and len(report['files_left_out']) == 1
+
+
 def test_a_damaged_set_that_a_training_would_refuse(tmp_path):
     """Classes that only the validation data have are said, as before every training."""
     root = yolo(tmp_path / 'set')

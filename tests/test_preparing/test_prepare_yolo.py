@@ -117,6 +117,50 @@ def test_a_split_without_an_image_is_refused(tmp_path, place):
         prepared(root)
 
 
+@pytest.mark.parametrize(
+    ('text', 'said'),
+    [
+        ('test: ../test/images', 'has test: ../test/images, where no image is'),
+        ('test: empty', 'has test: empty, where no image is'),
+        ('test: empty.txt', 'has test: empty.txt, where no image is'),
+        ('test: [null]', 'has test: None, where no image is'),
+        ("test: ''", 'names nothing for test'),
+        ('test:', 'names nothing for test'),
+        ('test: []', 'names nothing for test'),
+    ],
+)
+def test_a_test_split_without_an_image_is_none(tmp_path, text, said):
+    """Roboflow writes that line whether there is such a folder or not."""
+    root = roboflow(tmp_path / 'set', f'train: ../train/images\nval: ../valid/images\n{text}\n')
+    (root / 'empty').mkdir()
+    (root / 'empty.txt').write_text('\n')
+    output, splits, _ = prepared(root)
+    assert set(splits) == {'train', 'val'}
+    assert f'{root}/data.yaml {said}: there is no such split' in output
+
+
+@pytest.mark.parametrize('key', ['train', 'val', 'test'])
+def test_a_split_of_photographs_that_are_not_read_is_refused_with_the_reason(tmp_path, key):
+    places = dict(train='train/images', val='valid/images') | {key: 'phone'}
+    root = roboflow(tmp_path / 'set', ''.join(f'{name}: {place}\n' for name, place in places.items()))
+    (root / 'phone').mkdir()
+    for index in range(3):
+        (root / f'phone/{index}.HEIC').write_bytes(b'heic')
+    with pytest.raises(PreparingError, match=rf'{root}/phone has .* but 3 that mmdet does not read: convert'):
+        prepared(root)
+
+
+def test_images_and_labels_that_no_split_has_are_named(tmp_path):
+    root = yolo(tmp_path / 'set', ('train', 'val', 'spare'))
+    (root / 'data.yaml').write_text('train: images/train\nval: images/val\nnames: [cat, dog]\n')
+    (root / 'images/train/train0.png').unlink()
+    left_out = prepared(root)[2]['files_left_out']
+    assert left_out == {
+        'annotations without an image': [f'{root}/labels/train/train0.txt'],
+        'images that are in no split of data.yaml': [f'{root}/images/spare/spare{i}.png' for i in range(2)],
+    }
+
+
 @pytest.mark.parametrize('names', ['classes.txt', 'obj.names', 'mine.names'])
 def test_labels_beside_the_images_and_a_list_of_names(tmp_path, names):
     root = tmp_path / 'set'
@@ -129,6 +173,15 @@ def test_labels_beside_the_images_and_a_list_of_names(tmp_path, names):
     assert splits['train'] == {'0.jpg': near(WHOLE), '1.jpg': [], '2.jpg': []}
     assert '1 images have no label file' in said
     assert report['splits']['train']['images_without_objects'] == 2
+
+
+def test_a_list_in_a_folder_of_its_own(tmp_path):
+    root = yolo(tmp_path / 'set', ('train',))
+    (root / 'lists').mkdir()
+    (root / 'lists/a.txt').write_text('../images/train/train0.png\n./../images/train/train1.png\n')
+    (root / 'data.yaml').write_text('train: lists/a.txt\nnames: [cat, dog]\n')
+    _, splits, report = prepared(root)
+    assert len(splits['train']) == 2 and not report['files_left_out']
 
 
 def test_images_at_whole_paths_in_a_list(tmp_path):
