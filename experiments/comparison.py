@@ -23,7 +23,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mmdet_multimix.checks.missing_config import missing_config
 from mmdet_multimix.evaluation.settings import MEASURES, Settings
 
 from .experiment_file import beside, check_keys, check_names, check_types, many, read_experiment, slug
@@ -128,7 +127,7 @@ class Comparison:
     def missing_configs(self) -> list[str]:
         """A line for each config that is named and not there."""
         named = [(f'methods[{name!r}]', method.config) for name, method in self.methods.items()]
-        return [f'{key}: {missing_config(path)}' for key, path in named if not path.is_file()]
+        return [f'{key}: config {path} does not exist' for key, path in named if not path.is_file()]
 
     def select(self, names: list[str] | None) -> Comparison:
         """The same with some of its methods; None for all.

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 from mmdet_multimix.checks import check_data, check_metrics
-from mmdet_multimix.checks.missing_config import missing_config
 
 from .building import unbuildable
 from .cells import detect_cell, from_scratch, overruled, pretrain_cell
@@ -123,7 +122,7 @@ class TransferExperiment:
         """A line for each config that is named and not there."""
         named = [(f'methods[{name!r}]', path) for name, path in self.methods.items() if path]
         named += [(f'detectors[{name!r}].config', value.config) for name, value in self.detectors.items()]
-        return [f'{key}: {missing_config(path)}' for key, path in named if not path.is_file()]
+        return [f'{key}: config {path} does not exist' for key, path in named if not path.is_file()]
 
     def prepare(self, root: Path) -> None:
         """Writes the digits set where the experiment needs it and it is not there."""

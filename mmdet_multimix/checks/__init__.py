@@ -4,7 +4,7 @@
 all annotations and looks for every image of several configs, in seconds. Both ask the files of this folder:
 
 - ``config_file``: whether a file is a config, and has what a run needs.
-- ``walk``: which data sets, metrics and modules a config names.
+- ``walk``: which data sets, metrics, modules and files a config names.
 - ``coco``, ``voc``, ``image_folders``: whether a data set of this format is there and whole.
 - ``classes``: whether data sets and heads have the same classes.
 - ``coco_content``, ``voc_content``, ``kept``: which boxes mmdet keeps, and what it drops or misreads.

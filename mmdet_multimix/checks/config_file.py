@@ -20,7 +20,6 @@ from mmengine.dataset import BaseDataset
 from mmengine.utils import import_modules_from_strings
 
 from ..utils.one_line import InputError, with_type
-from .missing_config import missing_config, new_name
 from .walk import data_sets, nodes, registered
 
 _SUFFIXES = ('.py', '.yaml', '.yml', '.json')
@@ -71,7 +70,7 @@ def read_config(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
     try:
         cfg = Config.fromfile(path)
     except (Exception, SystemExit) as error:  # it is Python, so anything may happen in it
-        raise InputError(f'config {path} cannot be read: {_reason(error)}{new_name(str(error))}') from error
+        raise InputError(f'config {path} cannot be read: {_reason(error)}') from error
     override(cfg, overrides or {})
     return cfg
 
@@ -189,7 +188,7 @@ def _check_bases(path: str, above: tuple[str, ...]) -> None:
             way = ' -> '.join(os.path.basename(name) for name in (*above, os.path.realpath(file)))
             raise InputError(f'config {path} is, through _base_, its own base: {way}')
         if not os.path.isfile(file):
-            raise InputError(f'config {path}: its _base_ {file} does not exist{new_name(base)}')
+            raise InputError(f'config {path}: its _base_ {file} does not exist')
         _check_bases(file, above)
 
 
@@ -197,7 +196,7 @@ def _text_of(path: str) -> str:
     if os.path.isdir(path):
         raise InputError(f'config {path} is a folder; give a file')
     if not os.path.isfile(path):
-        raise InputError(missing_config(path))
+        raise InputError(f'config {path} does not exist')
     suffix = Path(path).suffix.lower()
     if suffix in _CHECKPOINTS:
         raise InputError(f'config {path} is a checkpoint by its name; the config comes first')

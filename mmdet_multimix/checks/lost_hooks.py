@@ -9,7 +9,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from .remark import Remark
-from .walk import class_name
+from .walk import class_name, files_of
 
 _ONE_OF = {'EpochSeedHook', 'IterSeedHook'}  # who takes the one leaves the other
 
@@ -43,24 +43,6 @@ def check_lost_hooks(cfg: Config) -> Iterator[str]:
         )
 
 
-def files_of(cfg: Config) -> Iterator[str]:
-    """The file of a config and all that it is based on, each once.
-
-    Args:
-        cfg: The config. One that was not read from a file has none, nor has one whose file is gone, as that
-            of ``Config.fromstring`` is; of one that imports its bases none is known.
-    """
-    found: set[str] = set()
-    there = cfg.filename and Path(cfg.filename).is_file() and not _is_lazy(cfg.filename)
-    waiting = [cfg.filename] if there else []
-    while waiting:
-        path = waiting.pop(0)
-        if path not in found:
-            found.add(path)
-            yield path
-            waiting += [Config._get_cfg_path(base, path)[0] for base in Config._get_base_files(path)]
-
-
 def _sets_hooks(path: str) -> bool:
     """Whether the text of a file gives ``custom_hooks``; reading a config with its bases takes longer."""
     text = Path(path).read_text(encoding='utf-8')
@@ -78,8 +60,3 @@ def _sets_hooks(path: str) -> bool:
 def _types(cfg: Config) -> list[str]:
     hooks = cfg.get('custom_hooks') or []
     return [class_name(hook['type']) for hook in hooks if isinstance(hook, dict) and 'type' in hook]
-
-
-def _is_lazy(path: str) -> bool:
-    """Whether a config is Python that imports its bases."""
-    return path.endswith('.py') and Config._is_lazy_import(path)

@@ -13,8 +13,8 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from .lost_hooks import files_of
 from .remark import Remark
+from .walk import files_of
 
 # What mmengine's and mmdet's runners and tools read of a config, beside the arguments of `Runner`.
 _ALSO_READ = (
@@ -69,7 +69,8 @@ def unread_overrides(cfg: Config, keys: Iterable[str]) -> Iterator[str]:
 def check_unread(cfg: Config) -> Iterator[str]:
     """Look for keys at the top of a config that are almost those that a run reads, or were in mmdet 2.
 
-    Configs have variables of any name. One that a file uses itself is nobody's mistake.
+    Configs have variables of any name. One that a file uses itself is nobody's mistake, and one that no file
+    has is an override, of which :func:`unread_overrides` tells.
 
     Args:
         cfg: The config. Of one that was not read from a file, or imports its bases, nothing is known.
@@ -77,19 +78,19 @@ def check_unread(cfg: Config) -> Iterator[str]:
     Yields:
         A remark for each.
     """
-    read, used = _read(), set()
-    for path in files_of(cfg):
-        used |= _used(Path(path))
-    for name in cfg if used and not cfg.get('runner_type') else ():
+    texts = [Path(path).read_text(encoding='utf-8') for path in files_of(cfg)]
+    read = _read()
+    used = {name for text in texts for name in _used(text)}
+    written = {name for text in texts for name in re.findall(r'\w+', text)}
+    for name in cfg if not cfg.get('runner_type') else ():
         extended = name not in _RENAMED and any(name.startswith(f'{known}_') for known in read)
         meant = None if name in read | used or extended else _meant(name)
-        if meant:
+        if meant and name in written:
             yield Remark(f'{name}: no run reads this key, so that it changes nothing. Did you mean {meant}?')
 
 
-def _used(path: Path) -> set[str]:
+def _used(text: str) -> set[str]:
     """The names that a config itself reads, those of its bases included."""
-    text = path.read_text(encoding='utf-8')
     found = {'_base_', *re.findall(r'\b_base_\.(\w+)', text)}
     with contextlib.suppress(SyntaxError):  # of JSON, YAML, and what mmengine fills in first
         for node in ast.walk(ast.parse(text)):

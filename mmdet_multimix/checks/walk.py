@@ -161,6 +161,24 @@ def data_sets(cfg: Config, loaders: Sequence[str]) -> list[DataSet]:
     return found
 
 
+def files_of(cfg: Config) -> Iterator[str]:
+    """The file of a config and all that it is based on, each once.
+
+    Args:
+        cfg: The config. One that was not read from a file has none, nor has one whose file is gone, as that
+            of ``Config.fromstring`` is; of one that imports its bases none is known.
+    """
+    found: set[str] = set()
+    there = cfg.filename and Path(cfg.filename).is_file() and not _is_lazy(cfg.filename)
+    waiting = [cfg.filename] if there else []
+    while waiting:
+        path = waiting.pop(0)
+        if path not in found:
+            found.add(path)
+            yield path
+            waiting += [Config._get_cfg_path(base, path)[0] for base in Config._get_base_files(path)]
+
+
 def evaluators(cfg: Config, key: str) -> list[dict[str, Any]]:
     """List the metrics of an evaluator, of which there may be one or several.
 
@@ -210,3 +228,8 @@ def registered(kind: Any, registry: Registry) -> type | None:
 def is_there(path: str | Path) -> bool:
     """Whether a file exists, as far as this can be known: an address is not looked up."""
     return '://' in str(path) or Path(path).is_file()
+
+
+def _is_lazy(path: str) -> bool:
+    """Whether a config is Python that imports its bases."""
+    return path.endswith('.py') and Config._is_lazy_import(path)

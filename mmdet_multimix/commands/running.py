@@ -14,7 +14,6 @@ from mmengine.runner import Runner
 
 from ..checkpoints import load_whole
 from ..checks.config_file import OverrideAction, read_config
-from ..checks.missing_config import missing_config
 from ..checks.remark import Remark, say_remarks
 from ..checks.unread import unread_overrides
 from ..shipped import config
@@ -73,7 +72,7 @@ def _file_of(path: str) -> str:
     try:
         return config(path)
     except FileNotFoundError:
-        raise InputError(missing_config(path)) from None
+        raise InputError(f'config {path} does not exist') from None
 
 
 def build_runner(cfg: Config, whole: bool) -> Runner:

@@ -4,6 +4,7 @@ import pytest
 from checking import ROOT
 from mmengine.config import Config
 
+from mmdet_multimix.checks import check_config
 from mmdet_multimix.checks.config_file import read_config
 from mmdet_multimix.checks.lost_hooks import check_lost_hooks
 from mmdet_multimix.checks.remark import Remark
@@ -67,6 +68,17 @@ def test_an_override_that_changes_nothing_is_said(capsys, override, hint):
     (line,) = capsys.readouterr().err.splitlines()
     name = override.split('.')[0]
     assert line == f'warning: the override {override} changes nothing: no run reads {name!r}{hint}'
+
+
+@pytest.mark.parametrize('override', ['load_form', 'train_dataloder.batch_size', 'optimizer.lr'])
+@pytest.mark.parametrize('ending', ['py', 'yaml', 'json'])
+def test_an_override_is_said_once_before_a_training(tmp_path, capsys, override, ending):
+    """By the command, and not again by the check of the config that has it by then."""
+    text = {'py': 'resume_from = 1\n', 'yaml': 'resume_from: 1\n', 'json': '{"resume_from": 1}'}[ending]
+    (tmp_path / f'mine.{ending}').write_text(text)
+    check_config(load_config(str(tmp_path / f'mine.{ending}'), {override: 1}, str(tmp_path)))
+    said = [line.removeprefix('warning: ') for line in capsys.readouterr().err.splitlines()]
+    assert [line.split()[2 if line.startswith('the') else 0] for line in said] == [override, 'resume_from:']
 
 
 def test_overrides_of_what_the_config_leaves_out_are_read():
