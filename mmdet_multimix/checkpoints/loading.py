@@ -18,7 +18,7 @@ from .reading import read_checkpoint, state_dict_of, weights_of
 _OF_WRAPPER = 'module.'  # what distributed training puts before every name
 
 
-def load_whole(model: nn.Module, path: str | Path) -> None:
+def load_whole(model: nn.Module, path: str | Path) -> dict[str, Any]:
     """Load a checkpoint into its model, and refuse that of another model.
 
     mmengine would only warn about missing parameters and statistics, and go on with random ones.
@@ -26,6 +26,9 @@ def load_whole(model: nn.Module, path: str | Path) -> None:
     Args:
         model: The model, without a wrapper.
         path: As for :func:`read_checkpoint`.
+
+    Returns:
+        What the file holds.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -48,6 +51,7 @@ def load_whole(model: nn.Module, path: str | Path) -> None:
     missing = [name for name in lacking if not name.endswith(NOT_NEEDED)]
     if missing:
         raise InputError(f'checkpoint {str(path)!r} is of another model: it lacks {shorten(missing)}')
+    return checkpoint
 
 
 def check_some_fits(wanted: Mapping[str, Tensor], path: str | Path) -> None:

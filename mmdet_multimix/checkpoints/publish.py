@@ -50,7 +50,6 @@ def publish_backbone(source: str | Path, target: str | Path, force: bool = False
     }
     if preprocessor := preprocessor_of(meta):
         kept[KEY] = preprocessor
-    Path(target).parent.mkdir(parents=True, exist_ok=True)
     with whole_file(target) as file:
         torch.save({'meta': kept, 'state_dict': found}, file)
     return len(found)

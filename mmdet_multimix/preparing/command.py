@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from ..checks.kept import judge
 from ..checks.remark import Remark
 from ..checks.walk import DataSet
 from ..datasets.unread_images import NOT_READ, is_image
-from ..utils.files import atomic_path
+from ..utils.files import whole_file
 from ..visualization.labelled_images import draw_labelled_images
 from . import coco, voc, yolo
 from .cleaning import CleanSet, choose_classes, clean, split_off
@@ -219,8 +218,8 @@ def _move(partial: Path, output: Path) -> None:
     """Give all files their names; those of an earlier call that have no successor go."""
     for name in own_files():
         if (partial / name).exists():
-            with atomic_path(output / name) as path:
-                shutil.copyfile(partial / name, path)
+            with whole_file(output / name) as file:
+                file.write((partial / name).read_bytes())
         else:
             (output / name).unlink(missing_ok=True)
 

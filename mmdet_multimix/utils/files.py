@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -13,7 +12,7 @@ from typing import BinaryIO
 from .one_line import InputError
 
 _SUFFIX = '.part'
-_LONGEST = 200  # characters of a name that are repeated in the partial file's
+_LONGEST = 200  # bytes of a name that are repeated in the partial file's
 
 
 @contextlib.contextmanager
@@ -25,13 +24,15 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
     replaced.
 
     Args:
-        path: File to write, in a folder that exists.
+        path: File to write; missing folders are made.
 
     Yields:
         The partial file, a hidden one in the same folder.
     """
     path = Path(path)
-    partial = path.with_name(f'.{path.name[:_LONGEST]}.{secrets.token_hex(4)}{_SUFFIX}')
+    name = os.fsdecode(os.fsencode(path.name)[:_LONGEST])
+    partial = path.with_name(f'.{name}.{secrets.token_hex(4)}{_SUFFIX}')
+    path.parent.mkdir(parents=True, exist_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL  # exclusive: not through a link either
     try:
         with os.fdopen(os.open(partial, flags, 0o666), 'wb') as file:
@@ -66,37 +67,15 @@ def _sync(folder: Path) -> None:
             os.close(descriptor)
 
 
-@contextlib.contextmanager
-def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Give a path to write to, and move what was written there to ``path``.
-
-    A reader of ``path`` finds the old file or the whole new one. If the body of the ``with`` raises, the old
-    file stays. The temporary path lies in a new folder beside ``path`` that only this process can predict,
-    so that no other process writes to it, and no symbolic link waits there.
-
-    Args:
-        path: The file to write, or a folder that does not exist. Its parent folder is created.
-
-    Yields:
-        A path of the same name to write to.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix='.part-', dir=path.parent) as folder:
-        partial = Path(folder, path.name)
-        yield partial
-        partial.replace(path)
-
-
 def write_text(path: str | Path, text: str) -> None:
     """Write a text file, whole or not at all.
 
     Args:
-        path: The file. Its parent folder is created.
-        text: What it will hold.
+        path: As for :func:`whole_file`.
+        text: What it will hold, in UTF-8.
     """
-    with atomic_path(path) as partial:
-        partial.write_text(text)
+    with whole_file(path) as file:
+        file.write(text.encode())
 
 
 def check_folder(name: str, path: str | Path) -> None:

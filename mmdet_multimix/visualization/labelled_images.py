@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
 
-from ..utils.files import atomic_path
+from ..utils.files import whole_file
 from ..utils.names import clip
 from .plots import COLORS
 
@@ -29,7 +29,7 @@ def draw_labelled_images(
     """Write a picture of images with their boxes, loaded as mmdet loads them.
 
     Args:
-        path: Picture to write.
+        path: JPEG to write.
         images: Image files.
         boxes: Of each image, ``(k, 4)`` as x1, y1, x2, y2 in pixels.
         labels: Of each image, ``(k,)``.
@@ -41,8 +41,8 @@ def draw_labelled_images(
     grid = Image.new('RGB', (columns * step, -(-len(cells) // columns) * step), 'white')
     for number, cell in enumerate(cells):
         grid.paste(cell, (number % columns * step, number // columns * step))
-    with atomic_path(path) as partial:
-        grid.save(partial, quality=88)
+    with whole_file(path) as file:
+        grid.save(file, 'JPEG', quality=88)
 
 
 def _cell(image: str | Path, boxes: np.ndarray, labels: Sequence[int], classes: Sequence[str]) -> Image.Image:

@@ -7,7 +7,7 @@ from pathlib import Path
 from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 
-from ..utils.files import atomic_path, check_target
+from ..utils.files import check_target, whole_file
 from ..utils.one_line import InputError
 
 #: One colour a method wherever it is drawn; distinguishable without red-green vision.
@@ -30,8 +30,8 @@ COLORS: tuple[str, ...] = (
 
 def save_figure(figure: Figure, path: str | Path) -> None:
     """Write a figure, whole or not at all."""
-    with atomic_path(path) as partial:
-        figure.savefig(partial, dpi=110)
+    with whole_file(path) as file:
+        figure.savefig(file, dpi=110, format=Path(path).suffix[1:])
 
 
 def check_picture(name: str, path: str | Path) -> None:

@@ -35,7 +35,8 @@ def test_a_whole_checkpoint_is_loaded_with_the_wrapper_of_training_or_without(sa
         model = network()
         load_whole(model, saved(lambda state, p=prefix: {p + key: value for key, value in state.items()}))
         assert all(bool((value == 3).all()) for value in model.state_dict().values())
-    load_whole(network(), saved(without('1.num_batches_tracked')))
+    held = load_whole(network(), saved(without('1.num_batches_tracked'), optimizer={'lr': 3}))
+    assert set(held) == {'meta', 'state_dict', 'optimizer'}
 
 
 @pytest.mark.parametrize('name', ['0.weight', '1.running_mean', '1.running_var', '1.bias'])

@@ -1,46 +1,73 @@
+import os
+import stat
+
 import pytest
 
-from mmdet_multimix.utils.files import atomic_path, write_text
+from mmdet_multimix.utils.files import remove_partial_files, whole_file, write_text
 
 
-def test_a_file_is_replaced_whole(tmp_path):
+def write(path, data, fails=False):
+    with whole_file(path) as file:
+        file.write(data)
+        if fails:
+            raise OSError('no space left')
+
+
+def test_a_file_appears_whole_with_the_usual_rights(tmp_path):
+    write(tmp_path / 'a', b'one')
+    (tmp_path / 'b').write_bytes(b'')
+    assert (tmp_path / 'a').read_bytes() == b'one'
+    assert stat.S_IMODE(os.stat(tmp_path / 'a').st_mode) == stat.S_IMODE(os.stat(tmp_path / 'b').st_mode)
+    write(tmp_path / 'a', b'two')
+    assert (tmp_path / 'a').read_bytes() == b'two' and len(list(tmp_path.iterdir())) == 2
+
+
+def test_where_writing_fails_all_is_as_it_was(tmp_path):
+    write(tmp_path / 'a', b'one')
+    with pytest.raises(OSError, match='no space'):
+        write(tmp_path / 'a', b'two', fails=True)
+    with pytest.raises(OSError, match='no space'):
+        write(tmp_path / 'b', b'two', fails=True)
+    assert [path.name for path in tmp_path.iterdir()] == ['a'] and (tmp_path / 'a').read_bytes() == b'one'
+
+
+def test_a_link_of_its_name_is_replaced_and_not_followed(tmp_path):
+    (tmp_path / 'other').write_bytes(b'mine')
+    (tmp_path / 'a').symlink_to(tmp_path / 'other')
+    write(tmp_path / 'a', b'one')
+    assert (tmp_path / 'other').read_bytes() == b'mine' and not (tmp_path / 'a').is_symlink()
+
+
+def test_a_link_where_the_partial_file_goes_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr('secrets.token_hex', lambda count: '0' * 8)
+    (tmp_path / '.a.00000000.part').symlink_to(tmp_path / 'other')
+    with pytest.raises(FileExistsError):
+        write(tmp_path / 'a', b'one')
+    assert not (tmp_path / 'other').exists()
+
+
+@pytest.mark.parametrize('name', ['n' * 255, '猫' * 85, 'a' + 'é' * 127])
+def test_names_may_be_as_long_as_the_file_system_takes_them(tmp_path, name):
+    write(tmp_path / name, b'one')
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_missing_folders_are_made_and_text_is_utf_8(tmp_path):
     path = tmp_path / 'deep/er/report.txt'
     write_text(path, 'first')
-    write_text(path, 'second')
-    assert path.read_text() == 'second'
+    write_text(path, 'zweite, für 猫')
+    assert path.read_bytes().decode() == 'zweite, für 猫'
     assert [p.name for p in path.parent.iterdir()] == ['report.txt']
 
 
-def test_what_fails_leaves_the_old_file_and_nothing_else(tmp_path):
-    path = tmp_path / 'report.txt'
-    write_text(path, 'first')
-    with pytest.raises(RuntimeError), atomic_path(path) as partial:
-        assert partial.name == path.name  # writers that look at the suffix find theirs
-        partial.write_text('half')
-        raise RuntimeError
-    assert path.read_text() == 'first'
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_link_that_waits_is_not_followed(tmp_path):
-    (tmp_path / 'other.txt').write_text('safe')
-    path = tmp_path / 'report.txt'
-    for name in ('report.txt', 'report.txt.part', 'report.part.txt'):
-        (tmp_path / name).symlink_to(tmp_path / 'other.txt')
-    write_text(path, 'mine')
-    assert (tmp_path / 'other.txt').read_text() == 'safe'
-    assert path.read_text() == 'mine' and not path.is_symlink()
-
-
-def test_folders_are_written_whole_too(tmp_path):
-    with atomic_path(tmp_path / 'set') as partial:
-        partial.mkdir()
-        (partial / 'a').write_text('a')
-        assert not (tmp_path / 'set').exists()
-    assert (tmp_path / 'set/a').read_text() == 'a'
-
-
-def test_the_file_is_readable_as_any_other(tmp_path):
-    write_text(tmp_path / 'ours', '')
-    (tmp_path / 'plain').write_text('')
-    assert (tmp_path / 'ours').stat().st_mode == (tmp_path / 'plain').stat().st_mode
+def test_what_kills_have_left_is_removed_and_nothing_else(tmp_path):
+    others = [
+        '.epoch_1.pth.part',
+        'epoch_1.pth.0123abcd.part',
+        '.report.json.0123abcd.part',
+        '.epoch_1.pth.xyz.part',
+    ]
+    for name in ('.epoch_1.pth.0123abcd.part', '.best_coco_epoch_2.pth.00000000.part', *others):
+        (tmp_path / name).touch()
+    remove_partial_files(tmp_path, '*.pth')
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)

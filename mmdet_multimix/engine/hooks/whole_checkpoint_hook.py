@@ -28,7 +28,6 @@ class WholeLocalBackend(LocalBackend):
             obj: All that it will hold.
             filepath: Its path; missing folders are made.
         """
-        Path(filepath).parent.mkdir(parents=True, exist_ok=True)
         with whole_file(filepath) as file:
             file.write(obj)
 

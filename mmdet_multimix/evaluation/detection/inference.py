@@ -19,9 +19,10 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch.utils.data import Dataset, Subset
 
-from ...checkpoints import load_whole, read_checkpoint
+from ...checkpoints import load_whole
 from ...checkpoints.reading import meta_of
 from ...checkpoints.stored_classes import classes_of
+from ...utils.files import whole_file
 from ...utils.progress import Progress
 from .boxes import Detections
 
@@ -55,9 +56,8 @@ def load_detector(
         ValueError: It is one of another model.
     """
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    stored = read_checkpoint(checkpoint)
     model = MODELS.build(cfg.model)
-    load_whole(model, checkpoint)
+    stored = load_whole(model, checkpoint)
     model.to(device).eval()
     facts = {name: meta_of(stored).get(name) for name in ('epoch', 'iter')}
     facts['epoch'] = facts['epoch'] or None  # a run by iterations says 0
@@ -164,10 +164,8 @@ _NAMES = ('images', 'labels', 'boxes', 'scores')
 
 
 def _write(path: Path, part: list[np.ndarray]) -> None:
-    partial = path.with_suffix('.part')
-    with partial.open('wb') as file:
+    with whole_file(path) as file:
         np.savez_compressed(file, **dict(zip(_NAMES, part, strict=True)))  # type: ignore[arg-type]
-    partial.replace(path)
 
 
 def _read(path: Path) -> list[np.ndarray] | None:
