@@ -130,12 +130,14 @@ def check_strength(
     alpha: float | tuple[float, float] | None,
     ess: float | tuple[float, float] | None,
     alpha_per: str,
-) -> None:
-    """Refuse anything but one way to say how strongly a tuple mixes; none at all means the paper's alpha."""
+) -> tuple[tuple[float, float], tuple[float, float] | None]:
+    """Return the ranges of alpha and ess, or refuse anything but one way to say how strongly a tuple mixes.
+
+    None at all means the paper's alpha, which stands beside an ess, too, and is not used then.
+    """
     check_choice('alpha_per', alpha_per, ('tuple', 'example'))
     if ess is None:
-        check_alpha(PAPER_ALPHA if alpha is None else alpha)
-        return
+        return check_alpha(PAPER_ALPHA if alpha is None else alpha), None
     if alpha is not None:
         raise ValueError(
             f'alpha and ess both say how strongly a tuple mixes: give one of them, got alpha={alpha!r} and '
@@ -143,7 +145,7 @@ def check_strength(
         )
     if alpha_per == 'example':
         raise ValueError("ess is the size of a whole tuple, so it goes with alpha_per='tuple', got 'example'")
-    check_ess(ess)
+    return PAPER_ALPHA, check_ess(ess)
 
 
 def _range(name: str, value: float | tuple[float, float]) -> tuple[float, float]:

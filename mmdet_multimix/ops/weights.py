@@ -17,15 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .checks import (
-    PAPER_ALPHA,
-    check_alpha,
-    check_count,
-    check_drawn_once,
-    check_ess,
-    check_generator,
-    check_strength,
-)
+from .checks import check_count, check_drawn_once, check_generator, check_strength
 from .gather import SharedGenerator
 
 # A block of this many weights stays in the cache of a core (CPU), or fills the device (others).
@@ -133,7 +125,7 @@ class Recipe:
         check_count('b', b)
         m = b if m is None else m
         check_count('m', m, at_most=b, limit='the number of examples b')
-        check_strength(alpha, ess, alpha_per)
+        alpha, ess = check_strength(alpha, ess, alpha_per)
         check_generator(generator)
         if not isinstance(generator, SharedGenerator):
             check_drawn_once(generator)
@@ -146,8 +138,6 @@ class Recipe:
                 f'generator lives on {generator.device}, the weights are wanted on {device}: '
                 f'make it with torch.Generator({device.type!r})'
             )
-        alpha = check_alpha(PAPER_ALPHA if alpha is None else alpha)
-        ess = None if ess is None else check_ess(ess)
         return cls(n, b, r, m, alpha, ess, alpha_per, generator, device, dtype)
 
     def block_shape(self) -> tuple[int, int]:
