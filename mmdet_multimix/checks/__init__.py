@@ -8,6 +8,7 @@ all annotations and looks for every image of several configs, in seconds. Both a
 - ``coco``, ``voc``, ``image_folders``: whether a data set of this format is there and whole.
 - ``classes``: whether data sets and heads have the same classes.
 - ``coco_content``, ``voc_content``, ``kept``: which boxes mmdet keeps, and what it drops or misreads.
+- ``encoding``: whether a text is in UTF-8.
 - ``images``: whether images are there and as large as their annotations say.
 - ``taken``: which images are left after a set's filter.
 - ``splits``: whether an evaluation measures the images that are loaded, and what is learnt.

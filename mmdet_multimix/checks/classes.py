@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from mmdet.datasets import BaseDetDataset, CocoPanopticDataset
 from mmengine.config import Config
 
 from ..utils.names import check_same_classes, quote
+from .encoding import check_encoding
 from .remark import Remark
 from .walk import DataSet, nodes
 
@@ -25,6 +27,9 @@ def check_names(dataset: DataSet) -> Iterator[str]:
         A line for each fault.
     """
     text, names = dataset.text_for_classes, dataset.chosen_classes
+    given = (dataset.cfg.get('metainfo') or {}).get('classes')
+    if isinstance(given, str) and Path(given).is_file():
+        yield from check_encoding(Path(given))
     if text is not None:
         # pycocotools would take every category whose name is a part of the string.
         yield (

@@ -11,6 +11,7 @@ from mmdet.datasets import Objects365V1Dataset
 from ..utils.names import quote, shorten
 from . import coco_file
 from .coco_content import check_content, is_read_as_here, kept_boxes, listed
+from .encoding import check_encoding
 from .images import SHOWN, has_content
 from .kept import Kept
 from .taken import filters_as_here, taken
@@ -28,6 +29,10 @@ def check(dataset: DataSet) -> Iterator[str]:
     """
     path, classes = dataset.annotations, dataset.classes
     if not _is_read_by_mmdet(dataset):
+        return
+    wrong = list(check_encoding(path))
+    yield from wrong
+    if wrong:
         return
     if _is_cut(path):
         yield f'{path} ends in the middle: it was not copied whole. {dataset.remedy}'

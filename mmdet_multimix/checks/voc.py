@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..utils.names import quote, shorten
 from . import voc_content
+from .encoding import check_encoding
 from .images import SHOWN, check_images, sample
 from .kept import Kept, judge
 from .remark import Remark
@@ -29,6 +30,10 @@ def check(dataset: DataSet) -> Iterator[str]:
     """
     listed, classes = dataset.annotations, set(dataset.classes)
     if not classes or not is_read_as_here(dataset):
+        return
+    wrong = list(check_encoding(listed))
+    yield from wrong
+    if wrong:
         return
     names = list_names(listed)
     if '' in names:

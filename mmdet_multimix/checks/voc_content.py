@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
@@ -65,11 +65,15 @@ def read(dataset: DataSet, names: Sequence[str]) -> Content:
 
     Raises:
         FileNotFoundError: An image has no annotations.
-        ValueError: Some cannot be read.
+        ValueError: Some cannot be read, or not by mmdet; with the first of them.
     """
     found, classes = Content(), set(dataset.classes)
     for image in names:
-        root = read_xml(xml_path(dataset, image))
+        path = xml_path(dataset, image)
+        root = read_xml(path)
+        wrong = _unreadable(root, classes)
+        if wrong:
+            raise ValueError(f'{path} has {wrong}, where mmdet reads a number. Correct it, or take it out')
         found.images.append(_listed(dataset, image, root))
         for node in root.findall('object'):
             name = node.findtext('name')
@@ -119,14 +123,35 @@ def _box(node: ElementTree.Element) -> list[float]:
     return [float(node.findtext(f'bndbox/{side}')) for side in BOX]
 
 
+def _unreadable(root: ElementTree.Element, classes: Set[str]) -> str | None:
+    """What in the annotations of an image ends ``XMLDataset``'s reading, None if nothing does."""
+    sized = ('width', 'height') if root.find('size') is not None else ()
+    wanted: list[tuple[ElementTree.Element, str, str, Callable[[str], int]]]
+    wanted = [(root, f'size/{side}', f'the {side}', int) for side in sized]
+    for number, node in enumerate(root.findall('object'), 1):
+        name = node.findtext('name')
+        if name in classes:
+            of = f'of object {number}, {name!r},'
+            wanted += [(node, f'bndbox/{side}', f'{side} {of}', _coordinate) for side in BOX]
+            if node.find('difficult') is not None:
+                wanted.append((node, 'difficult', f'difficult {of}', int))
+    for node, place, told, number_of in wanted:
+        try:
+            number_of(node.findtext(place) or '')
+        except (ValueError, OverflowError):
+            return f'{told} as {node.findtext(place)!r}'
+    return None
+
+
+def _coordinate(text: str) -> int:
+    return int(float(text))
+
+
 def _reason(node: ElementTree.Element) -> str | None:
     """Why nothing can be learnt from an object, None if something can."""
     if node.findtext('difficult', '0').strip() not in ('', '0'):
         return CROWD
-    try:
-        x1, y1, x2, y2 = _box(node)
-    except (TypeError, ValueError):
-        return 'without a box'
+    x1, y1, x2, y2 = _box(node)
     if x2 < x1 or y2 < y1:
         return 'of negative size'
     if max(x2, y2) <= 1:

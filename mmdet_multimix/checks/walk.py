@@ -100,7 +100,8 @@ class DataSet:
         """The class names in its config; mmengine takes a file of names too."""
         classes = (self.cfg.get('metainfo') or {}).get('classes')
         if isinstance(classes, str):
-            return tuple(Path(classes).read_text().splitlines()) if Path(classes).is_file() else ()
+            file = Path(classes)  # of which another check says whether it is in UTF-8
+            return tuple(file.read_text('utf-8', 'replace').splitlines()) if file.is_file() else ()
         return tuple(classes or ())
 
     @property

@@ -44,6 +44,17 @@ def test_a_text_that_is_no_file_is_no_class(tmp_path):
     check_config(training_on(dict(dataset, metainfo=dict(classes=('teddy bear',)))))
 
 
+@pytest.mark.parametrize('encoding', ['utf-8-sig', 'utf-16', 'latin-1'])
+def test_a_file_of_names_in_an_encoding_that_mmdet_does_not_read_is_named(tmp_path, encoding):
+    dataset = coco_with(tmp_path / 'coco', ('kätzchen', 'dog'))
+    path = tmp_path / 'names.txt'
+    path.write_bytes('kätzchen\r\ndog\r\n'.encode(encoding))
+    text = error_of(training_on(dict(dataset, metainfo=dict(classes=str(path)))))
+    assert f'train_dataloader.dataset: {path} ' in text and 'Save it' in text
+    path.write_bytes('kätzchen\r\ndog\r\n'.encode())
+    check_config(training_on(dict(dataset, metainfo=dict(classes=str(path)))))
+
+
 def test_classes_given_twice_or_without_a_name_are_refused(tmp_path):
     dataset = coco_with(tmp_path / 'coco')
     twice = dict(dataset, metainfo=dict(classes=('cat', 'dog', 'cat')))

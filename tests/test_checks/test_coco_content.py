@@ -178,6 +178,19 @@ def test_a_file_without_annotations_is_one_of_unlabelled_images(dataset, tmp_pat
     assert 'nothing would be learnt' in error_of(training_on(dataset))
 
 
+@pytest.mark.parametrize('encoding', ['utf-8-sig', 'utf-16', 'latin-1'])
+def test_a_file_in_an_encoding_that_mmdet_does_not_read_is_named(dataset, encoding):
+    path = f'{dataset["data_root"]}/ann.json'
+    with open(path) as file:
+        content = file.read().replace('0.png', 'é.png')
+    with open(path, 'w', encoding=encoding) as file:
+        file.write(content)
+    with pytest.raises(ValueError):
+        DATASETS.build(dataset)
+    text = error_of(training_on(dataset))
+    assert f'train_dataloader.dataset: {path} ' in text and 'Save it' in text and 'categories' not in text
+
+
 def test_annotations_that_are_no_list_are_refused(dataset):
     change(dataset, lambda content: content.update(annotations=None))
     with pytest.raises(TypeError):

@@ -96,6 +96,52 @@ def test_names_with_spaces_are_read_as_mmdet_does(tmp_path):
     assert f'line 3 of {listed} is blank' in error_of(training_on(dataset))
 
 
+@pytest.mark.parametrize(
+    ('old', 'new', 'said'),
+    [
+        ('<width>12', '<width>12.0', "has the width as '12.0'"),
+        ('<height>10</height>', '', 'has the height as None'),
+        ('<xmax>8', '<xmax>8,5', "has xmax of object 1, 'cat', as '8,5'"),
+        ('<ymin>2', '<ymin>', "has ymin of object 1, 'cat', as ''"),
+        ('bndbox', 'polygon', "has xmin of object 1, 'cat', as None"),
+        ('<xmin>2', '<xmin>nan', "has xmin of object 1, 'cat', as 'nan'"),
+        ('<difficult>0', '<difficult>Unspecified', "has difficult of object 1, 'cat', as 'Unspecified'"),
+    ],
+)
+def test_what_ends_the_reading_of_mmdet_is_named_with_its_file(tmp_path, old, new, said):
+    dataset = voc_with(tmp_path / 'voc')
+    rewrite(tmp_path, old, new)
+    with pytest.raises((ValueError, TypeError, AttributeError)):
+        DATASETS.build(dataset)
+    path = tmp_path / 'voc/Annotations/0.xml'
+    assert f'dataset: {path} {said}, where mmdet reads a number' in error_of(training_on(dataset))
+    if 'object' in said:  # of another class mmdet reads nothing but the name
+        rewrite(tmp_path, '<name>cat', '<name>sheep')
+        assert str(path) not in error_of(training_on(dataset))
+
+
+@pytest.mark.parametrize(('old', 'new'), [('<xmax>8', '<xmax> 8.0 '), ('<difficult>0', '<difficult> 0\n')])
+def test_numbers_that_mmdet_reads_are_no_fault(tmp_path, old, new):
+    dataset = voc_with(tmp_path / 'voc')
+    rewrite(tmp_path, old, new)
+    assert len(DATASETS.build(dataset)) == 2
+    check_config(training_on(dataset))
+
+
+@pytest.mark.parametrize(
+    ('encoding', 'said'),
+    [('utf-8-sig', 'begins with a byte order mark'), ('utf-16', 'not in UTF-8'), ('latin-1', 'not in UTF-8')],
+)
+def test_a_list_in_an_encoding_that_mmdet_does_not_read_is_named(tmp_path, encoding, said):
+    dataset = voc_with(tmp_path / 'voc')
+    listed = tmp_path / 'voc/ImageSets/Main/train.txt'
+    listed.write_bytes('0\r\n1\r\né'.encode(encoding))
+    with pytest.raises((FileNotFoundError, UnicodeDecodeError)):
+        DATASETS.build(dataset)
+    text = error_of(training_on(dataset))
+    assert f'dataset: {listed} ' in text and said in text and 'Save it' in text
+
+
 def test_an_object_with_an_empty_name_is_passed_over(tmp_path):
     dataset = voc_with(tmp_path / 'voc')
     rewrite(tmp_path, '<a>', '<a><object><name/></object>')
