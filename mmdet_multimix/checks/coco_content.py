@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ from mmdet.datasets import CocoDataset
 
 from ..utils.names import quote, shorten
 from . import coco_file
-from .images import Listed, check_images, sample
-from .kept import CROWD, Kept, judge
+from .images import SHOWN, Listed, check_images, sample
+from .kept import CROWD, Kept, judge, say_alike
 from .remark import Remark
 from .taken import check_taken, filters_as_here, taken
 from .walk import DataSet
@@ -43,10 +43,18 @@ def check_content(dataset: DataSet) -> Iterator[str]:
         yield from faults
         if any(not isinstance(fault, Remark) for fault in faults):
             return
+        faults = list(_without_size(path, coco))
+        yield from faults
+        if faults:
+            return
+        names = {entry['id']: entry['name'] for entry in coco['categories']}
+        yield from say_alike(dataset, Counter(names.get(a['category_id'], '') for a in coco['annotations']))
         judged = list(judge(dataset, kept_boxes(coco, dataset.classes)))
         yield from judged
+        yield from _text_for_crowd(path, coco)
         images = listed(dataset, coco)
         yield from check_corners(path, images)
+        yield from _listed_twice(path, images)
     except (ValueError, KeyError, TypeError) as error:
         yield f'{path} cannot be read as COCO annotations: {type(error).__name__} {error}. {dataset.remedy}'
         return
@@ -99,6 +107,47 @@ def check_corners(path: Path, images: Sequence[Listed]) -> Iterator[str]:
         yield Remark(
             f'{past:,} of {len(boxes):,} boxes of {path} reach past the border of their image, and none '
             'would as [x1, y1, x2, y2]. If they are that, write [x, y, width, height]'
+        )
+
+
+def _without_size(path: Path, coco: dict[str, Any]) -> Iterator[str]:
+    """Images from which mmdet cannot read how large they are."""
+    annotated = {entry['image_id'] for entry in coco['annotations']}
+    without = [
+        image['id']
+        for image in coco['images']
+        if not {'width', 'height'} <= set(image)
+        or (image['id'] in annotated and not all(map(_is_number, (image['width'], image['height']))))
+    ]
+    if without:
+        yield (
+            f'{len(without)} images of {path} have no width and height as numbers, which mmdet needs: ids '
+            f'{shorten(without)}. Write them in pixels, without quotes'
+        )
+
+
+def _text_for_crowd(path: Path, coco: dict[str, Any]) -> Iterator[Remark]:
+    number = sum(
+        isinstance(entry.get(key), str) and bool(entry[key])
+        for entry in coco['annotations']
+        for key in ('iscrowd', 'ignore')
+    )
+    if number:
+        yield Remark(
+            f'{number:,} annotations of {path} have iscrowd or ignore as text, even "0" of which leaves them '
+            'out. Write 0 or 1 without quotes'
+        )
+
+
+def _listed_twice(path: Path, images: Sequence[Listed]) -> Iterator[Remark]:
+    boxes: dict[Path, list[list]] = {}
+    for image in images:
+        boxes.setdefault(image.path, []).append(sorted(image.boxes))
+    double = [str(name) for name, found in boxes.items() if any(other != found[0] for other in found)]
+    if double:
+        yield Remark(
+            f'{len(double)} images are in {path} under several ids with other boxes: '
+            f'{shorten(double, SHOWN)}. The objects of one are background in the other: give each one id'
         )
 
 
@@ -162,7 +211,8 @@ def misread(dataset: DataSet, coco: dict[str, Any]) -> Iterator[str]:
     if unknown:
         number = sum(used[key] for key in unknown)
         line = (
-            f'{number:,} annotations of {path} have the category id {shorten(unknown)}, which no category has'
+            f'{number:,} annotations of {path} have the category id {shorten(map(repr, unknown))}, which no '
+            f'category has{_as_text(unknown, named)}'
         )
         if _are_shifted(unknown, named, used):
             yield (
@@ -174,9 +224,11 @@ def misread(dataset: DataSet, coco: dict[str, Any]) -> Iterator[str]:
     listed = {image['id'] for image in images}
     lost = [entry['id'] for entry in annotations if entry['image_id'] not in listed]
     if lost:
+        as_text = _as_text({entry['image_id'] for entry in annotations} - listed, listed)
         kind = str if len(lost) == len(annotations) else Remark
         yield kind(
-            f'{len(lost):,} annotations of {path} are of images that it does not list; they are left out'
+            f'{len(lost):,} annotations of {path} are of images that it does not list{as_text}; they are '
+            'left out'
         )
     no_box = [entry['id'] for entry in annotations if not _is_box(entry.get('bbox'))]
     if no_box:
@@ -190,6 +242,12 @@ def misread(dataset: DataSet, coco: dict[str, Any]) -> Iterator[str]:
         yield f'{path} has more than one category named {quote(double)}: give each a name of its own'
 
 
+def _as_text(unknown: Iterable[Any], known: Iterable[Any]) -> str:
+    """What to say of ids that would be known if all were numbers, or all text."""
+    same = {str(key) for key in unknown} & {str(key) for key in known}
+    return ' (one is text, the other a number: write both as numbers)' if same else ''
+
+
 def _are_shifted(unknown: list[Any], named: set[Any], used: Counter) -> bool:
     """Whether annotations count their categories from one less or one more than the list does."""
     if len(unknown) != 1 or not all(isinstance(key, int) for key in named | set(used)):
@@ -199,8 +257,8 @@ def _are_shifted(unknown: list[Any], named: set[Any], used: Counter) -> bool:
 
 
 def _is_box(box: Any) -> bool:
-    return (
-        isinstance(box, list)
-        and len(box) == 4
-        and all(isinstance(side, (int, float)) and math.isfinite(side) for side in box)
-    )
+    return isinstance(box, list) and len(box) == 4 and all(map(_is_number, box))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)

@@ -93,7 +93,9 @@ def check_images(dataset: DataSet, listed: Sequence[Listed], total: int) -> Iter
     if without:
         among = '' if len(listed) == total else f' of {len(listed)} looked for'
         line = f'{len(without)} images{among} listed in {path} are not there or empty'
-        yield f'{line}: {shorten(without, SHOWN)}. {dataset.remedy}'
+        windows = any('\\' in str(image) for image in without)
+        remedy = r'Their names have the \ of Windows: write /' if windows else dataset.remedy
+        yield f'{line}: {shorten(without, SHOWN)}. {remedy}'
         return
     upright = loads_upright(dataset)
     sizes = {image.path: loaded_size(image.path, upright) for image in listed}

@@ -39,6 +39,25 @@ class Kept:
         return sorted({name for name, _ in self.dropped if not self.kept[name]})
 
 
+def say_alike(dataset: DataSet, numbers: Counter[str]) -> Iterator[Remark]:
+    """Name the objects whose names differ from a class by case or a blank only: mmdet drops them.
+
+    Args:
+        dataset: The set.
+        numbers: The number of its objects of each name.
+
+    Yields:
+        A remark for each name.
+    """
+    for name in sorted(set(numbers) - set(dataset.classes)):
+        meant = [known for known in dataset.classes if known.casefold() == name.strip().casefold()]
+        if meant:
+            yield Remark(
+                f'{numbers[name]:,} objects of {dataset.annotations} are named {name!r}, which is not the '
+                f'class {meant[0]!r}; they are left out. Give both the same name'
+            )
+
+
 def judge(dataset: DataSet, found: Kept) -> Iterator[str]:
     """Say what is dropped, and refuse a set or a class that has boxes and is left without any.
 

@@ -10,7 +10,7 @@ from ..utils.names import quote, shorten
 from . import voc_content
 from .encoding import check_encoding
 from .images import SHOWN, check_images, sample
-from .kept import Kept, judge
+from .kept import Kept, judge, say_alike
 from .remark import Remark
 from .taken import check_taken, filters_as_here, taken
 from .voc_content import BOX, image_folder, is_read_as_here, list_names, read_xml, xml_path
@@ -67,13 +67,7 @@ def check(dataset: DataSet) -> Iterator[str]:
             f'have {quote(sorted(there))}. Correct the names in metainfo=dict(classes=...), or leave them out'
         )
         return
-    for name in sorted(there - classes):
-        meant = [known for known in dataset.classes if known.casefold() == name.strip().casefold()]
-        if meant:
-            yield Remark(
-                f'{found.names[name]:,} objects of {listed} are named {name!r}, which is not the class '
-                f'{meant[0]!r}; they are left out. Give both the same name'
-            )
+    yield from say_alike(dataset, found.names)
     judged = list(judge(dataset, found.kept)) if whole else []
     yield from judged
     # Which images ``indices`` takes of a sample cannot be known.

@@ -1,5 +1,6 @@
 """Images in one folder a class, as ImageNet has them, and TinyImageNet, which lists some."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from PIL import Image
 from torchvision import datasets as tv_datasets
 from torchvision.datasets.folder import IMG_EXTENSIONS, has_file_allowed_extension
 
-from ..utils.names import shorten
+from ..utils.names import quote, shorten
 from .cls_dataset import ClsDataset
 from .unread_images import unread_in, warn_once
 
@@ -117,6 +118,10 @@ class ImageFolderDataset(ClsDataset):
                 f'no folder {root}: ImageFolderDataset wants the images of class CLASS in {root}/CLASS/'
             )
         source = _ImageFolder(root, classes)
+        folded = Counter(name.casefold() for name in source.classes)
+        alike = [name for name in source.classes if folded[name.casefold()] > 1]
+        if alike:
+            warn_once(f'{root} has classes that differ by case only: {quote(alike)}. Are they one?')
         super().__init__(source, source.targets, source.classes, **kwargs)
 
 

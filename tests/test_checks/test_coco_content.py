@@ -151,13 +151,61 @@ def test_annotations_of_images_that_are_not_listed_are_counted(dataset, capsys):
         (one_box(bbox=[1, float('nan'), 3, 3]), 'have no box'),
         (one_box(area='large'), 'have no area'),
         (lambda content: content['annotations'][0].pop('category_id'), "annotations[0] has no 'category_id'"),
-        (lambda content: content['images'][0].pop('width'), "KeyError 'width'"),
+        (lambda content: content['images'][0].pop('width'), 'no width and height as numbers'),
+        (lambda content: content['images'][1].update(width='12'), 'no width and height as numbers'),
+        (lambda content: content['images'][1].update(height=None), 'no width and height as numbers'),
         (lambda content: content.pop('images'), 'no list of images'),
     ],
 )
 def test_annotations_that_mmdet_cannot_read_are_named(dataset, edit, said):
     change(dataset, edit)
     assert said in error_of(training_on(dataset))
+
+
+@pytest.mark.parametrize('edit', [one_box(iscrowd='0'), one_box(ignore='0'), one_box(iscrowd='false')])
+def test_text_for_a_crowd_is_said(dataset, capsys, edit):
+    assert learnt(dataset) == 2
+    change(dataset, lambda content: content['annotations'].append(dict(content['annotations'][0], id=9)))
+    change(dataset, edit)
+    assert learnt(dataset) == 2
+    check_config(training_on(dataset))
+    assert '1 annotations of' in (said := capsys.readouterr().err) and 'iscrowd or ignore as text' in said
+
+
+@pytest.mark.parametrize('name', ['Cat', ' cat', 'CAT'])
+def test_a_category_that_differs_by_case_from_a_class_is_said(tmp_path, capsys, name):
+    dataset = dict(coco_with(tmp_path / 'coco', ('cat', 'dog', name)), metainfo=dict(classes=('cat', 'dog')))
+    check_config(training_on(dataset))
+    path = f'{tmp_path}/coco/ann.json'
+    assert f"1 objects of {path} are named {name!r}, which is not the class 'cat'" in capsys.readouterr().err
+    check_config(training_on(dict(dataset, metainfo=dict(classes=('cat', 'dog', name)))))
+    assert 'are named' not in capsys.readouterr().err
+
+
+def test_a_file_that_is_listed_as_two_images_is_said(dataset, capsys):
+    change(dataset, lambda content: content['images'][1].update(file_name='0.png'))
+    change(dataset, lambda content: content['annotations'][1].update(bbox=[1, 1, 4, 4]))
+    check_config(training_on(dataset))
+    assert '1 images are in' in (said := capsys.readouterr().err) and 'under several ids' in said
+    change(dataset, every_box(bbox=[1, 1, 4, 4]))  # seen twice as often, and never as background
+    check_config(training_on(dataset))
+    assert 'under several ids' not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    'edit',
+    [
+        lambda content: [entry.update(id=str(entry['id'])) for entry in content['categories']],
+        lambda content: [entry.update(id=str(entry['id'])) for entry in content['images']],
+        lambda content: [a.update(image_id=str(a['image_id'])) for a in content['annotations']],
+        lambda content: [a.update(category_id=str(a['category_id'])) for a in content['annotations']],
+    ],
+)
+def test_ids_that_are_text_in_one_list_and_numbers_in_the_other_are_named(dataset, capsys, edit):
+    change(dataset, edit)
+    assert learnt(dataset) == 0
+    text = error_of(training_on(dataset)) + capsys.readouterr().err
+    assert '(one is text, the other a number: write both as numbers)' in text
 
 
 def test_a_file_that_is_too_large_is_not_read_whole(dataset, monkeypatch):

@@ -27,6 +27,12 @@ def put(dataset, index, size):
     Image.new('RGB', size).save(f'{dataset["data_root"]}/images/{index}.png')
 
 
+def test_the_backslashes_of_windows_are_named(dataset, tmp_path):
+    path = tmp_path / 'coco/ann.json'
+    path.write_text(path.read_text().replace('"0.png"', r'"images\\0.png"'))
+    assert r'images\0.png. Their names have the \ of Windows: write /' in error_of(training_on(dataset))
+
+
 def test_images_of_another_size_are_refused(dataset):
     for index in range(2):
         put(dataset, index, (24, 20))

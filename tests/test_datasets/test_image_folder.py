@@ -82,6 +82,16 @@ def test_a_class_of_nothing_else_is_refused_with_the_reason(root, ending, said):
         ImageFolderDataset(str(root))
 
 
+def test_classes_that_differ_by_case_only_are_said(root, logged):
+    assert len(ImageFolderDataset(str(root)).classes) == 3 and not logged
+    for name in ('Cat', 'CAT', 'dogs'):
+        shutil.copytree(root / 'train/cat', root / 'train' / name)
+    assert len(ImageFolderDataset(str(root)).classes) == 6
+    assert logged == [
+        f"{root}/train has classes that differ by case only: 'CAT', 'Cat', 'cat'. Are they one?"
+    ]
+
+
 def grey16(path):
     Image.fromarray(np.linspace(0, 65535, 36, dtype=np.uint16).reshape(6, 6)).save(path)
 
