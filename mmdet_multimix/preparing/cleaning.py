@@ -93,9 +93,13 @@ def choose_classes(found: Found, wanted: Sequence[str] | None) -> tuple[tuple[st
     if not used:
         notes = ': '.join([f'no object is marked in any of the {len(found.examples)} images', *found.notes])
         raise PreparingError(notes)
-    for name in known if not found.classes else ():
+    for name in known:
         alike = [other for other in known if other.casefold() == name.casefold()]
-        if len(alike) > 1:
+        if len(alike) > 1 and found.classes and name == alike[0]:
+            found.notes.append(
+                f'{quote(alike)} differ by case only and are two classes: --classes makes them one'
+            )
+        elif len(alike) > 1 and not found.classes:
             numbers = ', '.join(f'{other!r} ({used[other]} objects)' for other in alike)
             raise PreparingError(
                 f'class names that differ by case only: {numbers}. Name the classes that you want, one '

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from codecs import BOM_UTF8
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
 from typing import Any
 
 from ..checks import coco_file
-from ..checks.coco_content import misread
+from ..checks.coco_content import check_corners, misread
+from ..checks.images import Listed
 from ..checks.remark import Remark
 from ..checks.walk import DataSet
 from .found import Example, Found, Marked, Nearest, PreparingError, class_name, is_file, split_in, split_of
 
 _KEYS = (b'"images"', b'"annotations"', b'"categories"')
+_NO = ('0', '0.0', 'False', 'false', 'None', '')  # some tools write text
 _OWN = ('id', 'image_id', 'category_id', 'bbox', 'area', 'iscrowd', 'ignore')
 
 
@@ -22,6 +24,8 @@ def is_one(path: Path) -> bool:
     if path.suffix.lower() != '.json':
         return False
     content = path.read_bytes().removeprefix(BOM_UTF8).strip()  # parsed only once, when it is read
+    if content[:2] in (BOM_UTF16_LE, BOM_UTF16_BE):  # of which reading it says what is wrong
+        content = content[2:].replace(b'\0', b'').strip()
     cut = not content.endswith(b'}') and _KEYS[0] in content  # which is said then
     return content.startswith(b'{') and (cut or all(key in content for key in _KEYS))
 
@@ -51,15 +55,18 @@ def read(root: Path, files: list[Path]) -> Found:
             if entry['category_id'] in names:
                 marked = _marked(entry, names[entry['category_id']])
                 of_image.setdefault(entry['image_id'], []).append(marked)
+        sizes: list[Listed] = []
         for image in content['images']:
             there = _image(str(image['file_name']), path, root, images, split)
             if there is None:
                 found.leave_out('images that are listed and not there', f'{image["file_name"]} ({path})')
                 continue
-            size = image.get('width'), image.get('height')
-            size = size if all(isinstance(side, int) and side > 0 for side in size) else None
+            size = _side(image.get('width')), _side(image.get('height'))
+            size = None if None in size else size
             objects = of_image.get(image['id'], [])
             found.examples.append(Example(there, path, split, objects, size))
+            sizes.append(Listed(there, size, [marked.box for marked in objects]))
+        found.notes += map(str, check_corners(path, sizes))
     found.classes = tuple(classes)
     coco_file.forget()
     return found
@@ -89,10 +96,19 @@ def _content(path: Path, found: Found) -> dict[str, Any]:
 
 def _marked(entry: dict[str, Any], name: str) -> Marked:
     x, y, w, h = entry['bbox']
-    crowd = bool(entry.get('iscrowd') or entry.get('ignore'))
+    crowd = any(str(entry.get(key)).strip() not in _NO for key in ('iscrowd', 'ignore'))
     more = {key: value for key, value in entry.items() if key not in _OWN}
     area = entry['area'] if 0 < entry['area'] < math.inf else None  # some tools write zeros
     return Marked(name, (x, y, x + w, y + h), crowd, more, area)
+
+
+def _side(value: Any) -> int | None:
+    """A number of pixels, which some tools write as text or with a point; None if it is none."""
+    try:
+        side = float(value)
+    except (TypeError, ValueError):
+        return None
+    return int(side) if side > 0 and side.is_integer() else None
 
 
 def _image(name: str, path: Path, root: Path, images: Nearest, split: str) -> Path | None:

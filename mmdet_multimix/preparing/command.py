@@ -74,7 +74,9 @@ def prepare(
     names, same = choose_classes(found, classes)
     sets = clean(found, names, same)
     if 'train' not in sets:
-        raise PreparingError(f'{given} has images for {", ".join(sets)} only, and none to train on')
+        why = found.why_left_out()
+        there = ', '.join(sets)
+        raise PreparingError(f'{given} has images for {there} only, and none to train on. {why}'.strip())
     notes = [*found.notes, *_judge(given, sets, names)]
     notes += _filtered(sets['train'])
     if set(sets) == {'train'}:

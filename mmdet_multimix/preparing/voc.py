@@ -32,7 +32,9 @@ def read(root: Path, files: list[Path]) -> Found:
     found, images = Found('Pascal VOC'), Nearest(files)
     listed = _lists(files)
     used = set()
-    for path in filter(is_one, files):
+    annotations = list(filter(is_one, files))
+    _leave_out_lacking(found, listed, annotations)
+    for path in annotations:
         try:
             node = parse(path)
         except ValueError as error:
@@ -83,6 +85,18 @@ def _lists(files: list[Path]) -> dict[Path, dict[str, set[str]]]:
         if is_list and path.parent.parts[-2:] == ('ImageSets', 'Main'):
             found.setdefault(path.parents[2], {})[path.stem] = set(read_lines(path))
     return found
+
+
+def _leave_out_lacking(
+    found: Found, listed: dict[Path, dict[str, set[str]]], annotations: list[Path]
+) -> None:
+    """Note the names in lists that have no annotations, such as ``a.jpg`` where it should be ``a``."""
+    for folder, lists in listed.items():
+        there = {path.stem for path in annotations if path.is_relative_to(folder)}
+        for name, names in lists.items():
+            for lacking in sorted(names - there):
+                place = folder / f'ImageSets/Main/{name}.txt'
+                found.leave_out('names in ImageSets/Main without annotations', f'{lacking} ({place})')
 
 
 def _listed_split(listed: dict[Path, dict[str, set[str]]], path: Path) -> str | None:

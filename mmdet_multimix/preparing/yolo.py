@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ from .found import (
 )
 
 _LISTS = ('classes.txt', 'obj.names', 'labels.txt', '_darknet.labels', 'names.txt')
+_SMALL, _EDGE = 2.0, 0.01  # fractions of the image: larger are pixels; what rounding leaves
 _EMPTY: tuple[object, ...] = (None, '', [], {})  # what stands behind a key of data.yaml that says nothing
 _KEYS = {'train': 'train', 'val': 'val', 'valid': 'val', 'validation': 'val', 'test': 'test'}
 
@@ -93,7 +95,25 @@ def read(root: Path, files: list[Path]) -> Found:
     if found.examples and without == len(found.examples):
         raise PreparingError(f'none of the {without} images below {root} has a label file of its name')
     _leave_out_rest(found, files, there, path)
+    _note_corners(found)
     return found
+
+
+def _note_corners(found: Found) -> None:
+    """Say where labels seem to be two corners, which would be cut at the border without more words."""
+    boxes = [
+        marked.box
+        for example in found.examples
+        for marked in example.objects
+        if marked.box and not marked.more and max(map(abs, marked.box)) < _SMALL
+    ]
+    past = sum(min(x1, y1) < -_EDGE or max(x2, y2) > 1 + _EDGE for x1, y1, x2, y2 in boxes)
+    fit = all((x1 + x2) / 2 < x2 - x1 <= 1 and (y1 + y2) / 2 < y2 - y1 <= 1 for x1, y1, x2, y2 in boxes)
+    if fit and 4 * past > len(boxes):
+        found.notes.append(
+            f'{past} of {len(boxes)} boxes reach past the border of their image, and none would as "class x1 '
+            'y1 x2 y2". If they are that, write "class x y width height", with the middle as x and y'
+        )
 
 
 def _leave_out_rest(found: Found, files: list[Path], there: list[Path], path: Path) -> None:
@@ -119,6 +139,8 @@ def _has_names(path: Path) -> bool:
 def _yaml(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except UnicodeDecodeError as error:
+        raise PreparingError(f'{path} is not UTF-8, save it as that: {error}') from error
     except (yaml.YAMLError, ValueError) as error:
         line = ' '.join(str(error).split())
         raise PreparingError(f'{path} is not readable YAML: {line}') from error
@@ -186,7 +208,10 @@ def _listed(
         if folder.is_dir():
             seen[folder] = _in_folder(folder, there)
         elif folder.is_file() and folder.suffix.lower() == '.txt':
-            seen[folder] = [_resolve(line, folder, root) for line in read_lines(folder)]
+            by_name: dict[str, list[Path]] = {}
+            for image in there:
+                by_name.setdefault(image.name, []).append(image)
+            seen[folder] = [_resolve(line, folder, root, by_name) for line in read_lines(folder)]
     if not seen:
         raise _NoImageError(f'{path} names {place}, which is neither a folder nor a list of images here')
     ours = set(there)  # beside the set there may be a folder of that name of another set
@@ -217,11 +242,20 @@ def _in_folder(folder: Path, there: list[Path]) -> list[Path]:
     return [image for image in there if below[image.parent]]
 
 
-def _resolve(line: str, listed: Path, root: Path) -> Path:
-    for folder in (listed.parent, root, Path()):
-        if is_file(folder / line):
-            return Path(os.path.abspath(folder / line))  # as the same file is called elsewhere
-    return listed.parent / line
+def _resolve(line: str, listed: Path, root: Path, by_name: dict[str, list[Path]]) -> Path:
+    """The image that a line of a list names, maybe on Windows or on another machine."""
+    parts = tuple(part for part in re.split(r'[/\\]', line) if part not in ('', '.'))
+    inside = '/'.join(parts)
+    for text in (line, inside):
+        for folder in (listed.parent, root, Path()):
+            if is_file(folder / text):
+                return Path(os.path.abspath(folder / text))  # as the same file is called elsewhere
+    found = by_name.get(parts[-1], []) if parts else []
+    for number in range(len(parts), 1, -1):  # not by the name alone: train/0.jpg is not val/0.jpg
+        alike = [image for image in found if image.parts[-number:] == parts[-number:]]
+        if len(alike) == 1:
+            return alike[0]
+    return listed.parent / inside
 
 
 def _labels(image: Path) -> Path | None:

@@ -142,6 +142,60 @@ def test_what_is_lost_where_an_image_is_turned_is_said(tmp_path, turn):
     assert (line in report['notes']) == (line in said) == is_lost
 
 
+@pytest.mark.parametrize('value', ['0', '0.0', 'false', '', False, None])
+def test_crowds_in_any_spelling(tmp_path, value):
+    content = coco(tmp_path / 'set')
+    for entry in content['annotations']:
+        entry.update(iscrowd=value, ignore=value)
+    content['annotations'][0]['iscrowd'] = '1'
+    write(tmp_path / 'set/annotations/instances_train.json', content)
+    assert prepared(tmp_path / 'set')[1]['train'] == {
+        'train/0.png': [(*WHOLE[0][:2], 1), WHOLE[1]],
+        'train/1.png': WHOLE,
+    }
+
+
+@pytest.mark.parametrize('kind', [int, float, str, lambda side: f'{side}.0'])
+def test_sizes_in_any_spelling_are_compared(tmp_path, kind):
+    content = coco(tmp_path / 'set')
+    for image, factor in zip(content['images'], (1, 2), strict=True):
+        image.update(width=kind(SIZE[0] * factor), height=kind(SIZE[1] * factor))
+    write(tmp_path / 'set/annotations/instances_train.json', content)
+    said, splits, _ = prepared(tmp_path / 'set')
+    assert set(splits['train']) == {'train/0.png'} and '1 images that are not as large' in said
+
+
+def test_boxes_that_are_corners_are_said(tmp_path):
+    content = coco(tmp_path / 'set')
+    write(tmp_path / 'set/annotations/instances_train.json', content)
+    assert 'reach' not in prepared(tmp_path / 'set')[0]
+    for entry in content['annotations']:
+        x, y, w, h = entry['bbox']
+        entry['bbox'] = [x, y, x + w, y + h]
+    write(tmp_path / 'set/annotations/instances_train.json', content)
+    said = prepared(tmp_path / 'set')[0]
+    assert 'reach past the border of their image, and none would as [x1, y1, x2, y2]' in said
+
+
+def test_a_file_in_utf_16_is_named(tmp_path):
+    content = coco(tmp_path / 'set')
+    path = tmp_path / 'set/annotations/instances_train.json'
+    path.write_bytes(json.dumps(content).encode('utf-16'))
+    with pytest.raises(PreparingError, match=f"{path} cannot be read as COCO annotations: 'utf-8' codec"):
+        prepared(tmp_path / 'set')
+
+
+def test_categories_that_differ_by_case_only_are_said(tmp_path):
+    content = coco(tmp_path / 'set')
+    content['categories'].append(dict(id=7, name='Cat'))
+    content['annotations'][0]['category_id'] = 7
+    write(tmp_path / 'set/annotations/instances_train.json', content)
+    said, _, report = prepared(tmp_path / 'set')
+    assert "'cat', 'Cat' differ by case only" in said and len(report['classes']) == 3
+    _, _, report = prepared(tmp_path / 'set', classes=['cat', 'dog'])
+    assert report['splits']['train']['boxes'] == dict(cat=2, dog=2)
+
+
 @pytest.mark.parametrize(
     ('change', 'message'),
     [

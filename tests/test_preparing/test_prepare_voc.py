@@ -55,6 +55,23 @@ def test_vocs_own_lists_are_the_splits(tmp_path):
     assert lost.endswith('VOC2007/Annotations/c.xml')
 
 
+@pytest.mark.parametrize('names', ['a.jpg\nb', 'a 1\nb', 'a\nb\nlost'])
+def test_names_in_lists_that_lead_nowhere_are_named(tmp_path, names):
+    for name in 'ab':
+        photograph(tmp_path / f'kit/JPEGImages/{name}.jpg', seed=ord(name))
+        xml(tmp_path / f'kit/Annotations/{name}.xml')
+    listed = tmp_path / 'kit/ImageSets/Main/train.txt'
+    listed.parent.mkdir(parents=True)
+    listed.write_text(names)
+    (wrong,) = {'a.jpg', 'a 1', 'lost'} & set(names.split('\n'))
+    _, splits, report = prepared(tmp_path / 'kit')
+    assert len(splits['train']) == (2 if wrong == 'lost' else 1)
+    assert report['files_left_out']['names in ImageSets/Main without annotations'] == [f'{wrong} ({listed})']
+    listed.rename(listed.with_name('val.txt'))
+    with pytest.raises(PreparingError, match=r'none to train on\. 1 names in ImageSets/Main without'):
+        prepared(tmp_path / 'kit')
+
+
 def test_images_of_one_name_are_told_apart_by_what_the_annotations_say(tmp_path):
     root = flat_voc(tmp_path / 'set', 1)
     for name in ('a.png', 'a.jpg', 'b.png', 'b.jpg'):

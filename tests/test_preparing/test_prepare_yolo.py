@@ -175,6 +175,42 @@ def test_labels_beside_the_images_and_a_list_of_names(tmp_path, names):
     assert report['splits']['train']['images_without_objects'] == 2
 
 
+@pytest.mark.parametrize(
+    'line',
+    [
+        r'.\images\{0}\a.png',
+        r'images\{0}\a.png',
+        r'C:\Users\me\set\images\{0}\a.png',
+        '/other/machine/images/{0}/a.png',
+        '../datasets/mine/images/{0}/a.png',
+    ],
+)
+@pytest.mark.parametrize('end', ['\n', '\r\n'])
+def test_lists_of_other_systems_and_machines(tmp_path, line, end):
+    root = tmp_path / 'set'
+    for split in ('train', 'val'):
+        photograph(root / f'images/{split}/a.png', seed=len(split))
+        label(root / f'labels/{split}/a.txt', *YOLO_LINES)
+        (root / f'{split}.txt').write_bytes(('\ufeff' + line.format(split) + end).encode())
+    (root / 'data.yaml').write_text('train: train.txt\nval: val.txt\nnames: [cat, dog]\n')
+    _, splits, report = prepared(root)
+    assert splits == {split: {f'images/{split}/a.png': near(WHOLE)} for split in ('train', 'val')}
+    assert not report['files_left_out']
+    (root / 'images/val/a.png').unlink()  # that of the training is not taken in its place
+    with pytest.raises(PreparingError, match=r'has val: val\.txt, and .* has no image'):
+        prepared(root)
+
+
+def test_labels_that_are_corners_are_said(tmp_path):
+    root = yolo(tmp_path / 'set')
+    assert 'reach' not in prepared(root)[0]
+    for path in root.glob('labels/*/*.txt'):
+        path.write_text('0 0.1 0.15 0.4 0.75\n1 0.5 0.2 0.9 0.9\n')
+    assert 'reach past the border of their image, and none would as "class x1 y1 x2 y2"' in prepared(root)[0]
+    (root / 'labels/train/train0.txt').write_text('0 0.9 0.5 0.3 0.3\n')  # no corners are in that order
+    assert 'none would as' not in prepared(root)[0]
+
+
 def test_a_list_in_a_folder_of_its_own(tmp_path):
     root = yolo(tmp_path / 'set', ('train',))
     (root / 'lists').mkdir()
