@@ -218,7 +218,8 @@ def _line(row: dict[str, Any], best: dict[str, set[str]], cost: dict) -> dict[st
 
 
 def _draw(comparison: Comparison, root: Path, rows: dict[int, list[dict]]) -> None:
-    names, title = list(comparison.methods), comparison.title
+    done = {row['method'] for group in rows.values() for row in group}
+    names, title = [name for name in comparison.methods if name in done], comparison.title
     groups = {
         f'{comparison.num_images(count)} training images': group for count, group in rows.items() if group
     }

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 from cli import ROOT
+from PIL import Image
 
 from experiments.comparison import load_comparison
 from experiments.comparison_cells import choice, step_of
@@ -333,6 +334,17 @@ def test_a_comparison_without_calibration_draws_the_errors_alone(comparison, tmp
         tmp_path, comparison, results, {}
     )
     assert [path.name for path in tmp_path.glob('*.png')] == ['methods.png']
+
+
+def test_a_comparison_draws_the_methods_that_have_results(comparison, tmp_path):
+    result = {'candidate': 'slow', 'error': 5.0, 'nll': 0.1, 'seconds': 1.0}
+    by_method = {cell.method.name: cell.name for cell in comparison.cells()}
+    heights = []
+    for methods in (['MultiMix'], ['cross-entropy', 'MultiMix']):
+        write_comparison(tmp_path, comparison, {by_method[name]: result for name in methods}, {})
+        with Image.open(tmp_path / 'methods.png') as picture:
+            heights.append(picture.height)
+    assert heights[0] < heights[1]
 
 
 @pytest.fixture
