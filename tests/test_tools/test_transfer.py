@@ -232,7 +232,7 @@ def test_a_changed_config_redoes_what_depends_on_it(done, alone, tmp_path):
     shutil.copy(alone.parent / 'classifier.py', changed.parent)  # by another path, but the same
     printed = tool('transfer.py', changed, '--work-dir', work_dir, '--dry-run')
     assert '1 of 2 cells would run:' in printed
-    assert f'{SSD}: its config, options or measures have changed' in printed
+    assert f'{SSD}: its config, options, measures or data have changed' in printed
     assert not (work_dir / f'{SSD}.old1').exists()
     log = tmp_path / 'log'
     assert (
