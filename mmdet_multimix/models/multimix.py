@@ -30,11 +30,11 @@ from ..ops.inputs import compute_dtype
 
 #: The named settings of :meth:`MultiMix.from_setting`.
 #: Whole mini-batches mixed with alpha near 1 make every target close to the class prior, a weak
-#: signal: the paper trains for up to 2000 epochs. Short schedules need weights closer to one
-#: example, and the clean loss beside the mixed one.
+#: signal: the paper trains for up to 2000 epochs. Short schedules need tuples of few examples, and
+#: half of the plain loss beside them; the weights sum to that of cross-entropy (docs/signal.md).
 SETTINGS: dict[str, dict[str, Any]] = {
     'paper': dict(n=1000, alpha=(0.5, 2.0), clean_weight=0.0),
-    'short': dict(n=1000, alpha=(0.02, 0.2), clean_weight=1.0),
+    'short': dict(n=1000, ess=3, loss_weight=0.5, clean_weight=0.5),
 }
 
 
@@ -112,15 +112,17 @@ class MultiMix(nn.Module):
 
         Args:
             setting: A key of :data:`SETTINGS`.
-            **overrides: Arguments that take precedence over the setting's.
+            **overrides: Arguments that take precedence over the setting's; ess also over its alpha,
+                and alpha over its ess.
 
         Raises:
             ValueError: An unknown setting, or as the class.
         """
         check_choice('setting', setting, tuple(SETTINGS))
         chosen = dict(SETTINGS[setting])
-        if overrides.get('ess') is not None:
-            chosen.pop('alpha', None)
+        for given, other in (('ess', 'alpha'), ('alpha', 'ess')):
+            if overrides.get(given) is not None:
+                chosen.pop(other, None)
         return cls(**{**chosen, **overrides})
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:

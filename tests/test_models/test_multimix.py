@@ -212,7 +212,11 @@ def test_settings():
     assert (paper.n, paper.alpha, paper.clean_weight) == (1000, (0.5, 2.0), 0.0)
     short = DenseMultiMix.from_setting('short', n=200, attention='cam')
     assert isinstance(short, DenseMultiMix) and (short.n, short.attention) == (200, 'cam')
-    assert (short.alpha, short.clean_weight) == ((0.02, 0.2), 1.0)
+    assert (short.alpha, short.ess, short.loss_weight, short.clean_weight) == (None, 3, 0.5, 0.5)
+    other = MultiMix.from_setting('short', alpha=(0.02, 0.2))
+    assert (other.alpha, other.ess, other.clean_weight) == ((0.02, 0.2), None, 0.5)
+    other = MultiMix.from_setting('paper', ess=2)
+    assert (other.alpha, other.ess, other.clean_weight) == (None, 2, 0.0)
     with pytest.raises(ValueError, match="setting must be one of 'paper', 'short'; got 'long'"):
         MultiMix.from_setting('long')
 
