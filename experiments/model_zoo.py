@@ -50,11 +50,7 @@ METHODS = {
     'dense_multimix_distill': 'Dense MultiMix, distilled',
 }
 # Which tables of docs/images have figures of which recipe and of which detector.
-_RUN = {
-    'transfer_digits_signal': 'resnet_tiny_digits',
-    'transfer_digits': 'resnet_tiny_digits',
-    'transfer_bccd': 'resnet18_slim_cifar10',
-}
+_RUN = {'transfer_digits': 'resnet_tiny_digits', 'transfer_bccd': 'resnet18_slim_cifar10'}
 _DETECTORS_RUN = {
     'ssd_tiny_digits': ('SSD', 'coco/bbox_mAP'),
     'ssd_r18_bccd': ('SSD', 'pascal_voc/mAP'),
@@ -249,8 +245,7 @@ def _result(name: str) -> Result | None:
         report = json.loads((IMAGES / f'{stem}.json').read_text())
         if recipe == recipe_run:
             runs = [run for run in report['pretraining'] if run['method'] == METHODS[method]]
-            if runs:
-                return _of_runs('Top 1 Accuracy', runs, 'top1', 1, 1)
+            return _of_runs('Top 1 Accuracy', runs, 'top1', 1, 1)
         detector, key = _DETECTORS_RUN.get(name, ('', ''))
         runs = [
             run for run in report['cells'] if (run['detector'], run['method']) == (detector, METHODS['ce'])
