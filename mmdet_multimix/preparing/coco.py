@@ -76,7 +76,7 @@ def _content(path: Path, found: Found) -> dict[str, Any]:
     try:
         content = coco_file.read(path, encoding='utf-8-sig')
         for number, entry in enumerate(content['annotations'], 1):
-            entry['id'] = number  # files that were joined give some twice, and what is written is numbered anew
+            entry['id'] = number  # joined files give some twice, and what is written is numbered anew
             box = entry.get('bbox')
             if not isinstance(entry.get('area'), (int, float)) and isinstance(box, list) and len(box) == 4:
                 entry['area'] = box[2] * box[3]
