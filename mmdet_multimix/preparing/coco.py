@@ -75,8 +75,11 @@ def read(root: Path, files: list[Path]) -> Found:
 def _content(path: Path, found: Found) -> dict[str, Any]:
     try:
         content = coco_file.read(path, encoding='utf-8-sig')
-        for number, entry in enumerate(content['annotations'], 1):
-            entry['id'] = number  # joined files give some twice, and what is written is numbered anew
+        # Joined files give some twice. What is written is numbered anew; what is said names theirs if it can.
+        if len({entry['id'] for entry in content['annotations']}) < len(content['annotations']):
+            for number, entry in enumerate(content['annotations'], 1):
+                entry['id'] = number
+        for entry in content['annotations']:
             box = entry.get('bbox')
             if not isinstance(entry.get('area'), (int, float)) and isinstance(box, list) and len(box) == 4:
                 entry['area'] = box[2] * box[3]

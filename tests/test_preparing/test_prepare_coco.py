@@ -218,6 +218,7 @@ def test_categories_that_differ_by_case_only_are_said(tmp_path):
             'no object is marked .* have the category id 0',
         ),
         (lambda c: c['annotations'][0].pop('bbox'), 'have no box'),
+        (lambda c: c['annotations'][0].update(id=41, bbox=None), 'have no box .*: 41$'),
         (lambda c: c['annotations'][0].update(bbox=[1, 2, 'x', 4]), 'have no box'),
         (lambda c: c['annotations'][0].update(bbox=[float('nan'), 2, 3, 4]), 'have no box'),
         (lambda c: c.update(categories=dict(cat=1)), 'it has no list of categories'),
