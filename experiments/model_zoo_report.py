@@ -38,7 +38,7 @@ tools/dist_train.sh configs/pretrain/NAME.py 8 --auto-scale-lr       # 8 GPUs
 python tools/publish_backbone.py work_dirs/NAME/epoch_N.pth work_dirs/NAME/backbone.pth
 ```
 
-Top-1 is in percent, at the last epoch, mean and standard deviation of two or three seeds, from the transfers
+Top-1 is in percent, at the last epoch, mean and standard deviation of three seeds, from the transfers
 of [digits](transfer.md#digits) and [CIFAR-10 to BCCD](transfer.md#bccd). Methods with K = 5 pass every image
 five times where they mix the input; where they mix later they cost less than the table says. A method with
 a teacher passes every image through it once more. The two cores of the machine had other work as well.
