@@ -18,10 +18,11 @@ from ..checkpoints.normalisation import normalisation_of, read_normalisation
 from ..checkpoints.reading import read_checkpoint, state_dict_of
 from ..checkpoints.stored_classes import classes_of
 from ..utils.names import shorten
+from ..utils.registered import class_name, registered
 from .classes import check_stored
 from .remark import Remark
 from .shapes import build_shapes
-from .walk import DataSet, class_name, is_there, nodes, registered
+from .walk import DataSet, is_there, nodes
 
 _BACKBONE = (
     'pretrain one with tools/train.py and a config of configs/pretrain, then export it: '
@@ -220,5 +221,5 @@ def _fixed(part: nn.Module) -> Iterator[str]:
 
 
 def _loads_by_itself(kind: Any) -> bool:
-    kind = kind if isinstance(kind, type) else MODELS.get(class_name(kind))
-    return bool(_OWN_LOADERS & {parent.__name__ for parent in getattr(kind, '__mro__', ())})
+    parents = getattr(registered(kind, MODELS), '__mro__', ())
+    return bool(_OWN_LOADERS & {parent.__name__ for parent in parents})

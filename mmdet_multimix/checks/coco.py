@@ -14,6 +14,7 @@ from .coco_content import check_content, is_read_as_here, kept_boxes, listed
 from .encoding import check_encoding
 from .images import SHOWN, has_content
 from .kept import Kept
+from .remark import Remark
 from .taken import filters_as_here, taken
 from .walk import DataSet
 
@@ -44,19 +45,26 @@ def check(dataset: DataSet) -> Iterator[str]:
         yield f'{path} is no COCO annotation file: it has no readable list of categories'
         return
     missing = [name for name in classes if name not in names]
-    ordered = [name for name in names if name in classes]
-    if missing:
+    ordered = list(dict.fromkeys(name for name in names if name in classes))
+    # mmdet numbers the labels in the order of the file, whatever the order of the names.
+    in_order = ordered == list(classes[: len(ordered)])
+    # The parts of a concatenation must have the same classes, of which a part need not have the last.
+    is_part = dataset.trained_on and not dataset.learnt and ordered
+    if missing and not (is_part and in_order):
         yield (
             f'the classes {quote(missing)} are not among the categories of {path}, '
             f'which are {quote(names)}. Set metainfo=dict(classes=...) and num_classes to match'
         )
-    elif list(dict.fromkeys(ordered)) != list(classes):
-        # mmdet numbers the labels in the order of the file, whatever the order of the names.
+        return
+    if not in_order:
         yield (
             f'the classes are not in the order of {path}, so labels would carry wrong names. '
             f'Set metainfo=dict(classes=...) to {_tuple(ordered)}'
         )
-    elif classes and coco_file.is_small(path) and is_read_as_here(dataset):
+        return
+    if missing:
+        yield Remark(f'{path} has no category {quote(missing)}: nothing is learnt of it from this part')
+    if classes and coco_file.is_small(path) and is_read_as_here(dataset):
         yield from check_content(dataset)
 
 

@@ -7,6 +7,7 @@ it never finds: with class names that are not in the annotations, a detector tra
 from __future__ import annotations
 
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 
 from ..utils.one_line import InputError
 from . import coco_file, image_folders
@@ -52,6 +53,7 @@ def check_config(cfg: Config, stage: str = 'train') -> None:
 
 def problems_of(cfg: Config, stage: str) -> list[str]:
     """All that :func:`check_config` finds: remarks, and lines of which any is a fault."""
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
     sets = data_sets(cfg, LOADERS[stage])
     problems = [_at(dataset.key, line) for dataset in sets for line in check_set(dataset)]
     problems += check_same(cfg, sets)

@@ -20,7 +20,8 @@ from mmengine.dataset import BaseDataset
 from mmengine.utils import import_modules_from_strings
 
 from ..utils.one_line import InputError, with_type
-from .walk import data_sets, nodes, registered
+from ..utils.registered import registered
+from .walk import data_sets, nodes
 
 _SUFFIXES = ('.py', '.yaml', '.yml', '.json')
 _CHECKPOINTS = ('.pth', '.pt', '.pkl', '.ckpt', '.bin', '.safetensors')

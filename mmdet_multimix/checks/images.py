@@ -9,8 +9,9 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from ..utils.names import shorten
+from ..utils.registered import class_name
 from .remark import Remark
-from .walk import DataSet, class_name, nodes
+from .walk import DataSet, nodes
 
 _SAMPLE = 50  # images whose header is read: a fraction of a second
 SHOWN = 3  # faults of one kind that are named

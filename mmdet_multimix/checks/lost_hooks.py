@@ -8,8 +8,9 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from ..utils.registered import class_name
 from .remark import Remark
-from .walk import class_name, files_of
+from .walk import files_of
 
 _ONE_OF = {'EpochSeedHook', 'IterSeedHook'}  # who takes the one leaves the other
 

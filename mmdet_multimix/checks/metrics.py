@@ -8,8 +8,9 @@ from typing import Any
 from mmdet.registry import METRICS
 from mmengine.config import Config
 
+from ..utils.registered import registered
 from .packages import check_packages
-from .walk import evaluators, has_backend, is_there, registered
+from .walk import evaluators, has_backend, is_there
 
 _COCO_ITEMS = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l')
 

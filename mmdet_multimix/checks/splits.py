@@ -13,12 +13,13 @@ from mmdet.registry import METRICS
 from mmengine.config import Config
 
 from ..utils.names import shorten
+from ..utils.registered import registered
 from . import coco, coco_file, voc
 from .coco_content import is_read_as_here, listed
 from .kept import Kept
 from .remark import Remark
 from .taken import taken
-from .walk import DataSet, data_sets, evaluators, has_backend, registered
+from .walk import DataSet, data_sets, evaluators, has_backend
 
 
 def check_evaluated(cfg: Config, key: str) -> Iterator[str]:

@@ -9,7 +9,8 @@ from typing import Any
 
 from mmdet.registry import DATASETS
 from mmengine.config import Config
-from mmengine.registry import Registry
+
+from ..utils.registered import class_name, registered
 
 # By type: what stands in the name of its annotations, and where it is from.
 _REMEDIES = {
@@ -214,16 +215,6 @@ def has_backend(cfg: dict[str, Any]) -> bool:
     return any(
         isinstance(args, dict) and args.get('backend', 'local') not in ('local', 'disk') for args in found
     )
-
-
-def class_name(kind: Any) -> str:
-    """The name of a type, which a config may give as the class itself."""
-    return kind if isinstance(kind, str) else getattr(kind, '__name__', str(kind))
-
-
-def registered(kind: Any, registry: Registry) -> type | None:
-    """The class of a type, None where its name is not registered."""
-    return kind if isinstance(kind, type) else registry.get(class_name(kind))
 
 
 def is_there(path: str | Path) -> bool:

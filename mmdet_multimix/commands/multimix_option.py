@@ -11,10 +11,10 @@ from mmengine.config import Config
 
 from ..checks import PreflightError
 from ..checks.config_file import OverrideAction
-from ..checks.walk import class_name
 from ..engine import MultiMixHook
 from ..models.classification import ImageClassifier
 from ..models.detection.settings import MixingSettings
+from ..utils.registered import class_name
 
 _PACKAGE = 'mmdet_multimix'
 

@@ -17,6 +17,7 @@ from ..checkpoints.reading import meta_of
 from ..checkpoints.stored_classes import classes_of
 from ..models.classification.image_classifier import ImageClassifier
 from ..models.classification.methods.self_distillation import EVALUATED
+from ..utils.registered import registered
 
 WEIGHTS = ('ema', 'model')
 
@@ -83,7 +84,7 @@ def load_classifier(
     """
     device = choose_device(device)
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    kind = MODELS.get(cfg.model.type) if isinstance(cfg.model.type, str) else cfg.model.type
+    kind = registered(cfg.model.type, MODELS)
     if not (isinstance(kind, type) and issubclass(kind, ImageClassifier)):
         raise ValueError(
             f'model.type is {cfg.model.type}, which is not an ImageClassifier; tools/evaluate.py takes '

@@ -16,6 +16,8 @@ from .found import Example, Found, Marked, Nearest, PreparingError, class_name, 
 
 _KEYS = (b'"images"', b'"annotations"', b'"categories"')
 _NO = ('0', '0.0', 'False', 'false', 'None', '')  # some tools write text
+_BOXES = 'instances_'
+_COMPANIONS = ('person_keypoints_', 'stuff_', 'panoptic_', 'captions_')
 _OWN = ('id', 'image_id', 'category_id', 'bbox', 'area', 'iscrowd', 'ignore')
 
 
@@ -42,8 +44,7 @@ def read(root: Path, files: list[Path]) -> Found:
     """
     found, images = Found('COCO'), Nearest(files)
     paths = [path for path in files if is_one(path)]
-    # COCO's own archive has the same images again with keypoints.
-    paths = [path for path in paths if path.name.startswith('instances_')] or paths
+    paths = _without_companions(paths, found)
     classes: dict[str, None] = {}
     for path in paths:
         content = _content(path, found)
@@ -70,6 +71,19 @@ def read(root: Path, files: list[Path]) -> Found:
     found.classes = tuple(classes)
     coco_file.forget()
     return found
+
+
+def _without_companions(paths: list[Path], found: Found) -> list[Path]:
+    """Leave out the files in which COCO's own archive has the images of ``instances_*`` again."""
+    boxes = {path.with_name(path.name.removeprefix(_BOXES)) for path in paths if path.name.startswith(_BOXES)}
+    kept = []
+    for path in paths:
+        prefix = next((prefix for prefix in _COMPANIONS if path.name.startswith(prefix)), None)
+        if prefix and path.with_name(path.name.removeprefix(prefix)) in boxes:
+            found.leave_out(f'annotations of images that {_BOXES}*.json has, too', path)
+        else:
+            kept.append(path)
+    return kept
 
 
 def _content(path: Path, found: Found) -> dict[str, Any]:
@@ -121,9 +135,7 @@ def _image(name: str, path: Path, root: Path, images: Nearest, split: str) -> Pa
         for folder in (path.parent, root, path.parent.parent):
             if is_file(folder / text):
                 return folder / text
-    inside = Path(name.replace('\\', '/'))
-    near = images.find(inside.stem, path.parent / inside, inside.name)
-    near = [other for other in near if other.name.casefold() == inside.name.casefold()]
+    near = images.listed(Path(name.replace('\\', '/')), path)
     if len(near) > 1:  # train/0.jpg and val/0.jpg
         near = [other for other in near if split_of(other, root) == split]
     return near[0] if len(near) == 1 else None

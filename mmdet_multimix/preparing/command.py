@@ -22,7 +22,7 @@ from . import coco, voc, yolo
 from .cleaning import CleanSet, choose_classes, clean, split_off
 from .found import IMAGES, Found, PreparingError, files_of
 from .report import as_json, as_markdown, left_out_boxes, summary
-from .writing import BASE, CONFIG, as_coco, config_lines, own_files
+from .writing import BASE, CONFIG, REPORT, as_coco, config_lines, foreign_files, own_files
 
 FORMATS = {'voc': voc, 'yolo': yolo, 'coco': coco}
 _MIN_SIZE = 32  # pixels, in the configs of mmdet for COCO
@@ -92,7 +92,7 @@ def prepare(
             _draw(partial / f'{name}.jpg', content, names)
         notes += _check(config_lines(partial, root, names, sets), str(partial), str(target))
         report = summary(found, sets, names, list(dict.fromkeys(notes)))
-        (partial / 'report.json').write_text(as_json(report), encoding='utf-8')
+        (partial / REPORT).write_text(as_json(report), encoding='utf-8')
         (partial / 'report.md').write_text(as_markdown(report, lines), encoding='utf-8')
         (partial / CONFIG).write_text(f'_base_ = {BASE!r}\n{lines}', encoding='utf-8')
         _move(partial, output)
@@ -110,6 +110,12 @@ def _check_arguments(root: Path, output: Path, split: float | None, overwrite: b
         raise PreparingError(f'--output: {output} is a file; give a folder')
     if output.is_dir() and any(output.iterdir()) and not overwrite:
         raise PreparingError(f'--output: {output} has files already; give --overwrite to replace them')
+    foreign = foreign_files(output)
+    if foreign:
+        raise PreparingError(
+            f'--output: {foreign[0]} is not from an earlier call, but has a name that is written to: '
+            'move it away, or give another folder'
+        )
     above = next(folder for folder in (output, *output.parents) if folder.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
         raise PreparingError(f'--output: cannot write to {above}')

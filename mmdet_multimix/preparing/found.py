@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -161,6 +161,17 @@ def split_of(path: Path, root: Path) -> str:
     return split_in(inside) or 'train'
 
 
+def alike(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many parts at the end of two paths are the same in any case.
+
+    Args:
+        one: The parts of a path, such as ``('images', 'train', '0.jpg')``.
+        other: Those of another.
+    """
+    pairs = zip(reversed(one), reversed(other), strict=False)
+    return next((n for n, (a, b) in enumerate(pairs) if _key(a) != _key(b)), min(len(one), len(other)))
+
+
 class Nearest:
     """Finds an image by its name in whatever folder it is.
 
@@ -174,27 +185,54 @@ class Nearest:
             if path.suffix.lower() in IMAGES:
                 self._images.setdefault(_key(path.stem), []).append(path)
         self._beside: dict[tuple[Path, str], list[Path]] = {}
+        self._folders = {_key(path.parent.name) for paths in self._images.values() for path in paths}
         for key, paths in self._images.items():
             for path in paths:
                 self._beside.setdefault((path.parent, key), []).append(path)
 
     def find(self, stem: str, near: Path, named: str = '') -> list[Path]:
-        """The images of a name that are nearest to a file; several if none of them is nearer.
+        """The images of a name that fit a file best; several if none of them fits better.
+
+        An image beside the file fits best, then one in folders of the same names (``xml/train``,
+        ``images/train``), then one of the whole name, and of these the nearest: a mask may be nearer.
 
         Args:
             stem: The name without its ending; case matters only where several images differ in nothing else.
             near: The file.
-            named: The whole name of the image as its annotations have it, which decides between several.
+            named: The whole name of the image as its annotations have it.
         """
         key = _key(stem)
         found = self._beside.get((near.parent, key)) or self._images.get(key, [])
 
-        def fit(path: Path) -> tuple[bool, int, bool, bool]:
+        def fit(path: Path) -> tuple[bool, int, bool, bool, int]:
             same = path.name == named, path.name.casefold() == named.casefold()
-            return path.stem == stem, len(os.path.commonpath([path.parent, near.parent])), *same
+            return path.stem == stem, alike(path.parent.parts, near.parent.parts), *same, _shared(path, near)
 
-        best = max(map(fit, found), default=None)
-        return [path for path in found if fit(path) == best]
+        return _best(found, fit)
+
+    def listed(self, name: Path, near: Path) -> list[Path]:
+        """The images that a list names, which may be of another machine; several if none fits better.
+
+        Args:
+            name: The path in the list. A folder of it that has images here must be the image's.
+            near: The file with the list.
+        """
+        found = [path for path in self._images.get(_key(name.stem), []) if _key(path.name) == _key(name.name)]
+        found = _best(found, lambda path: alike(path.parts, name.parts))
+        folder = _key(name.parent.name)
+        if folder and found and alike(found[0].parts, name.parts) == 1 and folder in self._folders:
+            return []
+        return _best(found, lambda path: _shared(path, near.parent / name))
+
+
+def _shared(path: Path, near: Path) -> int:
+    """How near two files are: the length of the path of the folder that both are below."""
+    return len(os.path.commonpath([path.parent, near.parent]))
+
+
+def _best(paths: list[Path], fit: Callable[[Path], Any]) -> list[Path]:
+    best = max(map(fit, paths), default=None)
+    return [path for path in paths if fit(path) == best]
 
 
 def _key(stem: str) -> str:

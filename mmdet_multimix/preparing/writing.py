@@ -11,12 +11,30 @@ from .cleaning import CleanSet
 from .found import SPLITS
 
 BASE = 'mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py'
-CONFIG = 'config.py'
+CONFIG, REPORT = 'config.py', 'report.json'
 
 
-def own_files() -> list[str]:
-    """The names of all files that are ever written into the output folder."""
-    return [*(f'{s}.{end}' for s in SPLITS for end in ('json', 'jpg')), CONFIG, 'report.md', 'report.json']
+def own_files(splits: Iterable[str] = SPLITS) -> list[str]:
+    """The names of all files that are written into the output folder, the report that tells of them first.
+
+    Args:
+        splits: The splits that there are.
+    """
+    return [REPORT, 'report.md', CONFIG, *(f'{split}.{end}' for split in splits for end in ('json', 'jpg'))]
+
+
+def foreign_files(output: Path) -> list[Path]:
+    """The files of a folder that have a name of ours and that no earlier call has written.
+
+    Args:
+        output: The folder.
+    """
+    try:
+        splits = json.loads((output / REPORT).read_text(encoding='utf-8'))['splits']
+        written = set(own_files(filter(SPLITS.__contains__, splits)))
+    except (OSError, ValueError, KeyError, TypeError):
+        written = set()
+    return [output / name for name in own_files() if name not in written and os.path.lexists(output / name)]
 
 
 def as_coco(split: CleanSet, classes: Sequence[str], root: Path) -> str:

@@ -21,6 +21,7 @@ from .found import (
     Found,
     Marked,
     PreparingError,
+    alike,
     class_name,
     is_file,
     read_lines,
@@ -39,13 +40,29 @@ class _NoImageError(PreparingError):
 
 def description(files: list[Path]) -> Path | None:
     """The file with the names of the classes; one that also lists the folders first."""
-    by_name = {path.name.lower(): path for path in reversed(files)}
     for path in files:
         if path.suffix.lower() in ('.yaml', '.yml') and _has_names(path):
             return path
-    lists = (by_name.get(name) for name in _LISTS)
-    others = (path for path in files if path.suffix.lower() == '.names')
-    return next((path for path in (*lists, *others) if path), None)
+    kinds = [[path for path in files if path.name.lower() == name] for name in _LISTS]
+    kinds.append([path for path in files if path.suffix.lower() == '.names'])
+    return next((_longest(paths) for paths in kinds if paths), None)
+
+
+def _longest(paths: list[Path]) -> Path:
+    """Of several lists of names the longest; labelImg writes one into each folder and adds names at the end.
+
+    Raises:
+        PreparingError: A number stands for one class in one of them and for another in another.
+    """
+    names = {path: list(_names(path, {}).values()) for path in paths}
+    longest = max(paths, key=lambda path: len(names[path]))
+    for path in paths:
+        if names[path] != names[longest][: len(names[path])]:
+            raise PreparingError(
+                f'{path} has the classes {quote(names[path])}, but {longest} has {quote(names[longest])}: a '
+                'number would stand for two classes. Prepare each part by itself'
+            )
+    return longest
 
 
 def is_one(path: Path) -> bool:
@@ -78,13 +95,15 @@ def read(root: Path, files: list[Path]) -> Found:
             f'{root} has YOLO labels, but neither data.yaml nor classes.txt with the names of the classes: '
             'write one name a line into classes.txt, in the order of the numbers'
         )
-    content = _yaml(path) if path.suffix.lower() in ('.yaml', '.yml') else {}
+    is_yaml = path.suffix.lower() in ('.yaml', '.yml')
+    content = _yaml(path) if is_yaml else {}
     names = _names(path, content)
     found.classes = tuple(names.values())
+    splits, content = (path, content) if is_yaml else _darknet(path, root, files, found)
     points = content.get('kpt_shape') is not None
     there = [file for file in files if file.suffix.lower() in IMAGES]
     without = 0
-    for image, split in _images(root, there, path, content, found):
+    for image, split in _images(root, there, splits, content, found):
         labels = _labels(image)
         if labels is None:
             without += 1
@@ -94,7 +113,7 @@ def read(root: Path, files: list[Path]) -> Found:
         found.notes.append(f'{without} images have no label file and count as images without objects')
     if found.examples and without == len(found.examples):
         raise PreparingError(f'none of the {without} images below {root} has a label file of its name')
-    _leave_out_rest(found, files, there, path)
+    _leave_out_rest(found, files, there, path, splits)
     _note_corners(found)
     return found
 
@@ -116,17 +135,47 @@ def _note_corners(found: Found) -> None:
         )
 
 
-def _leave_out_rest(found: Found, files: list[Path], there: list[Path], path: Path) -> None:
-    """Note the images that data.yaml leaves out, and the label files of images that are not there."""
+def _leave_out_rest(found: Found, files: list[Path], there: list[Path], path: Path, splits: Path) -> None:
+    """Note the images that no split has, and the label files of images that are not there."""
     used = {example.image for example in found.examples}
     labels: set[Path | None] = {example.source for example in found.examples}
     for image in there:
         if image not in used:
-            found.leave_out(f'images that are in no split of {path.name}', image)
+            found.leave_out(f'images that are in no split of {splits.name}', image)
             labels.add(_labels(image))
     for file in files:
         if file != path and file not in labels and is_one(file):
             found.leave_out('annotations without an image', file)
+
+
+def _darknet(path: Path, root: Path, files: list[Path], found: Found) -> tuple[Path, dict[str, Any]]:
+    """Where the splits are said beside a list of names, and the keys that say them, as data.yaml has them.
+
+    darknet has a file ``*.data`` with lines such as ``train = data/train.txt``; others have only the lists.
+    """
+    content: dict[str, Any] = {}
+    for file in files:
+        if file.suffix.lower() == '.data':
+            pairs = (line.split('=', 1) for line in read_lines(file) if '=' in line)
+            for key, place in ((key.strip().lower(), place.strip()) for key, place in pairs):
+                name = re.split(r'[\\/]', place)[-1]
+                tried = (folder / text for text in (place, name) for folder in (file.parent, root))
+                there = next(filter(is_file, tried), None) if key in _KEYS else None
+                if there:
+                    content[key] = str(there)
+                elif key in _KEYS:
+                    found.notes.append(f'{file} has {key} = {place}, which is not here')
+            return file, content
+    for key in _KEYS:
+        for folder in (path.parent, root):
+            file = folder / f'{key}.txt'
+            if key not in content and is_file(file) and _lists_images(file):
+                content[key] = str(file)
+    return Path(next(iter(content.values()), path)), content
+
+
+def _lists_images(path: Path) -> bool:
+    return any(Path(line).suffix.lower() in IMAGES for line in read_lines(path))
 
 
 def _has_names(path: Path) -> bool:
@@ -251,11 +300,10 @@ def _resolve(line: str, listed: Path, root: Path, by_name: dict[str, list[Path]]
             if is_file(folder / text):
                 return Path(os.path.abspath(folder / text))  # as the same file is called elsewhere
     found = by_name.get(parts[-1], []) if parts else []
-    for number in range(len(parts), 1, -1):  # not by the name alone: train/0.jpg is not val/0.jpg
-        alike = [image for image in found if image.parts[-number:] == parts[-number:]]
-        if len(alike) == 1:
-            return alike[0]
-    return listed.parent / inside
+    length = max((alike(image.parts, parts) for image in found), default=0)
+    fit = [image for image in found if alike(image.parts, parts) == length]
+    # Not by the name alone: train/0.jpg is not val/0.jpg.
+    return fit[0] if length > 1 and len(fit) == 1 else listed.parent / inside
 
 
 def _labels(image: Path) -> Path | None:

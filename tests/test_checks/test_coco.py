@@ -17,6 +17,36 @@ def test_coco_classes_must_exist(tmp_path):
     assert "'cow' are not among the categories" in text and "'cat', 'dog'" in text
 
 
+@pytest.mark.parametrize(
+    ('names', 'classes', 'fits'),
+    [
+        (('cat', 'dog'), ('cat', 'dog', 'cow'), True),
+        (('cat',), ('cat', 'dog', 'cow'), True),
+        (('cow', 'dog'), ('cat', 'cow', 'dog'), False),  # mmdet would number the cow 0
+        (('dog', 'cat'), ('cat', 'dog', 'cow'), False),
+        (('goat', 'ox'), ('cat', 'dog', 'cow'), False),
+    ],
+)
+def test_a_part_of_a_concatenation_may_lack_the_last_classes(tmp_path, capsys, names, classes, fits):
+    """mmdet wants the same classes in all parts, and numbers those that a file has."""
+    found = coco_with(tmp_path / 'part', names)
+    found['metainfo'] = dict(classes=classes)
+    whole = coco_with(tmp_path / 'whole', classes)
+    cfg = training_on(dict(type='ConcatDataset', datasets=[whole, found]))
+    labels = DATASETS.build(dict(found, type='CocoDataset', test_mode=True)).cat2label if fits else {}
+    assert list(labels.values()) == list(range(len(labels)))
+    if fits:
+        check_config(cfg)
+        lacking = ', '.join(map(repr, classes[len(names) :]))
+        assert f'part/ann.json has no category {lacking}' in capsys.readouterr().err
+    else:
+        text = error_of(cfg)
+        assert 'are not among the categories' in text and 'part/ann.json' in text
+    assert 'are not among the categories' in error_of(
+        training_on(found)
+    )  # alone, such a class is never learnt
+
+
 def test_coco_classes_in_another_order_would_be_misnamed(tmp_path):
     dataset = coco_with(tmp_path / 'coco')
     dataset['metainfo'] = dict(classes=('dog', 'cat'))

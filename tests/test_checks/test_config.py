@@ -1,6 +1,9 @@
+import pytest
 from checking import error_of, training_on
 from mmdet.datasets import CocoDataset
 from mmengine.config import Config
+from mmengine.registry import DATASETS as ENGINE_DATASETS
+from mmengine.registry import Registry, init_default_scope
 from tiny_sets import coco_with, voc_with
 
 from mmdet_multimix.checks import check_config
@@ -52,3 +55,26 @@ def test_a_file_of_class_names_is_read(tmp_path):
     (tmp_path / 'names.txt').write_text('cat\nhorse\n')
     text = error_of(training_on(dict(dataset, metainfo=dict(classes=str(tmp_path / 'names.txt')))))
     assert "'horse' are not among the categories" in text
+
+
+@pytest.fixture
+def own_scope():
+    """A package with registries of its own beside mmdet's, such as MMYOLO or MMRotate."""
+    registry = Registry('own dataset', parent=ENGINE_DATASETS, scope='own')
+    registry.register_module(name='OwnDataset')(type('OwnDataset', (CocoDataset,), {}))
+    yield registry
+    del ENGINE_DATASETS.children['own']
+    init_default_scope('mmdet')
+
+
+@pytest.mark.parametrize('scope', ['own', 'mmdet', None])
+def test_types_of_the_default_scope_are_found_as_a_runner_finds_them(tmp_path, own_scope, scope):
+    dataset = {**coco_with(tmp_path / 'set'), 'type': 'OwnDataset'}
+    cfg = training_on(dataset, **(dict(default_scope=scope) if scope else {}))
+    if scope == 'own':
+        check_config(cfg)
+        dataset['metainfo'] = dict(classes=('dog', 'cat'))  # and are checked as what they are
+        assert 'not in the order' in error_of(training_on(dataset, default_scope=scope))
+    else:
+        assert "unknown data set 'OwnDataset'" in error_of(cfg)
+    check_config(training_on({**dataset, 'type': 'own.OwnDataset', 'metainfo': dict(classes=('cat', 'dog'))}))

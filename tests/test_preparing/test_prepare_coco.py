@@ -254,3 +254,67 @@ def test_an_image_of_another_shape(tmp_path):
     photograph(tmp_path / 'set/train/1.png', SIZE[::-1])
     _, splits, report = prepared(tmp_path / 'set')
     assert len(splits['train']) == 2 and '40 x 60, not 60 x 40' in str(report['files_left_out'])
+
+
+def test_maps_of_panoptic_segmentation_are_no_images(tmp_path):
+    root = tmp_path / 'set'
+    content = coco(root, 2, folder='train2017')
+    for image in content['images']:
+        photograph(root / f'annotations/panoptic/{image["file_name"]}', seed=5)
+        stem = image['file_name'].removesuffix('.png')
+        (root / f'train2017/{stem}.png').rename(root / f'train2017/{stem}.jpg')
+        image['file_name'] = f'{stem}.jpg'
+    write(root / 'annotations/instances_train.json', content)
+    assert prepared(root)[1] == {'train': {f'train2017/{i}.jpg': WHOLE for i in range(2)}}
+
+
+def cameras(root, names, there, folder=''):
+    """A file that lists images in folders, of which some are there."""
+    content = coco(root, len(names), f'{folder}annotations.json', 'x')
+    for image, name in zip(content['images'], names, strict=True):
+        image['file_name'] = name
+    write(root / f'{folder}annotations.json', content)
+    for index in range(len(names)):
+        (root / f'x/{index}.png').unlink()
+    for index, name in enumerate(there):
+        photograph(root / 'images' / name, seed=index)
+
+
+NAMES = [f'cam{camera}/{index}.png' for camera in (1, 2) for index in range(2)]
+
+
+@pytest.mark.parametrize('before', ['', 'D:\\work\\', '/another/disk/', '../photographs/'])
+def test_the_folders_of_a_list_tell_images_apart(tmp_path, before):
+    root = tmp_path / 'set'
+    cameras(root, [before + name for name in NAMES], NAMES, 'labels/')
+    assert set(prepared(root)[1]['train']) == {f'images/{name}' for name in NAMES}
+
+
+@pytest.mark.parametrize('folder', ['', 'images/', 'labels/'])
+def test_an_image_of_another_folder_is_not_taken_for_one_that_is_missing(tmp_path, folder):
+    root = tmp_path / 'set'
+    cameras(root, NAMES[:3], [NAMES[0], *NAMES[2:]], folder)
+    _, splits, report = prepared(root)
+    assert set(splits['train']) == {f'images/{name}' for name in (NAMES[0], NAMES[2])}
+    (lost,) = report['files_left_out']['images that are listed and not there']
+    assert lost.startswith('cam1/1.png (')
+
+
+def test_every_file_of_boxes_is_read_and_a_companion_named(tmp_path):
+    root = tmp_path / 'set'
+    coco(root, 2)
+    coco(root, 1, 'annotations/val.json', 'val')
+    write(
+        root / 'annotations/person_keypoints_train.json',
+        coco(root, 2, 'annotations/person_keypoints_train.json'),
+    )
+    _, splits, report = prepared(root)
+    assert {name: len(images) for name, images in splits.items()} == {'train': 2, 'val': 1}
+    (files,) = report['files_left_out'].values()
+    assert files == [f'{root}/annotations/person_keypoints_train.json']
+
+
+def test_keypoints_alone_are_read(tmp_path):
+    root = tmp_path / 'set'
+    coco(root, 2, 'annotations/person_keypoints_train.json')
+    assert len(prepared(root)[1]['train']) == 2

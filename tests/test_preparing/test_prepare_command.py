@@ -152,6 +152,21 @@ def test_nothing_is_overwritten_or_left_half(tmp_path, monkeypatch):
     assert (out / 'mine.txt').read_text() == 'mine' and not (out / 'val.json').exists()
 
 
+@pytest.mark.parametrize('name', ['val.json', 'test.jpg', 'train.json', 'config.py', 'report.json'])
+def test_files_of_ours_by_name_only_are_neither_replaced_nor_deleted(tmp_path, name):
+    root, out = flat_voc(tmp_path / 'set', 2), tmp_path / 'out'
+    out.mkdir()
+    (out / name).write_text('{"mine": []}')
+    with pytest.raises(PreparingError, match=rf'{name} is not from an earlier call.*: move it away'):
+        prepare(root, out, overwrite=True)
+    assert [path.name for path in out.iterdir()] == [name] and (out / name).read_text() == '{"mine": []}'
+    (out / name).unlink()
+    prepare(root, out, overwrite=True)
+    (out / 'val.json').write_text('mine')  # that call has written train.json alone
+    with pytest.raises(PreparingError, match=r'val\.json is not from an earlier call'):
+        prepare(root, out, split=0.5, overwrite=True)
+
+
 @pytest.mark.parametrize(
     ('root', 'output', 'message'),
     [

@@ -224,3 +224,27 @@ def test_photographs_that_lie_on_their_side(tmp_path, turn):
     if swapped:
         assert splits['train']['stored.jpg'] == [('white', seen, 0)] and '1 images lie on their side' in said
     assert ('2 images are turned by 180' in said) == (turn in (2, 3, 4))
+
+
+@pytest.mark.parametrize(
+    ('image', 'mask', 'annotation'),
+    [
+        ('images/0.jpg', 'annotations/trimaps/0.png', 'annotations/xmls/0.xml'),  # as Oxford-IIIT Pet
+        ('train/images/0.jpg', 'train/labels/masks/0.png', 'train/labels/0.xml'),
+        ('a/images/0.jpg', 'a/0.png', 'a/xml/train/0.xml'),
+    ],
+)
+def test_a_mask_that_is_nearer_than_the_image_of_the_name(tmp_path, image, mask, annotation):
+    root = tmp_path / 'set'
+    photograph(root / image)
+    photograph(root / mask, seed=1)
+    xml(root / annotation, filename='0.jpg')
+    assert prepared(root)[1] == {'train': {image: WHOLE}}
+
+
+def test_images_of_one_name_in_folders_as_those_of_the_annotations(tmp_path):
+    root = tmp_path / 'set'
+    for number, split in enumerate(('train', 'val')):
+        photograph(root / f'images/{split}/0.png', seed=number)
+        xml(root / f'annotations/{split}/0.xml', filename='0.jpg')  # converted since
+    assert prepared(root)[1] == {split: {f'images/{split}/0.png': WHOLE} for split in ('train', 'val')}

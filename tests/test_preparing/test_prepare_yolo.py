@@ -335,3 +335,64 @@ def test_an_image_in_two_splits_is_said(tmp_path):
     (root / 'data.yaml').write_text('train: images/train\nval: images/train\nnames: [cat, dog]\n')
     said, splits, _ = prepared(root)
     assert splits['train'] == splits['val'] and '2 images are in more than one split' in said
+
+
+def parts(root, *lists, name='classes.txt'):
+    """Two parts, each with labels and a list of names, as labelImg writes it."""
+    for number, (part, names) in enumerate(zip(('train', 'valid'), lists, strict=True)):
+        photograph(root / f'{part}/images/{part}.png', seed=number)
+        label(root / f'{part}/labels/{part}.txt', *YOLO_LINES)
+        (root / f'{part}/labels/{name}').write_text('\n'.join(names))
+
+
+@pytest.mark.parametrize('name', ['classes.txt', 'obj.names', 'labels.txt'])
+def test_lists_of_names_that_contradict_each_other_are_refused(tmp_path, name):
+    parts(tmp_path / 'set', ('cat', 'dog'), ('dog', 'cat'), name=name)
+    with pytest.raises(PreparingError, match=f'{name} has the classes .* but .*{name} has .* two classes'):
+        prepared(tmp_path / 'set')
+
+
+@pytest.mark.parametrize('lists', [(('cat', 'dog'), ('cat', 'dog')), (('cat', 'dog'), ('cat', 'dog', 'cow'))])
+def test_a_list_of_names_that_goes_on_is_taken(tmp_path, lists):
+    parts(tmp_path / 'set', *lists)
+    _, splits, report = prepared(tmp_path / 'set')
+    assert set(splits) == {'train', 'val'} and report['classes'] == ['cat', 'dog']
+
+
+def darknet(root, data=None):
+    """Images beside their labels in one folder, and lists of them."""
+    for index in range(6):
+        photograph(root / f'obj/{index}.jpg', seed=index)
+        label(root / f'obj/{index}.txt', *YOLO_LINES)
+    (root / 'obj.names').write_text('cat\ndog\n')
+    for name, indices in (('train', range(4)), ('valid', range(4, 6))):
+        (root / f'{name}.txt').write_text(''.join(f'data/obj/{index}.jpg\n' for index in indices))
+    if data:
+        (root / 'obj.data').write_text(data)
+
+
+@pytest.mark.parametrize(
+    'data',
+    [
+        'classes = 2\ntrain = train.txt\nvalid = valid.txt\nnames = obj.names\nbackup = backup/\n',
+        'train=data/train.txt\r\nvalid=data/valid.txt\r\n',
+        'train = /another/disk/train.txt\nvalid = /another/disk/valid.txt\n',
+        None,
+    ],
+)
+def test_darknets_lists_are_the_splits(tmp_path, data):
+    darknet(tmp_path / 'set', data)
+    splits = prepared(tmp_path / 'set')[1]
+    assert splits == {
+        'train': {f'obj/{index}.jpg': near(WHOLE) for index in range(4)},
+        'val': {f'obj/{index}.jpg': near(WHOLE) for index in (4, 5)},
+    }
+
+
+def test_a_list_of_darknet_that_is_not_here_is_said(tmp_path):
+    darknet(tmp_path / 'set', 'train = train.txt\nvalid = lost.txt\n')
+    said, splits, report = prepared(tmp_path / 'set')
+    assert 'obj.data has valid = lost.txt, which is not here' in said and len(splits['train']) == 4
+    assert report['files_left_out'] == {
+        'images that are in no split of obj.data': [f'{tmp_path}/set/obj/{index}.jpg' for index in (4, 5)]
+    }

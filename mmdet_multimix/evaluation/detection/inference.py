@@ -24,6 +24,7 @@ from ...checkpoints.reading import meta_of
 from ...checkpoints.stored_classes import classes_of
 from ...utils.files import whole_file
 from ...utils.progress import Progress
+from ...utils.registered import registered
 from .boxes import Detections
 
 PART = 100  # images in a file of predictions
@@ -32,8 +33,7 @@ PART = 100  # images in a file of predictions
 def is_detector(cfg: Config) -> bool:
     """Whether a config's model is one of mmdet's detectors."""
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    kind = cfg.get('model', {}).get('type')
-    kind = MODELS.get(kind) if isinstance(kind, str) else kind
+    kind = registered(cfg.get('model', {}).get('type'), MODELS)
     return isinstance(kind, type) and issubclass(kind, BaseDetector)
 
 

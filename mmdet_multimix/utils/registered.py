@@ -1,0 +1,34 @@
+"""The classes that a config names, as mmengine finds them."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from importlib import import_module
+from typing import Any
+
+from mmengine.registry import DefaultScope, Registry
+
+
+def class_name(kind: Any) -> str:
+    """The name of a type, which a config may give as the class itself."""
+    return kind if isinstance(kind, str) else getattr(kind, '__name__', str(kind))
+
+
+def registered(kind: Any, registry: Registry) -> type | None:
+    """The class of a type; None where its name is registered neither there nor in the default scope."""
+    if isinstance(kind, type):
+        return kind
+    found, scope = registry.get(class_name(kind)), DefaultScope.get_current_instance()
+    if found is None and scope is not None and scope.scope_name != registry.scope:
+        _import_registry(scope.scope_name)
+        own = registry.root.children.get(scope.scope_name)
+        found = own.get(class_name(kind)) if own else None
+    return found
+
+
+@functools.cache
+def _import_registry(scope: str) -> None:
+    """As a Runner does, so that the config need not name the package twice."""
+    with contextlib.suppress(ImportError):
+        import_module(f'{scope}.registry')
