@@ -52,7 +52,7 @@ def read(root: Path, files: list[Path]) -> Found:
             used.add(there[0])
             split = _listed_split(listed, path) if listed else split_of(path, root)
             if split is None:
-                found.leave_out('annotations that are in no list of ImageSets/Main', path)
+                found.leave_out('images that are in no list of ImageSets/Main', there[0])
                 continue
             found.examples.append(Example(there[0], path, split, _objects(node), _size(node)))
     return found
