@@ -41,7 +41,8 @@ def write_report(
         runs['gain'] = paired_gains(runs, 'setting', experiment.metric, baseline)
         add_changes(runs, 'setting', measures, baseline)
         for setting, found in summarise_by(runs, 'setting', experiment.settings).items():
-            value = found[experiment.metric]
+            # A metric may be NaN, as that of a class without an object.
+            value = found[experiment.metric] or {'values': [], 'mean': None, 'std': None}
             gain = found['gain'] or {'values': [], 'mean': None, 'error': None}
             rows.append(
                 {'setting': setting, 'images': images, 'seeds': found['seeds']}
@@ -73,7 +74,11 @@ def _markdown(experiment: Any, rows: list[dict[str, Any]]) -> str:
         table = []
         for row in (row for row in rows if row['images'] == images):
             gain = {'mean': row['gain'], 'error': row['gain_error']} if row['gains'] else None
-            line = {'setting': row['setting'], 'seeds': str(len(row['seeds'])), 'value': shown(row)}
+            line = {
+                'setting': row['setting'],
+                'seeds': str(len(row['seeds'])),
+                'value': shown(row if row['values'] else None),
+            }
             line |= {'gain': shown(gain, spread='error', sign='+'), **texts(row['measures'])}
             table.append(line)
         parts.append(f'## {many(images, "training image")}')

@@ -143,7 +143,8 @@ def _markdown(experiment: TransferExperiment, rows: dict[str, list[dict]], resul
 def _plot(path: Path, experiment: TransferExperiment, detector: Detector, rows: list[dict]) -> None:
     """Our means over seeds, and below them what others published."""
     label = next(iter(detector.metrics))
-    values = {row['method']: row['metrics'][label]['values'] for row in rows}
+    # A metric may be NaN, as that of a class without an object.
+    values = {row['method']: row['metrics'][label]['values'] for row in rows if row['metrics'][label]}
     published = {
         f'{entry["method"]} {PUBLISHED}': [entry['value']]
         for entry in experiment.published

@@ -13,12 +13,14 @@ from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 from ..utils.names import shorten
 from ..utils.one_line import InputError
 from .matching import NOT_NEEDED, why_unusable
-from .reading import read_checkpoint, state_dict_of, weights_of
+from .reading import meta_of, read_checkpoint, state_dict_of, weights_of
 
+WEIGHTS = ('ema', 'model')
+EVALUATED = 'evaluated'  # in a checkpoint's meta, after self-distillation: which model its state_dict is
 _OF_WRAPPER = 'module.'  # what distributed training puts before every name
 
 
-def load_whole(model: nn.Module, path: str | Path) -> dict[str, Any]:
+def load_whole(model: nn.Module, path: str | Path, weights: str | None = None) -> dict[str, Any]:
     """Load a checkpoint into its model, and refuse that of another model.
 
     mmengine would only warn about missing parameters and statistics, and go on with random ones.
@@ -26,17 +28,19 @@ def load_whole(model: nn.Module, path: str | Path) -> dict[str, Any]:
     Args:
         model: The model, without a wrapper.
         path: As for :func:`read_checkpoint`.
+        weights: As for :func:`choose_weights`.
 
     Returns:
         What the file holds.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is no checkpoint, lacks parameters or statistics of the model, or has some that
-            are no finite numbers; with their names.
+        ValueError: As :func:`choose_weights`; the file is no checkpoint, lacks parameters or statistics of
+            the model, or has some that are no finite numbers; with their names.
     """
     checkpoint = read_checkpoint(path)
     state, wanted = _names_of(checkpoint), model.state_dict()
+    state.update(choose_weights(checkpoint, weights, path)[1])
     if not set(state) & set(wanted):
         raise InputError(
             f'checkpoint {str(path)!r} is of another model: no parameter matches, {what_it_holds(checkpoint)}'
@@ -52,6 +56,37 @@ def load_whole(model: nn.Module, path: str | Path) -> dict[str, Any]:
     if missing:
         raise InputError(f'checkpoint {str(path)!r} is of another model: it lacks {shorten(missing)}')
     return checkpoint
+
+
+def choose_weights(
+    checkpoint: dict[str, Any], weights: str | None, path: str | Path
+) -> tuple[str, dict[str, Tensor]]:
+    """The weights of a run with an EMA that are asked for.
+
+    EMAHook swaps them: the trained weights stand under the names of the averaged model, unless
+    SelfDistillationHook says otherwise. Buffers that it does not average are the same in both.
+
+    Args:
+        checkpoint: What a file holds.
+        weights: ``'ema'`` for the averaged ones, ``'model'`` for the trained ones, None for those that the
+            run evaluated.
+        path: The file, for messages.
+
+    Returns:
+        Which they are, and those of them that stand elsewhere than :func:`state_dict_of` looks.
+
+    Raises:
+        ValueError: An unknown name; averaged weights, where there are none.
+    """
+    if weights not in (None, *WEIGHTS):
+        raise ValueError(f'weights must be one of {", ".join(WEIGHTS)}, got {weights!r}')
+    other = checkpoint.get('ema_state_dict')
+    if other is None and weights == 'ema':
+        raise ValueError(f'checkpoint {path} holds no averaged weights: its run had no EMAHook')
+    evaluated = 'model' if other is None or meta_of(checkpoint).get(EVALUATED) == 'student' else 'ema'
+    if weights in (None, evaluated):
+        return evaluated, {}
+    return weights, {key[7:]: value for key, value in other.items() if key.startswith('module.')}
 
 
 def check_some_fits(wanted: Mapping[str, Tensor], path: str | Path) -> None:

@@ -19,13 +19,14 @@ from mmengine.dataset import BaseDataset
 from mmengine.runner import Runner
 
 from ..checkpoints import load_weights_only
+from ..checkpoints.loading import WEIGHTS
 from ..checks import check_config
 from ..checks.config_file import check_needed
 from ..evaluation.corruptions import CORRUPTIONS, SEVERITIES
 from ..evaluation.detection.command import FIT_ON, evaluate_detector
 from ..evaluation.detection.inference import is_detector
 from ..evaluation.detection.settings import MEASURES as DETECTION_MEASURES
-from ..evaluation.pixel_classifier import WEIGHTS, choose_device, load_classifier
+from ..evaluation.pixel_classifier import choose_device, load_classifier
 from ..evaluation.report import markdown, write_report
 from ..evaluation.settings import MEASURES, Settings
 from ..evaluation.suite import Evaluation

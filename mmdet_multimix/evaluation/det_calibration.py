@@ -9,7 +9,7 @@ from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
 from ..ops.checks import check_share
-from .detection.boxes import Detections, GroundTruth
+from .detection.boxes import Detections, GroundTruth, crowds_of_every_class
 from .detection.calibration import D_ECE_SCORE, D_ECE_TAU, LAECE_TAU, d_ece, laece
 from .detection.lrp import LRP_TAU, lrp, lrp_thresholds
 from .detection.matching import match
@@ -27,7 +27,8 @@ class DetCalibration(BaseMetric):
     exist, such as D-ECE where no score reaches ``min_score``, is left out.
 
     Objects are the ``gt_instances`` that the pipeline loads, in coordinates of the original image, as mmdet's
-    configs have it (``LoadAnnotations`` behind ``Resize``); ``ignored_instances`` are treated as crowds.
+    configs have it (``LoadAnnotations`` behind ``Resize``); ``ignored_instances`` are treated as crowds,
+    those of no class as crowds of every class.
 
     Args:
         min_score: Of D-ECE: detections below it are left out.
@@ -102,6 +103,7 @@ class DetCalibration(BaseMetric):
             boxes[:, 2] * boxes[:, 3],
             np.repeat([False, True], [len(column('labels')), len(column('ignored_labels'))]),
         )
+        truth = crowds_of_every_class(truth)
         detections = Detections(images('scores'), found_labels, column('found_boxes'), column('scores'))
         matches = match(truth, detections, (*{LRP_TAU, LAECE_TAU, D_ECE_TAU},), ('all',))
         thresholds, overall = lrp_thresholds(matches), d_ece(matches, min_score=self.min_score)

@@ -12,14 +12,11 @@ from mmengine.registry import init_default_scope
 from torch import Tensor
 
 from ..checkpoints import match_state_dict, read_checkpoint, state_dict_of
-from ..checkpoints.loading import what_it_holds
+from ..checkpoints.loading import choose_weights, what_it_holds
 from ..checkpoints.reading import meta_of
 from ..checkpoints.stored_classes import classes_of
 from ..models.classification.image_classifier import ImageClassifier
-from ..models.classification.methods.self_distillation import EVALUATED
 from ..utils.registered import registered
-
-WEIGHTS = ('ema', 'model')
 
 
 class PixelClassifier:
@@ -91,7 +88,8 @@ def load_classifier(
             "those, and mmdet's detectors"
         )
     stored = read_checkpoint(checkpoint)
-    weights, state = _choose_weights(stored, weights, checkpoint)
+    weights, behind = choose_weights(stored, weights, checkpoint)
+    state = {**state_dict_of(stored), **behind}
     model = MODELS.build(cfg.model)
     _fill(model, state, checkpoint, what_it_holds(stored))
     meta = meta_of(stored)
@@ -113,21 +111,6 @@ def choose_device(name: str | None) -> str:
     except (RuntimeError, AssertionError) as error:
         raise ValueError(f'device {name}: {str(error).splitlines()[0]}') from error
     return name
-
-
-def _choose_weights(stored: dict, weights: str | None, path: str | Path) -> tuple[str, dict[str, Tensor]]:
-    if weights not in (None, *WEIGHTS):
-        raise ValueError(f'weights must be one of {", ".join(WEIGHTS)}, got {weights!r}')
-    state, other = state_dict_of(stored), stored.get('ema_state_dict')
-    if other is None and weights == 'ema':
-        raise ValueError(f'checkpoint {path} holds no averaged weights: its run had no EMAHook')
-    # EMAHook swaps them: the trained weights stand under the names of the averaged model, unless
-    # SelfDistillationHook says otherwise. Buffers that it does not average are the same in both.
-    evaluated = 'model' if other is None or meta_of(stored).get(EVALUATED) == 'student' else 'ema'
-    if weights in (None, evaluated):
-        return evaluated, state
-    behind = {key[7:]: value for key, value in other.items() if key.startswith('module.')}
-    return weights, {**state, **behind}
 
 
 def _fill(model: ImageClassifier, state: dict[str, Tensor], path: str | Path, held: str) -> None:

@@ -220,8 +220,15 @@ class MultiMix(nn.Module):
 
 
 def mixing_modules(model: nn.Module) -> dict[str, MultiMix]:
-    """All MultiMix in a model, that of heads, losses and hooks, by its name there."""
-    return {name: module for name, module in model.named_modules() if isinstance(module, MultiMix)}
+    """All MultiMix in a model, that of heads, losses and hooks, by its name there.
+
+    Of a semi-supervised detector only the student's: the teacher's head never computes its loss.
+    """
+    return {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, MultiMix) and not any(part.startswith('teacher') for part in name.split('.'))
+    }
 
 
 def clean_loss(logits: Tensor, targets: Tensor) -> Tensor:

@@ -77,3 +77,19 @@ def test_a_part_that_fits_is_enough_to_start_from(saved):
     with torch.device('meta'):
         names = network().state_dict()
     check_some_fits(names, saved(with_value('0.weight', torch.zeros(9, 9))))
+
+
+def test_weights_of_a_run_with_ema_are_those_that_are_asked_for(saved):
+    """EMAHook saves the trained weights under the names of the averaged model."""
+    behind = {f'module.{name}': torch.full_like(value, 5) for name, value in network().state_dict().items()}
+    path = saved(ema_state_dict={**behind, 'steps': torch.tensor(4)})
+    for weights, value in ((None, 3), ('ema', 3), ('model', 5)):
+        model = network()
+        load_whole(model, path, weights)
+        assert all(bool((found == value).all()) for found in model.state_dict().values())
+    load_whole(model, saved(), 'model')
+    assert bool((model[0].weight == 3).all())
+    with pytest.raises(ValueError, match='holds no averaged weights'):
+        load_whole(model, saved(), 'ema')
+    with pytest.raises(ValueError, match='one of ema, model, got'):
+        load_whole(model, path, 'average')

@@ -7,12 +7,14 @@ from mmengine.dataset import pseudo_collate
 from mmengine.model import BaseModel
 from mmengine.runner import IterBasedTrainLoop, Runner
 from test_multimix_hook import runner_of
+from tiny_detectors import detector
 from torch import nn
 
 from mmdet_multimix.engine import MultiMixHook, MultiMixScheduleHook
 from mmdet_multimix.engine.hooks.schedule_hook import mixed_numbers
 from mmdet_multimix.models import MultiMix
 from mmdet_multimix.models.detection import DetectionMultiMix
+from mmdet_multimix.models.multimix import mixing_modules
 
 
 @pytest.mark.parametrize(
@@ -159,6 +161,41 @@ def test_a_hook_without_a_schedule_yields_to_another(hooks, acting):
     for hook in hooks:
         hook.after_train(runner)
     assert model.loss_weight == 2.0
+
+
+@pytest.mark.parametrize('first', [0, 1])
+@pytest.mark.parametrize('mixing', [(), (0,)])
+def test_a_schedule_of_another_hook_acts_on_what_this_one_adds(first, mixing):
+    """mmengine calls default hooks before custom ones, here those of this package's configs."""
+    model = detector('cascade_rcnn')
+    for stage in mixing:  # a head that mixes by itself
+        model.roi_head.bbox_head[stage].fc_cls.multimix = DetectionMultiMix(loss_weight=0.5)
+    hooks = [MultiMixScheduleHook(stop=20, by_epoch=False, interval=1000), MultiMixHook(loss_weight=0.5)]
+    runner = runner_of(model, *hooks, loop=IterBasedTrainLoop)
+    for hook in (hooks[first], hooks[1 - first]):
+        hook.before_train(runner)
+    for runner.iter, weight in ((0, 0.5), (19, 0.5), (20, 0.0)):
+        for hook in hooks:
+            hook.before_train_iter(runner, 0)
+        found = [module.loss_weight for module in mixing_modules(model).values()]
+        assert found == [weight] * (3 + len(mixing))
+        assert runner.message_hub.get_scalar('train/multimix_weight').current() == weight
+    choosing = [module for module in model.modules() if isinstance(module, DetectionMultiMix)]
+    assert sorted(module.draws.stream for module in choosing) == list(range(len(choosing)))
+    for hook in hooks:
+        hook.after_train(runner)
+    assert len(mixing_modules(model)) == len(mixing)
+
+
+def test_a_teacher_is_neither_scheduled_nor_in_the_means():
+    model = nn.ModuleDict({'student': MultiMix(loss_weight=2.0), 'teacher': MultiMix(loss_weight=2.0)})
+    hook = MultiMixScheduleHook(interval=1)
+    runner = runner_of(model, hook)
+    hook.before_train(runner)
+    hook.before_train_iter(runner, 0)
+    model['student'].losses(torch.randn(8, 3), torch.arange(8) % 3)
+    hook.after_train_iter(runner, 0)
+    assert runner.message_hub.get_scalar('train/multimix_examples').current() == 8
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import os
 
 import detection_loops as loops
+import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
@@ -14,6 +15,7 @@ from tolerances import TOLERANCE
 
 from mmdet_multimix.evaluation import DetCalibration
 from mmdet_multimix.evaluation.detection import coco_detections, coco_ground_truth, measure_detections
+from mmdet_multimix.evaluation.detection.boxes import GroundTruth, crowds_of_every_class
 
 CLOSE = TOLERANCE[torch.float32]
 SCENE = dict(images=21, seed=3, crowds=0.2)
@@ -60,6 +62,46 @@ def test_agrees_with_the_measures_of_files(wrap):
     for sample in samples(wrap):
         evaluator.process([sample], {})
     assert evaluator.evaluate(21) == pytest.approx(expected(), rel=CLOSE)
+
+
+def test_an_ignored_region_of_no_class_is_one_of_every_class():
+    """As CrowdHuman has them: label -1, whichever class is found inside."""
+    boxes = torch.tensor([[0.0, 0.0, 10.0, 10.0], [20.0, 20.0, 60.0, 60.0]])
+    values = []
+    for ignored in (-1, 1):
+        metric = DetCalibration()
+        metric.dataset_meta = {'classes': ('a', 'b')}
+        sample = dict(
+            gt_instances=dict(bboxes=boxes[:1], labels=torch.tensor([0])),
+            ignored_instances=dict(bboxes=boxes[1:], labels=torch.tensor([ignored])),
+            pred_instances=dict(bboxes=boxes, labels=torch.tensor([0, 1]), scores=torch.tensor([0.8, 0.9])),
+        )
+        metric.process({}, [sample])
+        values.append(metric.evaluate(1))
+    assert values[0] == values[1] and values[0]['calibration/lrp'] == 0
+
+
+@pytest.mark.parametrize('labels', [[0, -1], [-1, 0], [0, 2], [-1, -1], [0, 1]])
+def test_crowds_of_no_class_are_spread_over_all_and_nothing_else(labels):
+    labels = np.array(labels)
+    truth = GroundTruth(
+        [7],
+        ('a', 'b'),
+        [0, 1],
+        np.zeros(2, np.int64),
+        labels,
+        np.arange(8.0).reshape(2, 4),
+        np.ones(2),
+        np.array([label not in (0, 1) for label in labels]),
+    )
+    found = crowds_of_every_class(truth)
+    rows = {
+        (label, *box, crowd) for label, box, crowd in zip(found.labels, found.boxes, found.crowd, strict=True)
+    }
+    expected = set()
+    for label, box, crowd in zip(truth.labels, truth.boxes, truth.crowd, strict=True):
+        expected |= {(one, *box, crowd) for one in ((0, 1) if crowd else (label,))}
+    assert rows == expected and len(found.images) == len(found.areas) == len(rows)
 
 
 def worker(rank, rendezvous, folder):

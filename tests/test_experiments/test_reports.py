@@ -152,6 +152,23 @@ def test_a_transfer_table_keeps_ours_and_published_apart(transfer, tmp_path):
     assert is_picture(tmp_path / 'mine/r_cnn.png')
 
 
+@pytest.mark.parametrize('nothing', [float('nan'), None])
+def test_a_transfer_of_a_metric_that_has_no_value_somewhere(transfer, tmp_path, nothing):
+    results = {
+        cell.name: {
+            'coco/bbox_mAP': nothing if cell.method == 'MultiMix' else 0.5,
+            'coco/bbox_mAP_50': nothing,
+        }
+        for cell in transfer.cells()
+    }
+    done = {name: {**result, 'seconds': 1.0} for name, result in results.items()}
+    lines = table_of(write_transfer(tmp_path, transfer, done, {}))
+    for method in ('cross-entropy', 'MultiMix', 'from scratch'):
+        (line,) = (line for line in lines if line.startswith(f'| {method} '))
+        assert ('0.500 ± 0.000' in line) == (method != 'MultiMix')
+    assert is_picture(tmp_path / 'mine/r_cnn.png')
+
+
 def test_a_transfer_table_before_the_baseline_is_there(transfer, tmp_path):
     text = write_transfer(tmp_path, transfer, {}, {})
     assert 'No cell is done yet.' in text and 'Still to do: 10 runs.' in text
@@ -402,6 +419,23 @@ def test_a_sweep_table_has_gains_over_the_first_setting(sweep, tmp_path):
     states = [cell['state'] for cell in report['cells']]
     assert (states.count('done'), states.count('failed'), states.count('to do')) == (5, 1, 6)
     assert is_picture(tmp_path / 'changes.png')
+
+
+@pytest.mark.parametrize('nothing', [float('nan'), None])
+@pytest.mark.parametrize('rows', [('plain',), ('all',), ('plain', 'all')])
+def test_a_sweep_of_a_metric_that_has_no_value_somewhere(sweep, tmp_path, nothing, rows):
+    """mmdet's precision of a class without an object is NaN."""
+    results = {
+        f'{setting}/50/{seed}': {'mAP': nothing if setting in rows else 0.5, 'seconds': 1.0}
+        for setting in ('plain', 'all')
+        for seed in range(2)
+    }
+    lines = table_of(write_sweep(tmp_path, sweep, results, {}))
+    for setting in ('plain', 'all'):
+        (line,) = (line for line in lines if line.startswith(f'| {setting} '))
+        metric, gain = (field.strip() for field in line.split('|')[3:5])
+        assert metric == ('' if setting in rows else '0.500 ± 0.000')
+        assert gain == ('' if setting == 'plain' or rows else '+0.000 ± 0.000')
 
 
 def test_a_sweep_of_nothing(sweep, tmp_path):

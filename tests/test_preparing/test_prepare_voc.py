@@ -52,7 +52,9 @@ def test_vocs_own_lists_are_the_splits(tmp_path):
     assert set(splits['val']) == {'VOC2007/JPEGImages/b.jpg'}
     assert set(splits['test']) == {'VOC2012/JPEGImages/e.jpg'}
     lost = f'{tmp_path}/kit/VOC2007/JPEGImages/c.jpg'
-    assert report['files_left_out'] == {'images that are in no list of ImageSets/Main': [lost]}  # and said once
+    assert report['files_left_out'] == {
+        'images that are in no list of ImageSets/Main': [lost]
+    }  # and said once
 
 
 @pytest.mark.parametrize('names', ['a.jpg\nb', 'a 1\nb', 'a\nb\nlost'])

@@ -8,6 +8,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+import torch
 from cli import ROOT, environment, tool
 from mmdet.datasets import VOCDataset
 from mmengine.config import Config
@@ -85,6 +86,26 @@ def main(evaluate_main):
         return evaluate_main(*arguments, fails=fails)
 
     return call
+
+
+def test_the_weights_of_a_run_with_ema_that_are_asked_for(trained, tmp_path, main):
+    stored = torch.load(trained.checkpoint, weights_only=False)
+    averaged = {key: value * 0.5 if 'fc_cls' in key else value for key, value in stored['state_dict'].items()}
+    behind = {f'module.{key}': value for key, value in stored['state_dict'].items()}
+    torch.save({**stored, 'state_dict': averaged, 'ema_state_dict': behind}, tmp_path / 'ema.pth')
+    found = {}
+    for name, checkpoint, arguments in (
+        ('trained', trained.checkpoint, ()),
+        ('model', tmp_path / 'ema.pth', ('--weights', 'model')),
+        ('ema', tmp_path / 'ema.pth', ()),
+    ):
+        run = SimpleNamespace(checkpoint=checkpoint, options=trained.options)
+        main(run, '--out', tmp_path / 'report', '--measures', 'calibration', *arguments)
+        report = json.loads((tmp_path / 'report/report.json').read_text())
+        assert report['weights'] == ('ema' if name == 'ema' else 'model')
+        found[name] = report['measures']
+    assert found['model'] == found['trained'] != found['ema']
+    assert 'holds no averaged weights' in main(trained, '--weights', 'ema', fails=True)
 
 
 def test_a_detector_of_voc_that_is_validated_on_other_images(trained, voc, tmp_path, main):

@@ -73,6 +73,7 @@ class MultiMixScheduleHook(Hook):
         self._weights: list[tuple[MultiMix, float]] = []
         self._signals: list[float] = []
         self._warned = False
+        self._waits = False  # for the first iteration, to see what other hooks have added
         self._unit = 1  # iterations of what ramp and stop count
 
     def before_train(self, runner: Runner) -> None:
@@ -89,9 +90,17 @@ class MultiMixScheduleHook(Hook):
                 f'{type(self).__name__} counts epochs, but len(train_dataloader) is 0, an epoch has '
                 'no whole batch: lower batch_size, or give ramp and stop in iterations and set by_epoch=False'
             )
-        self._weights = []
+        self._weights, self._waits = [], False
         if self._yields(runner):
             return
+        # Another hook may add MultiMix to heads, after this one where it comes later.
+        self._waits = any(
+            type(hook) is not MultiMixScheduleHook and hook is not self for hook in _ours(runner)
+        )
+        if not self._waits:
+            self._find(runner)
+
+    def _find(self, runner: Runner) -> None:
         self._weights = [(module, module.loss_weight) for module in self._modules(runner)]
         choosing = [module for module, _ in self._weights if isinstance(module, ExampleChoice)]
         for number, module in enumerate(choosing):  # so that the stages of a cascade do not draw alike
@@ -99,6 +108,9 @@ class MultiMixScheduleHook(Hook):
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """Sets the weights of this iteration."""
+        if self._waits:
+            self._waits = False
+            self._find(runner)
         if not self._weights:
             return
         factor = self.factor(runner.iter, self._unit)
@@ -160,7 +172,7 @@ class MultiMixScheduleHook(Hook):
 
         A config and its base may each bring one, as those of this package do to log.
         """
-        hooks = [hook for hook in runner.hooks if isinstance(hook, MultiMixScheduleHook)]
+        hooks = _ours(runner)
         scheduled = [hook for hook in hooks if hook.ramp or hook.stop is not None]
         if len(scheduled) > 1:
             raise InputError(
@@ -179,6 +191,10 @@ class MultiMixScheduleHook(Hook):
                 'MultiMixLoss or a head that mixes'
             )
         return modules
+
+
+def _ours(runner: Runner) -> list[MultiMixScheduleHook]:
+    return [hook for hook in runner.hooks if isinstance(hook, MultiMixScheduleHook)]
 
 
 def mixed_numbers(module: MultiMix) -> dict[str, Tensor | float]:

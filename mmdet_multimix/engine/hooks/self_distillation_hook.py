@@ -4,7 +4,8 @@ from mmdet.registry import HOOKS
 from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
 
-from ...models.classification.methods.self_distillation import EVALUATED, SelfDistillation
+from ...checkpoints.loading import EVALUATED
+from ...models.classification.methods.self_distillation import SelfDistillation
 from ...ops.checks import check_number
 from ...utils.one_line import InputError
 from ...utils.unwrap import unwrapped

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,28 @@ class GroundTruth:
     frequencies: list[str | None] = field(default_factory=list)
     absent: list[set[int]] | None = None
     partial: list[set[int]] | None = None
+
+
+def crowds_of_every_class(truth: GroundTruth) -> GroundTruth:
+    """The objects, where a crowd without a class, as CrowdHuman's, stands once for each class.
+
+    Args:
+        truth: The objects. The label of such a crowd is that of no class.
+    """
+    c = len(truth.names)
+    without = truth.crowd & ((truth.labels < 0) | (truth.labels >= c))
+    if not without.any():
+        return truth
+    spread = np.flatnonzero(without)
+    rows = np.concatenate([np.flatnonzero(~without), np.repeat(spread, c)])
+    return replace(
+        truth,
+        images=truth.images[rows],
+        labels=np.concatenate([truth.labels[~without], np.tile(np.arange(c), len(spread))]),
+        boxes=truth.boxes[rows],
+        areas=truth.areas[rows],
+        crowd=truth.crowd[rows],
+    )
 
 
 @dataclass

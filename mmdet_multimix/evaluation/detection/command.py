@@ -47,13 +47,17 @@ def evaluate_detector(args: Namespace, cfg: Config, folders: dict[str, Path], de
     )
     out = Path(args.out or Path(cfg.work_dir, 'evaluation'))
     check_folder('--out', out)
-    model, trained = load_detector(cfg, args.checkpoint, device)
+    model, trained = load_detector(cfg, args.checkpoint, device, args.weights)
     dataset = _build(cfg.test_dataloader)
     classes = tuple(dataset.metainfo.get('classes') or ())
     _check_order(classes, trained.pop('classes'))
     fit_set = _fit_set(cfg, dataset, args.fit_on) if 'post_hoc' in settings.measures else None
     weights = hashlib.sha256(Path(args.checkpoint).read_bytes()).hexdigest()
-    identity = [weights, *(str(cfg.get(key)) for key in ('model', 'test_dataloader', 'val_dataloader'))]
+    identity = [
+        weights,
+        trained['weights'],
+        *(str(cfg.get(key)) for key in ('model', 'test_dataloader', 'val_dataloader')),
+    ]
     predictor = Predictor(model, cfg.test_dataloader, out / 'predictions', identity, len(classes))
     evaluation = DetectorEvaluation(predictor, dataset, settings, fit_set)
     facts: dict[str, Any] = {
@@ -129,7 +133,7 @@ def _path_of(dataset: Any, index: int) -> str:
 
 def _announce(evaluation: DetectorEvaluation, out: Path, facts: dict[str, Any]) -> None:
     settings = evaluation.settings
-    print(f'{facts["checkpoint"]}: a detector, on {facts["device"]}')
+    print(f'{facts["checkpoint"]}: a detector, {facts["weights"]} weights, on {facts["device"]}')
     print(f'{facts["images"]} images, {facts["objects"]} objects of {facts["classes"]} classes')
     print(f'measures: {", ".join(settings.measures)}')
     if facts['calibration fitted on']:

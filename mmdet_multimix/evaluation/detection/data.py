@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 
 from ...datasets.unread_images import image_size
 from ..ood_images import list_images
-from .boxes import GroundTruth, coco_ground_truth
+from .boxes import GroundTruth, coco_ground_truth, crowds_of_every_class
 
 
 def ground_truth(dataset: Any) -> tuple[GroundTruth, np.ndarray]:
@@ -26,7 +26,8 @@ def ground_truth(dataset: Any) -> tuple[GroundTruth, np.ndarray]:
 
     Of a COCO-like set they are those of its file, with areas of outlines, crowds and the keys of LVIS. Of any
     other (Pascal VOC, a concatenation) they are the items' ``instances``: the area is that of the box, and
-    what the set says to ignore (VOC's difficult objects) is treated as a crowd, as in mmdet's ``CocoMetric``.
+    what the set says to ignore (VOC's difficult objects, CrowdHuman's regions of no class) is treated as a
+    crowd, as in mmdet's ``CocoMetric``.
 
     Args:
         dataset: Built, of any of mmdet's types or in its wrappers.
@@ -69,7 +70,7 @@ def _from_instances(infos: list[dict], classes: tuple[str, ...]) -> GroundTruth:
     ]
     table = np.array(rows, np.float64).reshape(-1, 7)
     boxes = np.concatenate([table[:, 2:4], table[:, 4:6] - table[:, 2:4]], axis=1)
-    return GroundTruth(
+    truth = GroundTruth(
         list(range(len(infos))),
         classes,
         list(range(len(classes))),
@@ -80,6 +81,7 @@ def _from_instances(infos: list[dict], classes: tuple[str, ...]) -> GroundTruth:
         table[:, 6].astype(bool),
         [None] * len(classes),
     )
+    return crowds_of_every_class(truth)
 
 
 def contents(dataset: Any) -> list[str]:

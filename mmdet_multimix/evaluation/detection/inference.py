@@ -20,6 +20,7 @@ from mmengine.runner import Runner
 from torch.utils.data import Dataset, Subset
 
 from ...checkpoints import load_whole
+from ...checkpoints.loading import choose_weights
 from ...checkpoints.reading import meta_of
 from ...checkpoints.stored_classes import classes_of
 from ...utils.files import whole_file
@@ -38,28 +39,31 @@ def is_detector(cfg: Config) -> bool:
 
 
 def load_detector(
-    cfg: Config, checkpoint: str | Path, device: str | torch.device = 'cpu'
+    cfg: Config, checkpoint: str | Path, device: str | torch.device = 'cpu', weights: str | None = None
 ) -> tuple[BaseDetector, dict[str, Any]]:
     """Build the detector of a config and fill it from a checkpoint, completely.
 
     Args:
         cfg: A config of mmdet.
-        checkpoint: Its checkpoint; averaged weights where the run had an EMA.
+        checkpoint: Its checkpoint.
         device: Where it runs.
+        weights: ``'ema'`` for the averaged ones of a run with an EMA, ``'model'`` for the trained ones, None
+            for those that the run validated.
 
     Returns:
-        The detector in eval mode, and what the checkpoint says of itself: ``epoch``, ``iter`` and
-        ``classes``, each None where it says nothing.
+        The detector in eval mode; and a dict of ``weights``, which were taken, and of what the checkpoint
+        says of itself: ``epoch``, ``iter`` and ``classes``, each None where it says nothing.
 
     Raises:
         FileNotFoundError: There is no such checkpoint.
-        ValueError: It is one of another model.
+        ValueError: It is one of another model, or has no averaged weights and they are asked for.
     """
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     model = MODELS.build(cfg.model)
-    stored = load_whole(model, checkpoint)
+    stored = load_whole(model, checkpoint, weights)
     model.to(device).eval()
-    facts = {name: meta_of(stored).get(name) for name in ('epoch', 'iter')}
+    facts: dict[str, Any] = {'weights': choose_weights(stored, weights, checkpoint)[0]}
+    facts |= {name: meta_of(stored).get(name) for name in ('epoch', 'iter')}
     facts['epoch'] = facts['epoch'] or None  # a run by iterations says 0
     return model, {**facts, 'classes': classes_of(stored) or None}
 

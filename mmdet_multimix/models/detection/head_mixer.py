@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 import torch.autograd.forward_ad as fwAD
-from mmdet.models.dense_heads import DETRHead, SSDHead
+from mmdet.models.dense_heads import DETRHead, SSDHead, YOLOXHead
 from mmdet.models.roi_heads.bbox_heads import DIIHead
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -167,7 +167,14 @@ class HeadMixer:
             labels = torch.zeros(0, dtype=torch.long, device=first.device)
             fields = dict(logits=[first[:0]], labels=[labels], weights=None, scores=None)
             return self._term(given, {**fields, 'origins': [first.new_zeros(0, 5).float()]})
-        if self.head.multimix.gather:
+        mix = self.head.multimix
+        if mix.gather and isinstance(self.head, YOLOXHead):  # which classifies objects alone
+            c = self.head.cls_out_channels
+            logits = first[0].flatten(2).transpose(1, 2).reshape(-1, c)[:0]
+            call = LossCall.of(logits, torch.zeros_like(logits), None)
+            fields = dict(logits=[call.logits], labels=[call.labels], weights=None, scores=None, origins=None)
+            return self._term(given, fields)
+        if mix.gather and mix.loss_weight:
             raise RuntimeError(
                 f'{type(self.head).__name__} did not call its loss_cls on this rank, and the others wait for '
                 f'its examples: {self.name} cannot be mixed with gather=True'

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ...ops.inputs import compute_dtype
+
 
 @dataclass
 class LossCall:
@@ -42,8 +44,8 @@ class LossCall:
         soft = labels.dim() == logits.dim()  # a row of targets for each example
         logits = logits.reshape(-1, logits.shape[-1])
         labels = labels.reshape(logits.shape if soft else (-1,))
-        if soft and not labels.is_floating_point():
-            labels = labels.to(logits.dtype)
+        if soft:  # under autocast a rank without objects has them in another precision than the others
+            labels = labels.to(compute_dtype(logits.dtype))
         if weights is not None:
             # By example, or by example and class: then one that counts for any class counts.
             weights = weights.reshape(len(logits), -1).amax(dim=1) if len(logits) else weights.reshape(-1)

@@ -14,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from mmdet_multimix.models.detection import DenseRoIMultiMix, DetectionMultiMix, MixedForm
 from mmdet_multimix.models.detection.head_mixer import HeadMixer
+from mmdet_multimix.models.detection.mixable_heads import form_of_head
 
 C = 3  # classes of objects
 SPLITS = {'equal': (6, 6), 'unequal': (9, 3), 'one empty': (0, 12)}
@@ -82,6 +83,7 @@ def worker(rank, rendezvous, folder):
             results[name, case] = step(case, lo, lo + split[rank], gather=True, parallel=True)
     results['drawn'] = drawn(rank)
     results['silent'] = silent(rank)
+    results['yolox'] = yolox(rank)
     torch.save(results, os.path.join(folder, f'{rank}.pt'))
     dist.destroy_process_group()
 
@@ -116,6 +118,35 @@ def silent(rank):
         return str(error)
 
 
+def yolox(rank):
+    """mmdet's YOLOX, which skips its loss of classes on a rank without objects, in two precisions."""
+    torch.manual_seed(0)
+    head = MODELS.build(
+        dict(
+            type='YOLOXHead',
+            num_classes=C,
+            in_channels=4,
+            feat_channels=4,
+            stacked_convs=1,
+            strides=(8,),
+            train_cfg=dict(assigner=dict(type='SimOTAAssigner', center_radius=2.5)),
+        )
+    )
+    mixer = HeadMixer('bbox_head', head, DetectionMultiMix(n=20, gather=True, form=form_of_head(head)))
+    found = []
+    for objects, weight in ((1 - rank, 1.0), (0, 1.0), (1 - rank, 0.0)):
+        head.multimix.loss_weight = weight
+        boxes = torch.tensor([[4.0, 4.0, 28.0, 28.0]]).repeat(objects, 1)
+        instances = InstanceData(bboxes=boxes, labels=torch.ones(objects, dtype=torch.long))
+        for dtype in (torch.float32, torch.bfloat16):
+            with torch.autocast('cpu', dtype, enabled=dtype != torch.float32):
+                outs = head([torch.ones(1, 4, 4, 4)])
+                losses = head.loss_by_feat(*outs, [instances], [dict(img_shape=(32, 32))])
+            losses['loss_multimix'].backward()
+            found.append(float(losses['loss_multimix']))
+    return found, mixer.heard
+
+
 @pytest.fixture(scope='module')
 def ranks():
     with tempfile.TemporaryDirectory() as folder:
@@ -143,6 +174,13 @@ def test_what_each_rank_draws_does_not_disturb_what_both_draw(ranks):
     assert losses == others
     assert labels == other_labels == [0, C, 0, 1, C, C]
     assert unknown == [False] * 2 + [True] * 4 and other_unknown == [True] * 2 + [False] * 4
+
+
+def test_yolox_on_a_rank_without_objects_mixes_those_of_the_others(ranks):
+    (losses, heard), (others, other_heard) = (rank['yolox'] for rank in ranks)
+    assert losses == others and heard and not other_heard
+    some, none, off = losses[:2], losses[2:4], losses[4:]
+    assert min(some) > 0 and none == off == [0, 0]
 
 
 def test_a_head_that_skips_its_loss_does_not_let_the_others_wait(ranks):

@@ -10,8 +10,6 @@ from ....ops.checks import check_factor
 from ....ops.inputs import one_hot
 from .base import Classifier, PretrainMethod
 
-EVALUATED = 'evaluated'  # in a checkpoint's meta: which of the two models its state_dict is
-
 
 @MODELS.register_module()
 class SelfDistillation(PretrainMethod):
