@@ -48,9 +48,8 @@ def check(dataset: DataSet) -> Iterator[str]:
     ordered = list(dict.fromkeys(name for name in names if name in classes))
     # mmdet numbers the labels in the order of the file, whatever the order of the names.
     in_order = ordered == list(classes[: len(ordered)])
-    # The parts of a concatenation must have the same classes, of which a part need not have the last.
-    is_part = dataset.trained_on and not dataset.learnt and ordered
-    if missing and not (is_part and in_order):
+    # The parts of a concatenation must have the same classes, of which one need not have the last.
+    if missing and not (ordered and in_order and set(missing) <= _of_other_parts(dataset, by_id)):
         yield (
             f'the classes {quote(missing)} are not among the categories of {path}, '
             f'which are {quote(names)}. Set metainfo=dict(classes=...) and num_classes to match'
@@ -66,6 +65,16 @@ def check(dataset: DataSet) -> Iterator[str]:
         yield Remark(f'{path} has no category {quote(missing)}: nothing is learnt of it from this part')
     if classes and coco_file.is_small(path) and is_read_as_here(dataset):
         yield from check_content(dataset)
+
+
+def _of_other_parts(dataset: DataSet, by_id: bool) -> set[str]:
+    """The categories in the files of all sets that are trained on together with this one."""
+    found: set[str] = set()
+    for cfg in dataset.parts:
+        path = DataSet('', cfg).annotations
+        if path is not None and path.suffix == '.json' and path.is_file():
+            found.update(coco_file.categories(path, by_id) or ())
+    return found
 
 
 def check_whole(dataset: DataSet, wanted: int | None) -> Iterator[str]:

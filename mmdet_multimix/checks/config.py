@@ -53,7 +53,7 @@ def check_config(cfg: Config, stage: str = 'train') -> None:
 
 def problems_of(cfg: Config, stage: str) -> list[str]:
     """All that :func:`check_config` finds: remarks, and lines of which any is a fault."""
-    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    init_default_scope(cfg.get('default_scope') or 'mmdet')
     sets = data_sets(cfg, LOADERS[stage])
     problems = [_at(dataset.key, line) for dataset in sets for line in check_set(dataset)]
     problems += check_same(cfg, sets)

@@ -69,7 +69,7 @@ def check_data(configs: list[Config], counts: dict[str, int]) -> list[str]:
     problems: dict[str, None] = {}  # ordered, each once
     found: dict[tuple[str, bool], DataSet] = {}
     for cfg in configs:
-        init_default_scope(cfg.get('default_scope', 'mmdet'))
+        init_default_scope(cfg.get('default_scope') or 'mmdet')
         for stage, loaders in LOADERS.items():
             sets = data_sets(cfg, loaders)
             for dataset in sets:

@@ -23,6 +23,6 @@ def build_shapes(cfg: Config, node: dict[str, Any]) -> nn.Module:
         Exception: Whatever the model raises while it is built: also where it computes something then, for
             which it needs its memory.
     """
-    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    init_default_scope(cfg.get('default_scope') or 'mmdet')
     with torch.random.fork_rng(devices=[]), torch.device('meta'):
         return MODELS.build(copy.deepcopy(node))

@@ -36,11 +36,13 @@ class DataSet:
         key: Where it stands in the config.
         cfg: Its own config.
         learnt: Whether the config trains on this set alone.
+        parts: The configs of all sets that the config trains on together, where this is one of several.
     """
 
     key: str
     cfg: dict[str, Any]
     learnt: bool = False
+    parts: tuple[dict[str, Any], ...] = ()
 
     @property
     def type_name(self) -> str:
@@ -159,7 +161,9 @@ def data_sets(cfg: Config, loaders: Sequence[str]) -> list[DataSet]:
     for loader in filter(cfg.get, loaders):
         leaves = list(dataset_leaves(cfg[loader].get('dataset'), f'{loader}.dataset'))
         learnt = loader == 'train_dataloader' and len(leaves) == 1
-        found += [DataSet(key, dataset, learnt) for key, dataset in leaves]
+        several = loader == 'train_dataloader' and len(leaves) > 1
+        parts = tuple(dataset for _, dataset in leaves) if several else ()
+        found += [DataSet(key, dataset, learnt, parts) for key, dataset in leaves]
     return found
 
 

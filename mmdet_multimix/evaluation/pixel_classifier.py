@@ -80,7 +80,7 @@ def load_classifier(
             no averaged weights and they are asked for, or there is no such device.
     """
     device = choose_device(device)
-    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    init_default_scope(cfg.get('default_scope') or 'mmdet')
     kind = registered(cfg.model.type, MODELS)
     if not (isinstance(kind, type) and issubclass(kind, ImageClassifier)):
         raise ValueError(

@@ -12,7 +12,18 @@ from ..checks.coco_content import check_corners, misread
 from ..checks.images import Listed
 from ..checks.remark import Remark
 from ..checks.walk import DataSet
-from .found import Example, Found, Marked, Nearest, PreparingError, class_name, is_file, split_in, split_of
+from .found import (
+    Example,
+    Found,
+    Marked,
+    Nearest,
+    PreparingError,
+    alike,
+    class_name,
+    is_file,
+    split_in,
+    split_of,
+)
 
 _KEYS = (b'"images"', b'"annotations"', b'"categories"')
 _NO = ('0', '0.0', 'False', 'false', 'None', '')  # some tools write text
@@ -57,8 +68,9 @@ def read(root: Path, files: list[Path]) -> Found:
                 marked = _marked(entry, names[entry['category_id']])
                 of_image.setdefault(entry['image_id'], []).append(marked)
         sizes: list[Listed] = []
-        for image in content['images']:
-            there = _image(str(image['file_name']), path, root, images, split)
+        names_of = [str(image['file_name']) for image in content['images']]
+        places = _without_strangers(names_of, [_image(name, path, root, images, split) for name in names_of])
+        for image, there in zip(content['images'], places, strict=True):
             if there is None:
                 found.leave_out('images that are listed and not there', f'{image["file_name"]} ({path})')
                 continue
@@ -75,11 +87,11 @@ def read(root: Path, files: list[Path]) -> Found:
 
 def _without_companions(paths: list[Path], found: Found) -> list[Path]:
     """Leave out the files in which COCO's own archive has the images of ``instances_*`` again."""
-    boxes = {path.with_name(path.name.removeprefix(_BOXES)) for path in paths if path.name.startswith(_BOXES)}
+    boxes = {path.name.removeprefix(_BOXES) for path in paths if path.name.startswith(_BOXES)}
     kept = []
     for path in paths:
         prefix = next((prefix for prefix in _COMPANIONS if path.name.startswith(prefix)), None)
-        if prefix and path.with_name(path.name.removeprefix(prefix)) in boxes:
+        if prefix and path.name.removeprefix(prefix) in boxes:
             found.leave_out(f'annotations of images that {_BOXES}*.json has, too', path)
         else:
             kept.append(path)
@@ -127,6 +139,19 @@ def _side(value: Any) -> int | None:
     except (TypeError, ValueError):
         return None
     return int(side) if side > 0 and side.is_integer() else None
+
+
+def _without_strangers(names: list[str], places: list[Path | None]) -> list[Path | None]:
+    """Leave out images of another folder than the list names, where others of it are in its folders."""
+    parts = [Path(name.replace('\\', '/')).parts for name in names]
+    fit = [
+        0 if there is None else alike(there.parts, part) for there, part in zip(places, parts, strict=True)
+    ]
+    real = {part[-2].casefold() for part, length in zip(parts, fit, strict=True) if length > 1}
+    return [
+        None if length == 1 and len(part) > 1 and part[-2].casefold() in real else there
+        for there, part, length in zip(places, parts, fit, strict=True)
+    ]
 
 
 def _image(name: str, path: Path, root: Path, images: Nearest, split: str) -> Path | None:

@@ -223,13 +223,14 @@ def _check(lines: str, written: str, target: str) -> list[str]:
 
 
 def _move(partial: Path, output: Path) -> None:
-    """Give all files their names; those of an earlier call that have no successor go."""
+    """Give all files their names. First those of an earlier call go that have no successor."""
+    for name in own_files():
+        if not (partial / name).exists():
+            (output / name).unlink(missing_ok=True)
     for name in own_files():
         if (partial / name).exists():
             with whole_file(output / name) as file:
                 file.write((partial / name).read_bytes())
-        else:
-            (output / name).unlink(missing_ok=True)
 
 
 def _said(report: dict, lines: str, output: Path) -> str:

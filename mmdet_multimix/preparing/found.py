@@ -177,15 +177,18 @@ class Nearest:
 
     Args:
         files: All files of the set.
+        annotations: Those of them that have the objects of an image of their name.
     """
 
-    def __init__(self, files: Iterable[Path]) -> None:
+    def __init__(self, files: Iterable[Path], annotations: Iterable[Path] = ()) -> None:
+        self._annotations: dict[str, list[Path]] = {}
+        for path in annotations:
+            self._annotations.setdefault(_key(path.stem), []).append(path)
         self._images: dict[str, list[Path]] = {}
         for path in files:
             if path.suffix.lower() in IMAGES:
                 self._images.setdefault(_key(path.stem), []).append(path)
         self._beside: dict[tuple[Path, str], list[Path]] = {}
-        self._folders = {_key(path.parent.name) for paths in self._images.values() for path in paths}
         for key, paths in self._images.items():
             for path in paths:
                 self._beside.setdefault((path.parent, key), []).append(path)
@@ -193,8 +196,9 @@ class Nearest:
     def find(self, stem: str, near: Path, named: str = '') -> list[Path]:
         """The images of a name that fit a file best; several if none of them fits better.
 
-        An image beside the file fits best, then one in folders of the same names (``xml/train``,
-        ``images/train``), then one of the whole name, and of these the nearest: a mask may be nearer.
+        An image beside the file fits best, then one of the whole name, as a mask may be nearer; of these
+        one in folders of the same names (``xml/train``, ``images/train``), and the nearest. An image that is
+        nearer to other annotations of its name is theirs.
 
         Args:
             stem: The name without its ending; case matters only where several images differ in nothing else.
@@ -204,9 +208,12 @@ class Nearest:
         key = _key(stem)
         found = self._beside.get((near.parent, key)) or self._images.get(key, [])
 
-        def fit(path: Path) -> tuple[bool, int, bool, bool, int]:
+        others = self._annotations.get(key, [])
+        found = [path for path in found if all(_near(path, o) <= _near(path, near) for o in others)]
+
+        def fit(path: Path) -> tuple[bool, bool, bool, tuple[int, int]]:
             same = path.name == named, path.name.casefold() == named.casefold()
-            return path.stem == stem, alike(path.parent.parts, near.parent.parts), *same, _shared(path, near)
+            return path.stem == stem, *same, _near(path, near)
 
         return _best(found, fit)
 
@@ -214,20 +221,22 @@ class Nearest:
         """The images that a list names, which may be of another machine; several if none fits better.
 
         Args:
-            name: The path in the list. A folder of it that has images here must be the image's.
+            name: The path in the list.
             near: The file with the list.
         """
         found = [path for path in self._images.get(_key(name.stem), []) if _key(path.name) == _key(name.name)]
         found = _best(found, lambda path: alike(path.parts, name.parts))
-        folder = _key(name.parent.name)
-        if folder and found and alike(found[0].parts, name.parts) == 1 and folder in self._folders:
-            return []
-        return _best(found, lambda path: _shared(path, near.parent / name))
+        return _best(found, lambda path: (_shared(path, near.parent / name), path.name == name.name))
 
 
 def _shared(path: Path, near: Path) -> int:
     """How near two files are: the length of the path of the folder that both are below."""
     return len(os.path.commonpath([path.parent, near.parent]))
+
+
+def _near(path: Path, other: Path) -> tuple[int, int]:
+    """How near an image is to annotations: by the names of their folders, then by where these are."""
+    return alike(path.parent.parts, other.parent.parts), _shared(path, other)
 
 
 def _best(paths: list[Path], fit: Callable[[Path], Any]) -> list[Path]:

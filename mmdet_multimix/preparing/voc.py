@@ -29,10 +29,10 @@ def read(root: Path, files: list[Path]) -> Found:
         root: The folder.
         files: All files in it.
     """
-    found, images = Found('Pascal VOC'), Nearest(files)
+    annotations = list(filter(is_one, files))
+    found, images = Found('Pascal VOC'), Nearest(files, annotations)
     listed = _lists(files)
     used = set()
-    annotations = list(filter(is_one, files))
     _leave_out_lacking(found, listed, annotations)
     for path in annotations:
         try:

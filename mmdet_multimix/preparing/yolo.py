@@ -38,13 +38,17 @@ class _NoImageError(PreparingError):
     """A split of data.yaml has no image at all."""
 
 
-def description(files: list[Path]) -> Path | None:
+def description(root: Path, files: list[Path]) -> Path | None:
     """The file with the names of the classes; one that also lists the folders first."""
     for path in files:
         if path.suffix.lower() in ('.yaml', '.yml') and _has_names(path):
             return path
+    for file, pairs in _data_files(files):
+        if named := _place(pairs.get('names', ''), file.parent, root):
+            return named
     kinds = [[path for path in files if path.name.lower() == name] for name in _LISTS]
     kinds.append([path for path in files if path.suffix.lower() == '.names'])
+    kinds = [[path for path in paths if path.stat().st_size and read_lines(path)] for paths in kinds]
     return next((_longest(paths) for paths in kinds if paths), None)
 
 
@@ -89,7 +93,7 @@ def read(root: Path, files: list[Path]) -> Found:
         PreparingError: There are no names of classes, a label is of a class that has none, or a label file
             has something else than labels.
     """
-    found, path = Found('YOLO'), description(files)
+    found, path = Found('YOLO'), description(root, files)
     if path is None:
         raise PreparingError(
             f'{root} has YOLO labels, but neither data.yaml nor classes.txt with the names of the classes: '
@@ -152,30 +156,53 @@ def _darknet(path: Path, root: Path, files: list[Path], found: Found) -> tuple[P
     """Where the splits are said beside a list of names, and the keys that say them, as data.yaml has them.
 
     darknet has a file ``*.data`` with lines such as ``train = data/train.txt``; others have only the lists.
+    A list of which no image is here says nothing.
     """
-    content: dict[str, Any] = {}
+    by_name: dict[str, list[Path]] = {}
+    for image in files:
+        if image.suffix.lower() in IMAGES:
+            by_name.setdefault(image.name, []).append(image)
+
+    def lists(place: Path | None) -> bool:
+        lines = [] if place is None else _lines_if_text(place)
+        return any(is_file(_resolve(line, place, root, by_name)) for line in lines)
+
+    for file, pairs in _data_files(files):
+        places = {key: _place(pairs[key], file.parent, root) for key in _KEYS if key in pairs}
+        content = {key: str(place) for key, place in places.items() if lists(place)}
+        if content:
+            for key in places.keys() - content.keys():
+                found.notes.append(
+                    f'{file} has {key} = {pairs[key]}, which is no list of images that are here'
+                )
+            return file, content
+    content = {}
+    for key in _KEYS:
+        place = _place(f'{key}.txt', path.parent, root)
+        if lists(place):
+            content[key] = str(place)
+    return (Path(content['train']), content) if 'train' in content else (path, {})
+
+
+def _data_files(files: list[Path]) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Darknet's files ``*.data``, and the values of their keys."""
     for file in files:
         if file.suffix.lower() == '.data':
-            pairs = (line.split('=', 1) for line in read_lines(file) if '=' in line)
-            for key, place in ((key.strip().lower(), place.strip()) for key, place in pairs):
-                name = re.split(r'[\\/]', place)[-1]
-                tried = (folder / text for text in (place, name) for folder in (file.parent, root))
-                there = next(filter(is_file, tried), None) if key in _KEYS else None
-                if there:
-                    content[key] = str(there)
-                elif key in _KEYS:
-                    found.notes.append(f'{file} has {key} = {place}, which is not here')
-            return file, content
-    for key in _KEYS:
-        for folder in (path.parent, root):
-            file = folder / f'{key}.txt'
-            if key not in content and is_file(file) and _lists_images(file):
-                content[key] = str(file)
-    return Path(next(iter(content.values()), path)), content
+            pairs = [line.split('=', 1) for line in _lines_if_text(file) if '=' in line]
+            yield file, {key.strip().lower(): value.strip() for key, value in pairs}
 
 
-def _lists_images(path: Path) -> bool:
-    return any(Path(line).suffix.lower() in IMAGES for line in read_lines(path))
+def _place(text: str, *folders: Path) -> Path | None:
+    """A file that is named, maybe from another folder or machine; None if it is not here."""
+    names = (text, re.split(r'[\\/]', text)[-1]) if text else ()
+    return next((folder / name for name in names for folder in folders if is_file(folder / name)), None)
+
+
+def _lines_if_text(path: Path) -> list[str]:
+    try:
+        return read_lines(path)
+    except PreparingError:  # a file of something else
+        return []
 
 
 def _has_names(path: Path) -> bool:
@@ -256,7 +283,7 @@ def _listed(
     for folder in (path.parent / base / named, base / named, path.parent / named, root.joinpath(*parts)):
         if folder.is_dir():
             seen[folder] = _in_folder(folder, there)
-        elif folder.is_file() and folder.suffix.lower() == '.txt':
+        elif folder.is_file():
             by_name: dict[str, list[Path]] = {}
             for image in there:
                 by_name.setdefault(image.name, []).append(image)

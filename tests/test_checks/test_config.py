@@ -67,6 +67,11 @@ def own_scope():
     init_default_scope('mmdet')
 
 
+def test_a_default_scope_of_none_as_mmdets_python_configs_have(tmp_path):
+    dataset = {**coco_with(tmp_path / 'set'), 'type': CocoDataset}
+    check_config(training_on(dataset, default_scope=None))
+
+
 @pytest.mark.parametrize('scope', ['own', 'mmdet', None])
 def test_types_of_the_default_scope_are_found_as_a_runner_finds_them(tmp_path, own_scope, scope):
     dataset = {**coco_with(tmp_path / 'set'), 'type': 'OwnDataset'}

@@ -318,3 +318,25 @@ def test_keypoints_alone_are_read(tmp_path):
     root = tmp_path / 'set'
     coco(root, 2, 'annotations/person_keypoints_train.json')
     assert len(prepared(root)[1]['train']) == 2
+
+
+def test_names_that_differ_by_case_only(tmp_path):
+    root = tmp_path / 'set'
+    cameras(root, ['A.png', 'a.png', 'b.png', 'b.PNG'], ['A.png', 'a.png', 'b.png', 'b.PNG'], 'labels/')
+    assert set(prepared(root)[1]['train']) == {
+        f'images/{name}' for name in ('A.png', 'a.png', 'b.png', 'b.PNG')
+    }
+
+
+def test_an_image_of_something_else_in_a_folder_of_that_name_does_not_matter(tmp_path):
+    root = tmp_path / 'set'
+    cameras(root, ['photos/0.png', 'photos/1.png'], ['0.png', '1.png'], 'labels/')
+    photograph(root / 'docs/photos/logo.png')
+    assert set(prepared(root)[1]['train']) == {'images/0.png', 'images/1.png'}
+
+
+def test_companions_that_were_unpacked_beside(tmp_path):
+    root = tmp_path / 'set'
+    coco(root, 2)
+    write(root / 'stuff/annotations/stuff_train.json', coco(root, 2, 'stuff/annotations/stuff_train.json'))
+    assert len(prepared(root)[1]['train']) == 2

@@ -15,6 +15,7 @@ from PIL import Image
 from mmdet_multimix.checks import check_config
 from mmdet_multimix.preparing import PreparingError, prepare
 from mmdet_multimix.preparing.writing import own_files
+from mmdet_multimix.utils.files import whole_file
 
 
 def test_three_formats_give_one_data_set(tmp_path):
@@ -150,6 +151,25 @@ def test_nothing_is_overwritten_or_left_half(tmp_path, monkeypatch):
     assert {path.name for path in tmp_path.iterdir()} == {'set', 'out'}
     prepare(root, out, overwrite=True)
     assert (out / 'mine.txt').read_text() == 'mine' and not (out / 'val.json').exists()
+
+
+@pytest.mark.parametrize('files', range(4))
+def test_a_call_that_was_cut_off_is_made_again(tmp_path, monkeypatch, files):
+    root, out = flat_voc(tmp_path / 'set', 4), tmp_path / 'out'
+    prepare(root, out, split=0.5)
+    left = iter(range(files))
+
+    def full(path):
+        if next(left, None) is None:
+            raise OSError(28, 'No space left on device')
+        return whole_file(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr('mmdet_multimix.preparing.command.whole_file', full)
+        with pytest.raises(OSError, match='No space'):
+            prepare(root, out, overwrite=True)
+    prepare(root, out, overwrite=True)
+    assert set(own_files(['train'])) == {path.name for path in out.iterdir()}
 
 
 @pytest.mark.parametrize('name', ['val.json', 'test.jpg', 'train.json', 'config.py', 'report.json'])

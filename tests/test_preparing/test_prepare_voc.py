@@ -250,3 +250,22 @@ def test_images_of_one_name_in_folders_as_those_of_the_annotations(tmp_path):
         photograph(root / f'images/{split}/0.png', seed=number)
         xml(root / f'annotations/{split}/0.xml', filename='0.jpg')  # converted since
     assert prepared(root)[1] == {split: {f'images/{split}/0.png': WHOLE} for split in ('train', 'val')}
+
+
+@pytest.mark.parametrize(
+    ('images', 'annotations'),
+    [
+        (('a/images/0.jpg', 'b/images/0.png'), ('a/annotations/0.xml', 'b/annotations/0.xml')),
+        (('a/images/0.jpg', 'b/train/0.jpg'), ('a/train/0.xml', 'b/train/0.xml')),
+    ],
+)
+def test_an_image_of_another_part_that_has_annotations_is_theirs(tmp_path, images, annotations):
+    root = tmp_path / 'set'
+    for number, (image, path) in enumerate(zip(images, annotations, strict=True)):
+        photograph(root / image, seed=number)
+        xml(root / path, [('cat', (5 + number, 6, 25, 30))], filename='0.png')
+    boxes = {image: boxes for images in prepared(root)[1].values() for image, boxes in images.items()}
+    assert {image: found[0][1][0] for image, found in boxes.items()} == {images[0]: 5, images[1]: 6}
+    (root / images[0]).unlink()
+    boxes = {image: boxes for images in prepared(root)[1].values() for image, boxes in images.items()}
+    assert {image: found[0][1][0] for image, found in boxes.items()} == {images[1]: 6}

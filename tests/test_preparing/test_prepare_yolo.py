@@ -392,7 +392,39 @@ def test_darknets_lists_are_the_splits(tmp_path, data):
 def test_a_list_of_darknet_that_is_not_here_is_said(tmp_path):
     darknet(tmp_path / 'set', 'train = train.txt\nvalid = lost.txt\n')
     said, splits, report = prepared(tmp_path / 'set')
-    assert 'obj.data has valid = lost.txt, which is not here' in said and len(splits['train']) == 4
+    assert (
+        'obj.data has valid = lost.txt, which is no list of images that are here' in said
+        and len(splits['train']) == 4
+    )
     assert report['files_left_out'] == {
         'images that are in no split of obj.data': [f'{tmp_path}/set/obj/{index}.jpg' for index in (4, 5)]
     }
+
+
+def test_names_that_darknets_data_file_names_are_taken_and_an_empty_list_is_none(tmp_path):
+    darknet(tmp_path / 'set', 'train = train.list\nvalid = valid.txt\nnames = obj.names\n')
+    (tmp_path / 'set/train.txt').rename(tmp_path / 'set/train.list')
+    (tmp_path / 'set/coco.names').write_text('person\nbicycle\ncar\n')
+    (tmp_path / 'set/another.data').write_text('train = trainvalno5k.txt\nvalid = 5k.txt\n')  # of another set
+    (tmp_path / 'set/model.data').write_bytes(bytes(range(256)))
+    _, splits, report = prepared(tmp_path / 'set')
+    assert {name: len(images) for name, images in splits.items()} == {'train': 4, 'val': 2}
+    assert report['classes'] == ['cat', 'dog']
+
+
+@pytest.mark.parametrize(
+    ('name', 'content'),
+    [
+        ('test.txt', 'images/val/val0.png\n'),  # without a list for training the folders say it
+        ('train.txt', ''),
+        ('train.txt', '/another/disk/lost.jpg\n'),
+        ('test.txt', 'Straße'.encode('latin-1')),
+        ('labels/val/classes.txt', ''),
+    ],
+)
+def test_other_text_beside_folders_of_splits_is_no_list(tmp_path, name, content):
+    root = yolo(tmp_path / 'set')
+    (root / 'data.yaml').unlink()
+    (root / 'classes.txt').write_text('cat\ndog\n')
+    (root / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert {split: len(images) for split, images in prepared(root)[1].items()} == {'train': 2, 'val': 2}

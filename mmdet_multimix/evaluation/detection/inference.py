@@ -33,7 +33,7 @@ PART = 100  # images in a file of predictions
 
 def is_detector(cfg: Config) -> bool:
     """Whether a config's model is one of mmdet's detectors."""
-    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    init_default_scope(cfg.get('default_scope') or 'mmdet')
     kind = registered(cfg.get('model', {}).get('type'), MODELS)
     return isinstance(kind, type) and issubclass(kind, BaseDetector)
 
@@ -58,7 +58,7 @@ def load_detector(
         FileNotFoundError: There is no such checkpoint.
         ValueError: It is one of another model, or has no averaged weights and they are asked for.
     """
-    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    init_default_scope(cfg.get('default_scope') or 'mmdet')
     model = MODELS.build(cfg.model)
     stored = load_whole(model, checkpoint, weights)
     model.to(device).eval()
