@@ -101,6 +101,7 @@ def test_crowds_of_no_class_are_spread_over_all_and_nothing_else(labels):
     expected = set()
     for label, box, crowd in zip(truth.labels, truth.boxes, truth.crowd, strict=True):
         expected |= {(one, *box, crowd) for one in ((0, 1) if crowd else (label,))}
+    assert found.num_objects == 2
     assert rows == expected and len(found.images) == len(found.areas) == len(rows)
 
 

@@ -66,7 +66,7 @@ def evaluate_detector(args: Namespace, cfg: Config, folders: dict[str, Path], de
         **trained,
         'images': len(dataset),
         'classes': len(classes),
-        'objects': int((~evaluation.truth.crowd).sum()),
+        'objects': evaluation.truth.num_objects,
         'calibration fitted on': None,
         'seed': args.seed,
         'device': device,
