@@ -48,8 +48,10 @@ def description(root: Path, files: list[Path]) -> Path | None:
             return named
     kinds = [[path for path in files if path.name.lower() == name] for name in _LISTS]
     kinds.append([path for path in files if path.suffix.lower() == '.names'])
-    kinds = [[path for path in paths if path.stat().st_size and read_lines(path)] for paths in kinds]
-    return next((_longest(paths) for paths in kinds if paths), None)
+    for kind in kinds:
+        if paths := [path for path in kind if read_lines(path)]:
+            return _longest(paths)
+    return None
 
 
 def _longest(paths: list[Path]) -> Path:

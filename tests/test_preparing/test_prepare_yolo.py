@@ -420,6 +420,7 @@ def test_names_that_darknets_data_file_names_are_taken_and_an_empty_list_is_none
         ('train.txt', '/another/disk/lost.jpg\n'),
         ('test.txt', 'Straße'.encode('latin-1')),
         ('labels/val/classes.txt', ''),
+        ('labels.txt', 'Straße'.encode('latin-1')),
     ],
 )
 def test_other_text_beside_folders_of_splits_is_no_list(tmp_path, name, content):
