@@ -7,9 +7,9 @@ it never finds: with class names that are not in the annotations, a detector tra
 from __future__ import annotations
 
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 
 from ..utils.one_line import InputError
+from ..utils.registered import use_scope_of
 from . import coco_file, image_folders
 from .checkpoints import (
     check_begun,
@@ -53,7 +53,7 @@ def check_config(cfg: Config, stage: str = 'train') -> None:
 
 def problems_of(cfg: Config, stage: str) -> list[str]:
     """All that :func:`check_config` finds: remarks, and lines of which any is a fault."""
-    init_default_scope(cfg.get('default_scope') or 'mmdet')
+    use_scope_of(cfg)
     sets = data_sets(cfg, LOADERS[stage])
     problems = [_at(dataset.key, line) for dataset in sets for line in check_set(dataset)]
     problems += check_same(cfg, sets)

@@ -8,8 +8,8 @@ from typing import Any
 
 from mmdet.datasets import CocoDataset, XMLDataset
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 
+from ..utils.registered import use_scope_of
 from . import coco, coco_file, image_folders, voc
 from .classes import check_names, check_same
 from .metrics import check_evaluators
@@ -69,7 +69,7 @@ def check_data(configs: list[Config], counts: dict[str, int]) -> list[str]:
     problems: dict[str, None] = {}  # ordered, each once
     found: dict[tuple[str, bool], DataSet] = {}
     for cfg in configs:
-        init_default_scope(cfg.get('default_scope') or 'mmdet')
+        use_scope_of(cfg)
         for stage, loaders in LOADERS.items():
             sets = data_sets(cfg, loaders)
             for dataset in sets:

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 from torch import nn
+
+from ..utils.registered import use_scope_of
 
 
 def build_shapes(cfg: Config, node: dict[str, Any]) -> nn.Module:
@@ -23,6 +24,6 @@ def build_shapes(cfg: Config, node: dict[str, Any]) -> nn.Module:
         Exception: Whatever the model raises while it is built: also where it computes something then, for
             which it needs its memory.
     """
-    init_default_scope(cfg.get('default_scope') or 'mmdet')
+    use_scope_of(cfg)
     with torch.random.fork_rng(devices=[]), torch.device('meta'):
         return MODELS.build(copy.deepcopy(node))

@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 from torch import Tensor
 
 from ..checkpoints import match_state_dict, read_checkpoint, state_dict_of
@@ -16,7 +15,7 @@ from ..checkpoints.loading import choose_weights, what_it_holds
 from ..checkpoints.reading import meta_of
 from ..checkpoints.stored_classes import classes_of
 from ..models.classification.image_classifier import ImageClassifier
-from ..utils.registered import registered
+from ..utils.registered import registered, use_scope_of
 
 
 class PixelClassifier:
@@ -80,7 +79,7 @@ def load_classifier(
             no averaged weights and they are asked for, or there is no such device.
     """
     device = choose_device(device)
-    init_default_scope(cfg.get('default_scope') or 'mmdet')
+    use_scope_of(cfg)
     kind = registered(cfg.model.type, MODELS)
     if not (isinstance(kind, type) and issubclass(kind, ImageClassifier)):
         raise ValueError(

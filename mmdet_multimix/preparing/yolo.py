@@ -6,7 +6,7 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -160,10 +160,7 @@ def _darknet(path: Path, root: Path, files: list[Path], found: Found) -> tuple[P
     darknet has a file ``*.data`` with lines such as ``train = data/train.txt``; others have only the lists.
     A list of which no image is here says nothing.
     """
-    by_name: dict[str, list[Path]] = {}
-    for image in files:
-        if image.suffix.lower() in IMAGES:
-            by_name.setdefault(image.name, []).append(image)
+    by_name = _by_name(file for file in files if file.suffix.lower() in IMAGES)
 
     def lists(place: Path | None) -> bool:
         lines = [] if place is None else _lines_if_text(place)
@@ -286,9 +283,7 @@ def _listed(
         if folder.is_dir():
             seen[folder] = _in_folder(folder, there)
         elif folder.is_file():
-            by_name: dict[str, list[Path]] = {}
-            for image in there:
-                by_name.setdefault(image.name, []).append(image)
+            by_name = _by_name(there)
             seen[folder] = [_resolve(line, folder, root, by_name) for line in read_lines(folder)]
     if not seen:
         raise _NoImageError(f'{path} names {place}, which is neither a folder nor a list of images here')
@@ -318,6 +313,13 @@ def _in_folder(folder: Path, there: list[Path]) -> list[Path]:
         for parent in {image.parent for image in there}
     }
     return [image for image in there if below[image.parent]]
+
+
+def _by_name(images: Iterable[Path]) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = {}
+    for image in images:
+        found.setdefault(image.name, []).append(image)
+    return found
 
 
 def _resolve(line: str, listed: Path, root: Path, by_name: dict[str, list[Path]]) -> Path:

@@ -7,7 +7,13 @@ import functools
 from importlib import import_module
 from typing import Any
 
-from mmengine.registry import DefaultScope, Registry
+from mmengine.config import Config
+from mmengine.registry import DefaultScope, Registry, init_default_scope
+
+
+def use_scope_of(cfg: Config) -> None:
+    """Look names up as a Runner of this config does; without a scope of its own they are mmdet's."""
+    init_default_scope(cfg.get('default_scope') or 'mmdet')
 
 
 def class_name(kind: Any) -> str:

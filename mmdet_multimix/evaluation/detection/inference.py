@@ -15,7 +15,6 @@ from mmdet.models.detectors.base import BaseDetector
 from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
-from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch.utils.data import Dataset, Subset
 
@@ -25,7 +24,7 @@ from ...checkpoints.reading import meta_of
 from ...checkpoints.stored_classes import classes_of
 from ...utils.files import whole_file
 from ...utils.progress import Progress
-from ...utils.registered import registered
+from ...utils.registered import registered, use_scope_of
 from .boxes import Detections
 
 PART = 100  # images in a file of predictions
@@ -33,7 +32,7 @@ PART = 100  # images in a file of predictions
 
 def is_detector(cfg: Config) -> bool:
     """Whether a config's model is one of mmdet's detectors."""
-    init_default_scope(cfg.get('default_scope') or 'mmdet')
+    use_scope_of(cfg)
     kind = registered(cfg.get('model', {}).get('type'), MODELS)
     return isinstance(kind, type) and issubclass(kind, BaseDetector)
 
@@ -58,7 +57,7 @@ def load_detector(
         FileNotFoundError: There is no such checkpoint.
         ValueError: It is one of another model, or has no averaged weights and they are asked for.
     """
-    init_default_scope(cfg.get('default_scope') or 'mmdet')
+    use_scope_of(cfg)
     model = MODELS.build(cfg.model)
     stored = load_whole(model, checkpoint, weights)
     model.to(device).eval()
