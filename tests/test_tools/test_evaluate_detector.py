@@ -15,6 +15,7 @@ from mmengine.config import Config
 from PIL import Image
 
 from experiments.scalars import last_scalar
+from mmdet_multimix.checkpoints import read_checkpoint
 from mmdet_multimix.evaluation.detection import measure_files
 
 CONFIG = ROOT / 'configs/detection/faster_rcnn_tiny_digits.py'
@@ -89,7 +90,7 @@ def main(evaluate_main):
 
 
 def test_the_weights_of_a_run_with_ema_that_are_asked_for(trained, tmp_path, main):
-    stored = torch.load(trained.checkpoint, weights_only=False)
+    stored = {key: read_checkpoint(trained.checkpoint)[key] for key in ('meta', 'state_dict')}
     averaged = {key: value * 0.5 if 'fc_cls' in key else value for key, value in stored['state_dict'].items()}
     behind = {f'module.{key}': value for key, value in stored['state_dict'].items()}
     torch.save({**stored, 'state_dict': averaged, 'ema_state_dict': behind}, tmp_path / 'ema.pth')
