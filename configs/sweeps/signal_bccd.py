@@ -17,6 +17,7 @@ settings = {
     'label smoothing 0.1': _base_._smoothed[0.1],
     'all, 0.5, ess 3': {_among: 'all', _weight: 0.5, _ess: 3},
     'foreground, 0.5, ess 3': {_among: 'foreground', _weight: 0.5, _ess: 3},
+    'class_balanced, 0.5, ess 3': {_among: 'class_balanced', _weight: 0.5, _ess: 3},
 }
 # Of 292.
 images = {50: None}

@@ -18,6 +18,7 @@ settings = {
     'label smoothing 0.1': _base_._smoothed[0.1],
     'balanced, 0.5, ess 3': {_among: 'balanced', _ess: 3},
     'all, 0.5, ess 3': {_among: 'all', _ess: 3},
+    'class_balanced, 0.5, ess 3': {_among: 'class_balanced', _ess: 3},
 }
 # Of 296.
 images = {50: None}

@@ -42,5 +42,7 @@ settings = {
     # As many RoIs of the background among them.
     'balanced, 0.5, ess 3': {_among: 'balanced', _ess: 3},
     'balanced, 0.5, ess 5': {_among: 'balanced', _ess: 5},
+    # Few of a class that is frequent in the mini-batch.
+    'class_balanced, 0.5, ess 3': {_among: 'class_balanced', _ess: 3},
 }
 images = {50: None}
