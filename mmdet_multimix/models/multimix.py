@@ -227,8 +227,13 @@ def mixing_modules(model: nn.Module) -> dict[str, MultiMix]:
     return {
         name: module
         for name, module in model.named_modules()
-        if isinstance(module, MultiMix) and not any(part.startswith('teacher') for part in name.split('.'))
+        if isinstance(module, MultiMix) and not in_teacher(name)
     }
+
+
+def in_teacher(name: str) -> bool:
+    """Whether a module of that name is of a semi-supervised detector's teacher, which does not learn."""
+    return any(part.startswith('teacher') for part in name.split('.'))
 
 
 def clean_loss(logits: Tensor, targets: Tensor) -> Tensor:

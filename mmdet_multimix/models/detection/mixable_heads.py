@@ -15,6 +15,7 @@ from mmdet.registry import MODELS
 from mmengine.model import BaseModule
 from torch import nn
 
+from ..multimix import in_teacher
 from .mixed_form import MixedForm, UnmixableError, form_of, softmax_form
 from .multimix_loss import MultiMixLoss
 
@@ -140,13 +141,14 @@ def bbox_heads(model: nn.Module) -> dict[str, nn.Module]:
     """The heads of a detector that give boxes their final class, by name.
 
     Those are its ``bbox_head``, that of its ``roi_head``, or the members where it is a list, wherever they
-    are but in a teacher, which does not learn. RPNs, mask and semantic heads go by other names.
+    are but in a teacher, which does not learn. Mask and semantic heads go by other names.
     """
     found = {}
     for name, module in model.named_modules():
         is_list = isinstance(module, (nn.ModuleList, nn.Sequential))
-        elsewhere = any(part.startswith(('teacher', 'rpn')) for part in name.split('.'))
-        if re.search(r'(^|\.)bbox_head(\.\d+)?$', name) and not is_list and not elsewhere:
+        in_rpn = any(part.startswith('rpn') for part in name.split('.'))
+        named = re.search(r'(^|\.)bbox_head(\.\d+)?$', name)
+        if named and not (is_list or in_rpn or in_teacher(name)):
             found[name] = module
     return found
 
