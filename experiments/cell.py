@@ -87,7 +87,7 @@ def _work(plan: Plan, cell: Cell, lock: int) -> dict[str, Any]:
 
 def fingerprint(cell: Cell, options: dict[str, str]) -> str:
     """A hash of all that a training depends on, the content of its input files included."""
-    edited = [cell.edited['learnt']] if 'learnt' in cell.edited else []
+    edited = [cell.edited[part] for part in ('learnt', 'loaded') if part in cell.edited]
     found = hashlib.sha256(digest(cell.config_hash, options, *edited).encode())
     for path in cell.inputs:
         found.update(Path(path).read_bytes())

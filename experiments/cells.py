@@ -12,7 +12,7 @@ from mmengine.config import Config
 
 from mmdet_multimix.checks.checkpoints import pretrained_loaders
 
-from .data_state import data_state
+from .data_state import data_state, weights_state
 from .overrides import as_texts, config_hash, read_config
 from .plan import Cell
 
@@ -77,7 +77,9 @@ def detect_cell(
     cell = training_cell(
         name, 'detect', title, config, options, needs=needs, inputs=inputs, settings=settings, shown=shown
     )
-    return replace(cell, data={}) if written else cell
+    if written:  # what is there now may be of an earlier run
+        cell = replace(cell, data={part: state for part, state in cell.data.items() if part == 'loaded'})
+    return cell
 
 
 def training_cell(
@@ -109,7 +111,7 @@ def training_cell(
         as_texts(title, options),
         tuple(needs),
         tuple(map(str, inputs)),
-        data_state(cfg),
+        {**data_state(cfg), **weights_state(cfg, tuple(map(str, inputs)))},
         settings=settings or {},
         shown=shown,
         length=length,

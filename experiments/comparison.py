@@ -19,11 +19,15 @@ An experiment file is a config of its own, such as `configs/compare/digits.py`:
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mmdet.registry import DATASETS
+
 from mmdet_multimix.evaluation.settings import MEASURES, Settings
+from mmdet_multimix.utils.registered import registered
 
 from .experiment_file import beside, check_keys, check_names, check_types, many, read_experiment, slug
 from .overrides import read_config
@@ -170,9 +174,7 @@ class Comparison:
         cfg = read_config(trial.method.config, options)
         train, validation = cfg.train_dataloader.dataset, cfg.val_dataloader.dataset
         same = {
-            key: value
-            for key, value in train.items()
-            if key not in _OF_ITS_OWN and validation.get(key) != value
+            key: value for key, value in _images_of(train, validation).items() if validation.get(key) != value
         }
         for loader in ('val_dataloader', 'test_dataloader'):
             for key, value in {**same, 'per_class': self.tuning.validation}.items():
@@ -187,6 +189,25 @@ class Comparison:
     def _options(self, count: int, seed: int, candidate: dict[str, Any]) -> dict[str, Any]:
         size = {**self.images_per_class[count], _TRAIN_RANGE: (0, count), 'randomness.seed': seed}
         return {**self.options, **size, **candidate}
+
+
+def _images_of(train: dict[str, Any], validation: dict[str, Any]) -> dict[str, Any]:
+    """What a validation set needs to be of the training set's images: also what that one has by default."""
+    left_out = validation.keys() - train.keys() - set(_OF_ITS_OWN)
+    kind = registered(train['type'], DATASETS) if left_out else None
+    found = {key: value for key, value in train.items() if key not in _OF_ITS_OWN}
+    return found | {key: _default_of(kind, key) for key in sorted(left_out) if not key.startswith('_')}
+
+
+def _default_of(kind: type | None, key: str) -> Any:
+    for parent in kind.__mro__ if kind else ():
+        parameter = inspect.signature(parent).parameters.get(key)
+        if parameter is not None and parameter.default is not parameter.empty:
+            return parameter.default
+    raise ValueError(
+        f'val_dataloader.dataset has {key}, which train_dataloader.dataset lacks: write it there, too, as '
+        'candidates are compared on images of the training set'
+    )
 
 
 def load_comparison(path: str | Path) -> Comparison:

@@ -16,6 +16,7 @@ from .plots import plot_dots, plot_reliabilities, plot_trade
 from .results import (
     markdown_table,
     paired_gains,
+    processes_note,
     run_state,
     shown,
     summarise_by,
@@ -32,6 +33,7 @@ COLUMNS = {
     'nll': ('NLL', 3, False),
     'fgsm': ('FGSM error, %', 1, False),
     'pgd': ('PGD error, %', 1, False),
+    'corruptions': ('error under corruptions, %', 1, False),
     'ood': ('OOD AUROC, %', 1, True),
     'alignment': ('alignment', 3, False),
     'uniformity': ('uniformity', 3, False),
@@ -86,7 +88,8 @@ def write_report(
         'tuning': [state(trial, candidate=trial.candidate) for trial in trials],
         'final': [state(cell, images_per_class=cell.images_per_class) for cell in cells],
     }
-    text = _markdown(comparison, rows, cost, _aligned(comparison, results))
+    notes = [_aligned(comparison, results), processes_note(results.get(cell.name, {}) for cell in cells)]
+    text = _markdown(comparison, rows, cost, ' '.join(filter(None, notes)))
     text += unfinished([run.name for run in (*trials, *cells)], results, failures)
     write_files(root, report, text)
     if draw and any(rows.values()):
@@ -182,8 +185,8 @@ def _aligned(comparison: Comparison, results: dict[str, dict]) -> str:
     return alignmixup_note(configs)
 
 
-def _markdown(comparison: Comparison, rows: dict[int, list[dict]], cost: dict, aligned: str) -> str:
-    about = f'{_ABOUT.format(baseline=comparison.baseline.name)} {aligned}'.strip()
+def _markdown(comparison: Comparison, rows: dict[int, list[dict]], cost: dict, notes: str) -> str:
+    about = f'{_ABOUT.format(baseline=comparison.baseline.name)} {notes}'.strip()
     if cost:
         about += _COST.format(baseline=cost['baseline'], repetitions=cost['repetitions'], **cost['machine'])
     parts = [f'# {comparison.title}', about]

@@ -1,4 +1,4 @@
-"""The state of the data that a config names, by which an edited set is told from the one that was measured.
+"""The state of data and weights that a config names, by which an edited set is told from the measured one.
 
 Content alone counts, never the place or the date of a file: a set may be moved behind a link, copied or
 unpacked again. Read are
@@ -6,6 +6,8 @@ unpacked again. Read are
 * every file that a data set or a metric names, such as `ann_file`, `proposal_file` and a file of classes;
 * in Pascal VOC's format, the XML files of the images that the list names;
 * of `ImageFolderDataset`, and of images from outside the distribution, the names of all images.
+
+Of weights that a training starts from, and that no cell makes, the content of the file counts.
 
 A gigabyte of annotations takes seconds, as do ten thousand XML files or a million names. Pixels are not read,
 nor what is on another machine, nor annotations that neither a config names nor VOC's layout has.
@@ -16,7 +18,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from mmdet.datasets import XMLDataset
 from mmengine.config import Config
 from torchvision.datasets.folder import IMG_EXTENSIONS, has_file_allowed_extension
 
+from mmdet_multimix.checks.checkpoints import pretrained_loaders
 from mmdet_multimix.checks.image_folders import folder
 from mmdet_multimix.checks.voc_content import is_read_as_here, list_names, xml_path
 from mmdet_multimix.checks.walk import DataSet, data_sets, evaluators, has_backend, nodes
@@ -50,6 +53,25 @@ def data_state(cfg: Config) -> dict[str, str]:
         part: [state for name in names for state in _states(cfg, name)] for part, names in _PARTS.items()
     }
     return {part: digest(states) for part, states in found.items() if states}
+
+
+def weights_state(cfg: Config, made: Collection[str] = ()) -> dict[str, str]:
+    """A hash of the weights that a training starts from, where they are files.
+
+    Args:
+        cfg: The config.
+        made: Files that the experiment makes itself, which are left out.
+
+    Returns:
+        `loaded`, where there are any.
+    """
+    parts = [node for _, node in nodes(cfg.get('model') or {}, 'model')]
+    named = [
+        cfg.get('load_from'),
+        *(init.get('checkpoint') for part in parts for init in pretrained_loaders(part)),
+    ]
+    files = [path for path in named if isinstance(path, str) and path not in made and os.path.isfile(path)]
+    return {'loaded': digest([_content(path) for path in files])} if files else {}
 
 
 def images_state(folders: Iterable[Path]) -> str:

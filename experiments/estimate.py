@@ -10,6 +10,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmdet_multimix.checks import count_images, dataset_leaves
+from mmdet_multimix.utils.registered import class_name
 
 from .building import build_model
 from .experiment_file import many
@@ -57,7 +58,7 @@ def estimate(plan: Plan, counts: Mapping[str, int] | None = None) -> dict[tuple,
         part = parts.setdefault((kind, length, iterations), Part(length, iterations, 0, 0, 0, set()))
         part.cells += len(cells)
         part.done += sum(plan.result_file(cell.name).exists() for cell in cells)
-        part.size += _checkpoints(cfg) * len(cells)
+        part.size += checkpoint_bytes(cfg) * len(cells)
         part.configs.add(config)
     return parts
 
@@ -121,17 +122,21 @@ def _length(cfg: Config, counts: dict[str, int]) -> tuple[str, int | None]:
     return f'{epochs} epochs', epochs * rounded(sum(images) / loader.batch_size)
 
 
-def _checkpoints(cfg: Config) -> int:
+def checkpoint_bytes(cfg: Config) -> int:
     """Bytes of all checkpoints that a run leaves: weights, statistics and the optimizer's state."""
     model = build_model(cfg)
     learnt = sum(value.nbytes for value in model.parameters())
     kept = sum(value.nbytes for value in model.state_dict().values())
-    optimizer = cfg.optim_wrapper.optimizer
-    states = 2 if 'Adam' in optimizer.type else int(optimizer.get('momentum', 0) > 0)
-    hook = cfg.default_hooks.checkpoint
-    files = hook.get('max_keep_ckpts', -1)
-    if files < 0:
-        files = math.ceil((cfg.train_cfg.get('max_iters') or cfg.train_cfg.max_epochs) / hook.interval)
+    optimizer = cfg.optim_wrapper.get('optimizer') or {}
+    states = 2 if 'Adam' in class_name(optimizer.get('type')) else int(optimizer.get('momentum', 0) > 0)
+    hook = (cfg.get('default_hooks') or {}).get('checkpoint', {'interval': 1})  # a Runner's own
+    if hook is None:
+        return 0
+    length = cfg.train_cfg.get('max_iters') or cfg.train_cfg.max_epochs
+    interval = hook.get('interval', -1)  # of which the last one is left
+    files = math.ceil(length / interval) if interval > 0 else 1
+    if 0 < hook.get('max_keep_ckpts', -1) < files:
+        files = hook['max_keep_ckpts']
     return (kept + states * learnt) * (files + bool(hook.get('save_best')))
 
 

@@ -31,7 +31,7 @@ class Cell:
         options: Overrides, as `--cfg-options` takes them.
         needs: Names of the cells that come before it.
         inputs: Files that the result depends on: the initial backbone, annotations that we write.
-        data: Hashes of the data that are there already, from `data_state.py`, by what they are for.
+        data: Hashes of data and weights that are there already, from `data_state.py`, by what they are for.
         edited: Those that are others than at the first start; the plan fills it in.
         settings: What else its kind asks for; see `work.py`.
         shown: Key of the result and format of the line by which it is shown.
@@ -130,8 +130,9 @@ class Plan:
         """Keep the state of the data of each cell that is started for the first time."""
         for cell in self.cells.values():
             path = _data_file(self.root, cell.name)
-            if cell.data and not path.exists():
-                write_json(path, cell.data)
+            known = json.loads(path.read_text()) if path.exists() else {}
+            if cell.data.keys() - known.keys():  # an older version has remembered less
+                write_json(path, {**cell.data, **known})
 
     def result_file(self, name: str) -> Path:
         """What a cell leaves. The key in its name keeps it apart from the result of another config."""

@@ -102,6 +102,17 @@ def run_state(
     return {**entry, 'state': 'to do'}
 
 
+def processes_note(results: Iterable[dict[str, Any]]) -> str:
+    """A sentence where results are of trainings with several numbers of processes; empty where of one."""
+    counts = sorted({count for result in results for count in result.get('processes', ())})
+    if len(counts) < 2:
+        return ''
+    return (
+        f'Not alike: runs had {", ".join(map(str, counts))} processes (see results.json), and each process '
+        'mixes only its own images.'
+    )
+
+
 def unfinished(names: Iterable[str], results: dict[str, dict], failures: dict[str, str]) -> str:
     """The last lines of a table: which of the runs it lacks; empty if it lacks none."""
     missing = [name for name in dict.fromkeys(names) if name not in results]

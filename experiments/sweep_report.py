@@ -10,7 +10,16 @@ import pandas as pd
 from .experiment_file import many
 from .measures import add_changes, headers, summaries, texts
 from .plots import plot_dots
-from .results import markdown_table, paired_gains, run_state, shown, summarise_by, unfinished, write_files
+from .results import (
+    markdown_table,
+    paired_gains,
+    processes_note,
+    run_state,
+    shown,
+    summarise_by,
+    unfinished,
+    write_files,
+)
 
 
 def write_report(
@@ -55,20 +64,21 @@ def write_report(
         | run_state(cell.name, Path(experiment.detector), root, results, failures)
         for cell in cells
     ]
-    text = _markdown(experiment, rows) + unfinished([cell.name for cell in cells], results, failures)
+    note = processes_note(results.get(cell.name, {}) for cell in cells)
+    text = _markdown(experiment, rows, note) + unfinished([cell.name for cell in cells], results, failures)
     write_files(root, {'metric': experiment.metric, 'rows': rows, 'cells': states}, text)
     if draw and any(row['gains'] for row in rows):
         _plot(root / 'changes.png', experiment, rows)
     return text
 
 
-def _markdown(experiment: Any, rows: list[dict[str, Any]]) -> str:
+def _markdown(experiment: Any, rows: list[dict[str, Any]], note: str) -> str:
     baseline = next(iter(experiment.settings))
     about = (
         f'{experiment.metric}: mean ± standard deviation over seeds, on the test set; gain over '
         f'"{baseline}", seed by seed: mean ± standard error.'
     )
-    parts = [' '.join(filter(None, (about, experiment.measures.note())))]
+    parts = [' '.join(filter(None, (about, experiment.measures.note(), note)))]
     own = {'setting': 'setting', 'seeds': 'seeds', 'value': experiment.metric, 'gain': 'gain'}
     for images in sorted(experiment.images):
         table = []

@@ -15,6 +15,7 @@ from .plots import plot_dots
 from .results import (
     markdown_table,
     paired_gains,
+    processes_note,
     run_state,
     shown,
     summarise,
@@ -108,12 +109,8 @@ def _markdown(experiment: TransferExperiment, rows: dict[str, list[dict]], resul
         about += f'\n{note}'
     if experiment.published:
         about += f'\n{PUBLISHED}: published figures, not measured here.'
-    processes = sorted({count for result in results.values() for count in result.get('processes', ())})
-    if len(processes) > 1:
-        about += (
-            f'\nNot alike: runs had {", ".join(map(str, processes))} processes (see results.json), and each '
-            'process mixes only its own images.'
-        )
+    if note := processes_note(results.values()):
+        about += f'\n{note}'
     parts = [f'# {experiment.title}', about]
     for name, detector in experiment.detectors.items():
         first, *others = detector.metrics

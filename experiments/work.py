@@ -15,7 +15,7 @@ from mmdet_multimix.checkpoints import publish_backbone
 from mmdet_multimix.checks import empty_result
 from mmdet_multimix.utils.provenance import git_commit, versions
 
-from .data_state import data_state, forget
+from .data_state import data_state, forget, weights_state
 from .launch import batch_options, run_tool
 from .measures import results_of
 from .overrides import as_values, config_hash, read_config
@@ -37,16 +37,17 @@ def work(training: Training, settings: dict[str, Any]) -> dict[str, Any]:
             the log is not one on the test set.
 
     Returns:
-        What was measured, and of every training `seconds`, `processes` and `made_with`: versions and commit.
+        What was measured, and of every training `seconds`, `processes`, and `made_with`, the versions and the
+        commit that trained it; `measured_with` where others measured it.
 
     Raises:
         ValueError: The config or its data are others than when the plan was made.
     """
-    training.check_data()
+    training.check_unchanged()
     training.train()
     measure = {'pretrain': _published, 'detect': _tested, 'tune': _validated, 'final': _measured}
     measured = measure[training.kind](training, settings)
-    training.check_data()  # they may have been edited in the hours between
+    training.check_unchanged()  # they may have been edited in the hours between
     return {**measured, **training.record()}
 
 
@@ -83,15 +84,13 @@ class Training:
         """Trains, or goes on, unless that is done.
 
         Raises:
-            ValueError: The config is another one than when the plan was made, or cannot share its batch.
+            ValueError: The config cannot share its batch.
         """
         if self._state.get('trained'):
             return
-        if config_hash(self._config) != self._hash:
-            raise ValueError(f'{self._config} has changed since the experiment was started: start it again')
         shares = {key: str(value) for key, value in batch_options(self.config(), self._processes).items()}
         processes = sorted({*self._state.get('processes', ()), self._processes})
-        self._save(processes=processes)
+        self._save(processes=processes, made_with=_made_with())
         start, before = time.monotonic(), self._state.get('seconds', 0.0)
         try:
             self._call('train.py', [self._config, '--resume', *self._placed], shares)
@@ -101,17 +100,21 @@ class Training:
             seconds = max(before + time.monotonic() - start, logged_seconds(self.folder))
             self._save(seconds=seconds)
 
-    def check_data(self) -> None:
-        """Refuses data that were edited after the plan was made: the result would pass for that of others.
+    def check_unchanged(self) -> None:
+        """Refuses what was edited after the plan was made: the result would pass for that of another.
 
         Raises:
-            ValueError: They have.
+            ValueError: The config was, or its data or the weights that it loads were.
         """
+        if config_hash(self._config) != self._hash:
+            raise ValueError(f'{self._config} has changed since the experiment was started: start it again')
         forget()
         cfg = read_config(self._config, as_values(self._cell.first_options))
-        if any(self._cell.data.get(part, state) != state for part, state in data_state(cfg).items()):
+        found = {**data_state(cfg), **weights_state(cfg, self._cell.inputs)}
+        if any(self._cell.data.get(part, state) != state for part, state in found.items()):
             raise ValueError(
-                f'the data of {self._config} have changed since the experiment was started: start it again'
+                f'data or weights of {self._config} have changed since the experiment was started: start it '
+                'again'
             )
 
     def test(self, options: dict[str, str]) -> dict[str, float]:
@@ -130,12 +133,10 @@ class Training:
 
     def record(self) -> dict[str, Any]:
         """What every result says of its training."""
-        made_with = {**versions(), 'commit': git_commit()}
-        return {
-            'seconds': self._state['seconds'],
-            'processes': self._state['processes'],
-            'made_with': made_with,
-        }
+        now = _made_with()
+        made_with = self._state.get('made_with', now)  # a folder of an older version does not say it
+        found = {key: self._state[key] for key in ('seconds', 'processes')} | {'made_with': made_with}
+        return found if made_with == now else {**found, 'measured_with': now}
 
     @property
     def _placed(self) -> list[str]:
@@ -153,6 +154,10 @@ class Training:
         write_json(self._state_file, self._state)
 
 
+def _made_with() -> dict[str, Any]:
+    return {**versions(), 'commit': git_commit()}
+
+
 def _published(training: Training, settings: dict[str, Any]) -> dict[str, Any]:
     publish_backbone(training.checkpoint, training.folder / 'backbone.pth', force=True)
     values = [value for _, value in read_scalars(training.folder, _ACCURACY)]
@@ -167,7 +172,7 @@ def _tested(training: Training, settings: dict[str, Any]) -> dict[str, Any]:
         # Where COCO's metric is asked to, it writes what it measures; the demo draws it.
         outfile = {'test_evaluator.outfile_prefix': str(training.folder / 'predictions')}
         metrics = training.test(outfile if settings.get('predictions') else {})
-    if not any('/' in key for key in metrics):
+    if metric not in metrics:  # a detector that finds nothing has no entry of some metrics
         metrics = {**empty_result(training.config()), **metrics}
     if metric not in metrics:
         raise ValueError(f'{training.title}: the evaluation gave no {metric!r}, but {", ".join(metrics)}')
@@ -198,4 +203,5 @@ def _measured(training: Training, settings: dict[str, Any]) -> dict[str, Any]:
         found['ood'] = statistics.mean(found['auroc'].values())
     if 'embedding' in measures:
         found |= {key: measures['embedding'][key] for key in ('alignment', 'uniformity')}
-    return found | {name: 100 - measures[name]['top1'] for name in ('fgsm', 'pgd') if name in measures}
+    disturbed = ('fgsm', 'pgd', 'corruptions')
+    return found | {name: 100 - measures[name]['top1'] for name in disturbed if name in measures}

@@ -136,7 +136,7 @@ def prepare(args: argparse.Namespace, cfg: Config) -> tuple[Evaluation, Path, di
     )
     classifier, trained = load_classifier(cfg, args.checkpoint, args.weights, args.device)
     check_config(cfg, 'test')
-    loader = Runner.build_dataloader(cfg.test_dataloader, seed=args.seed)
+    loader = Runner.build_dataloader({**cfg.test_dataloader, 'drop_last': False}, seed=args.seed)
     evaluation = Evaluation(classifier, loader, settings)
     out = Path(args.out or Path(cfg.work_dir, 'evaluation'))
     check_folder('--out', out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -49,18 +49,14 @@ class Results:
 
 
 class _Corrupted:
-    """Corrupts batches as an attack does; images are told apart by their places in the set."""
+    """Corrupts batches as an attack does; images are told apart by their places in the whole set."""
 
-    def __init__(self, name: str, severity: int, seed: int) -> None:
-        self.name, self.severity, self.seed, self.place = name, severity, seed, 0
+    def __init__(self, name: str, severity: int, seed: int, places: Sequence[int]) -> None:
+        self.name, self.severity, self.seed, self.places = name, severity, seed, iter(places)
 
     def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
         pixels = (255 * images).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-        changed = [
-            corrupt(image, self.name, self.severity, self.seed, self.place + index)
-            for index, image in enumerate(pixels)
-        ]
-        self.place += len(pixels)
+        changed = [corrupt(image, self.name, self.severity, self.seed, next(self.places)) for image in pixels]
         return torch.from_numpy(np.stack(changed)).to(images.device).permute(0, 3, 1, 2).float() / 255
 
 
@@ -272,10 +268,11 @@ class Evaluation:
     def _corrupted(self) -> dict:
         """Corruptions of the images as the model gets them, resized and cropped, as in ImageNet-C."""
         loader = self._some(self.settings.corrupted_images)
+        places = self._places(self.settings.corrupted_images)
         types: dict[str, dict[str, float]] = {name: {} for name in self.settings.corruptions}
         for name, severity in self._corruptions():
             title = self._title(f'{name}, severity {severity}')
-            corrupted = _Corrupted(name, severity, self.settings.seed)
+            corrupted = _Corrupted(name, severity, self.settings.seed, places)
             top1 = self._accuracy(self._predict(loader, title, corrupted))['top1']
             types[name][str(severity)] = top1
             print(f'{title}: top-1 {top1:.2f} %', flush=True)
@@ -283,14 +280,19 @@ class Evaluation:
         return {'images': _count(loader), 'top1': mean, 'types': types}
 
     def _some(self, count: int | None) -> DataLoader:
-        loader = self.loader
-        total = _count(loader)
-        if count is None or count >= total:
+        loader, places = self.loader, self._places(count)
+        if len(places) == _count(loader):
             return loader
-        chosen = [index * total // count for index in range(count)]
         return DataLoader(
-            Subset(loader.dataset, chosen),
+            Subset(loader.dataset, places),
             loader.batch_size,
             num_workers=loader.num_workers,
             collate_fn=loader.collate_fn,
         )
+
+    def _places(self, count: int | None) -> Sequence[int]:
+        """Evenly spaced places in the set, of all images without a count."""
+        total = _count(self.loader)
+        if count is None or count >= total:
+            return range(total)
+        return [index * total // count for index in range(count)]

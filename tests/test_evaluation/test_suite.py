@@ -181,6 +181,21 @@ def test_some_images_are_attacked_evenly_spaced(count):
     assert results['accuracy']['nll'] == pytest.approx(nll, rel=CLOSE)
 
 
+@pytest.mark.parametrize('count', [4, 10, 23])
+def test_an_image_is_corrupted_alike_however_many_are(count):
+    images = Images()
+    settings = Settings(
+        ('corruptions',), corruptions=('gaussian_noise',), severities=(5,), corrupted_images=count
+    )
+    found = evaluate(images, settings, batch_size=3).measures['corruptions']
+    chosen = [index * 23 // count for index in range(count)]
+    pixels = images.inputs.permute(0, 2, 3, 1).numpy()
+    noisy = np.stack([corrupt(pixels[index], 'gaussian_noise', 5, 0, index) for index in chosen])
+    logits = PixelClassifier(build())(torch.from_numpy(noisy).permute(0, 3, 1, 2).float() / 255)
+    right = (logits.argmax(1) == images.labels[chosen]).float().mean().item()
+    assert found['images'] == count and found['top1'] == pytest.approx(100 * right)
+
+
 def test_batches_and_collation_do_not_matter():
     settings = Settings(('accuracy', 'calibration', 'embedding', 'ood', 'fgsm'))
     first = evaluate(Images(), settings).measures

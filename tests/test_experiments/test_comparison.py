@@ -5,11 +5,13 @@ import sys
 
 import pytest
 from cli import ROOT, environment
+from PIL import Image
 
 from experiments.comparison import load_comparison
 from experiments.comparison_cells import comparison_plan
 from experiments.comparison_checks import problems_of
 from experiments.estimate import describe, estimate
+from experiments.overrides import read_config
 from experiments.scalars import read_scalars
 
 COMPARE = ROOT / 'configs/compare'
@@ -129,6 +131,43 @@ def test_candidates_are_validated_on_other_images_of_the_training_set(tmp_path):
     final = comparison.cell_options(comparison.cells()[-1], 'short')
     assert not any(key.startswith(('val_', 'test_', 'model.')) for key in final)
     assert final['randomness.seed'] == 1
+
+
+def test_candidates_are_never_validated_on_the_test_set_which_has_what_the_other_leaves_out(tmp_path):
+    """A training set without `split` has that of training: the validation split is of its images."""
+    for split in ('train', 'test'):
+        for name in ('cat', 'dog'):
+            (tmp_path / split / name).mkdir(parents=True)
+            for index in range(4):
+                Image.new('RGB', (8, 8)).save(tmp_path / split / name / f'{index}.png')
+    sets = {
+        f'{name}_dataloader': dict(
+            dataset=dict(_delete_=True, type='ImageFolderDataset', data_root=str(tmp_path), **more)
+        )
+        for name, more in (('train', {}), ('val', dict(split='test')), ('test', dict(split='test')))
+    }
+    text = '\n'.join(f'{key} = {value!r}' for key, value in sets.items())
+    (tmp_path / 'classifier.py').write_text(
+        f'_base_ = {str(PRETRAIN / "resnet_tiny_digits_ce.py")!r}\nmodel = dict(head=dict(num_classes=2))\n{text}\n'
+    )
+    candidates = {'recipe': {}, 'slow': {'optim_wrapper.optimizer.lr': 0.01}}
+    lone = {'a': dict(config=str(tmp_path / 'classifier.py'), candidates=candidates)}
+    tuning = dict(images_per_class=2, validation=(2, 4), seeds=(100,))
+    comparison = load_comparison(small(tmp_path, methods=lone, images_per_class=(2,), tuning=tuning))
+    trial = comparison.trials()[0]
+    cfg = read_config(trial.method.config, comparison.trial_options(trial))
+    for loader in (cfg.val_dataloader, cfg.test_dataloader):
+        assert (loader.dataset.split, loader.dataset.per_class) == ('train', (2, 4))
+    (tmp_path / 'other.py').write_text(
+        (tmp_path / 'classifier.py').read_text() + "val_dataloader['dataset']['fold'] = 3\n"
+    )
+    lone['a']['config'] = str(tmp_path / 'other.py')
+    comparison = load_comparison(small(tmp_path, methods=lone, images_per_class=(2,), tuning=tuning))
+    trial = comparison.trials()[0]
+    with pytest.raises(
+        ValueError, match=r'val_dataloader\.dataset has fold, which train_dataloader\.dataset'
+    ):
+        comparison.trial_options(trial)
 
 
 def test_a_change_of_a_candidate_repeats_what_depends_on_it(tmp_path):

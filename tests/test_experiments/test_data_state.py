@@ -1,5 +1,6 @@
 """Edited data: what of them is seen, and which cells are done again for them."""
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +14,12 @@ from tiny_sets import coco_with, write_voc
 from experiments.cell import fingerprint
 from experiments.comparison import load_comparison
 from experiments.comparison_cells import comparison_plan
-from experiments.data_state import data_state, forget
+from experiments.data_state import data_state, forget, weights_state
 from experiments.estimate import why
 from experiments.plan import Cell, Plan, write_json
 from experiments.sweep import load_sweep
 from experiments.transfer import load_experiment
-from experiments.work import Training
+from experiments.work import Training, work
 
 
 def state(train, test=None, **more):
@@ -219,13 +220,97 @@ def test_images_that_are_added_are_compared_again(tmp_path, place):
     assert before.key != after.key and set(after.edited) == {'ood' if place == 'ood' else 'learnt'}
 
 
-def test_a_cell_refuses_data_that_were_edited_after_it_was_planned(detector):
+def test_a_cell_refuses_data_and_configs_that_were_edited_after_it_was_planned(detector):
     folder = detector.parent
     (folder / 'mine.py').write_text(FIELDS['sweep'])
     (cell,) = load_sweep(folder / 'mine.py').plan(folder / 'work').cells.values()
     write_json(folder / 'run.json', {})
     training = Training(cell, Path(folder), dict(cell.options), 1, ())
-    training.check_data()
+    training.check_unchanged()
     edit(folder / 'train/ann.json', '[1, 2, 3, 4]', '[1, 2, 3, 5]')
-    with pytest.raises(ValueError, match=r'the data of .*detector\.py have changed since the experiment was'):
-        training.check_data()
+    with pytest.raises(ValueError, match=r'data or weights of .*detector\.py have changed since the experim'):
+        training.check_unchanged()
+    edit(folder / 'train/ann.json', '[1, 2, 3, 5]', '[1, 2, 3, 4]')
+    training.check_unchanged()
+    # As somebody may while it trains: what tests it reads the config again.
+    with detector.open('a') as file:
+        file.write('model = dict(test_cfg=dict(rcnn=dict(score_thr=0.9)))\n')
+    with pytest.raises(ValueError, match=r'detector\.py has changed since the experiment was started'):
+        training.check_unchanged()
+
+
+LOADED = [
+    dict(load_from='{path}'),
+    dict(model=dict(backbone=dict(init_cfg=dict(type='Pretrained', checkpoint='{path}')))),
+    dict(model=dict(neck=dict(init_cfg=[dict(type='Xavier'), dict(type='Pretrained', checkpoint='{path}')]))),
+]
+
+
+@pytest.mark.parametrize('loaded', LOADED, ids=['load_from', 'backbone', 'neck'])
+def test_weights_that_were_exported_again_are_another_start(tmp_path, loaded):
+    path = tmp_path / 'weights.pth'
+    cfg = Config(json.loads(json.dumps(loaded).replace('{path}', str(path))))
+    assert weights_state(cfg) == {}  # the checks name a file that is missing
+    states = []
+    for content in (b'1', b'2', b'1'):
+        path.write_bytes(content)
+        forget()
+        states.append(weights_state(cfg))
+    assert states[0] == states[2] != states[1] and set(states[0]) == {'loaded'}
+    assert weights_state(cfg, made=(str(path),)) == {}  # by a cell, whose key counts
+
+
+def test_weights_of_ones_own_that_change_are_trained_from_again(detector):
+    folder = detector.parent
+    (folder / 'mine.py').write_text(FIELDS['sweep'])
+    (folder / 'weights.pth').write_bytes(b'1')
+    with detector.open('a') as file:
+        file.write(f"load_from = '{folder / 'weights.pth'}'\n")
+
+    def plan():
+        forget()
+        return load_sweep(folder / 'mine.py').plan(folder / 'work')
+
+    first = plan()
+    (name,) = first.cells
+    # An older version has remembered the data alone: its results keep their keys.
+    write_json(folder / 'work' / f'{name}.data.json', {'learnt': first.cells[name].data['learnt']})
+    first.remember_data()
+    assert plan().cells == first.cells
+    (folder / 'weights.pth').write_bytes(b'2')
+    (before,), (after,) = first.cells.values(), plan().cells.values()
+    assert before.key != after.key and set(after.edited) == {'loaded'}
+    assert fingerprint(before, {}) != fingerprint(after, {})
+
+
+def test_a_result_names_the_code_that_trained_and_the_code_that_measured(detector):
+    folder = detector.parent
+    (folder / 'mine.py').write_text(FIELDS['sweep'])
+    (cell,) = load_sweep(folder / 'mine.py').plan(folder / 'work').cells.values()
+    known = {'seconds': 1.0, 'processes': [1]}
+
+    def record(**state):
+        write_json(folder / 'run.json', {**known, **state})
+        return Training(cell, Path(folder), dict(cell.options), 1, ()).record()
+
+    today = record()['made_with']  # a folder of an older version does not say it
+    assert record(made_with=today) == {**known, 'made_with': today}
+    assert record(made_with={'torch': '1'}) == {**known, 'made_with': {'torch': '1'}, 'measured_with': today}
+
+
+@pytest.mark.parametrize(
+    'log', ['{"time": 0.1, "step": 1}', '{"calibration/lrp": 1.0, "step": 1}'], ids=['nothing', 'calibration']
+)
+def test_a_detector_that_finds_nothing_has_a_result_whatever_else_measures_it(detector, log):
+    folder = detector.parent
+    with detector.open('a') as file:
+        file.write("val_evaluator = [_base_.val_evaluator, dict(type='DetCalibration')]\n")
+    (folder / 'mine.py').write_text(FIELDS['sweep'])
+    (cell,) = load_sweep(folder / 'mine.py').plan(folder / 'work').cells.values()
+    write_json(folder / 'run.json', {'trained': True, 'seconds': 1.0, 'processes': [1]})
+    scalars = folder / '20260101_000000/vis_data/scalars.json'
+    scalars.parent.mkdir(parents=True)
+    scalars.write_text('{"loss": 1.0, "step": 1}\n' + log + '\n')
+    training = Training(cell, Path(folder), dict(cell.options), 1, ())
+    found = work(training, {'metric': cell.settings['metric'], 'validated': True})
+    assert found['coco/bbox_mAP'] == 0

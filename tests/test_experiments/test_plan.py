@@ -4,8 +4,11 @@ import json
 from dataclasses import replace
 
 import pytest
+from cli import ROOT
+from mmengine.config import Config
+from torch.optim import SGD, Adam
 
-from experiments.estimate import why
+from experiments.estimate import checkpoint_bytes, estimate, why
 from experiments.plan import Cell, Plan, write_json
 
 
@@ -97,3 +100,38 @@ def test_cells_that_do_not_fit_together_are_refused():
         plan_of(None, [a, a])
     with pytest.raises(ValueError, match="'seed0/b' needs 'pretrain/a', which does not come before it"):
         plan_of(None, [b, a])
+
+
+HOOKS = [
+    ("default_hooks = dict(_delete_=True, checkpoint=dict(type='CheckpointHook'))", 1),  # the last alone
+    ("default_hooks = dict(_delete_=True, timer=dict(type='IterTimerHook'))", 400),  # a Runner's own
+    ('default_hooks = dict(checkpoint=None)', 0),
+    ("default_hooks = dict(checkpoint=dict(_delete_=True, type='CheckpointHook', interval=100))", 4),
+    (
+        "default_hooks = dict(checkpoint=dict(_delete_=True, type='CheckpointHook', interval=1, max_keep_ckpts=3))",
+        3,
+    ),
+]
+
+
+@pytest.mark.parametrize(('text', 'files'), HOOKS)
+def test_the_checkpoints_of_any_config_are_counted(tmp_path, text, files):
+    sizes = {}
+    for name, hooks in (('mine', text), ('one', HOOKS[0][0])):
+        base = ROOT / 'configs/sweeps/faster_rcnn_digits.py'
+        length = 'train_cfg = dict(max_iters=400)\n'
+        path = tmp_path / f'{name}.py'
+        path.write_text(f'_base_ = {str(base)!r}\n{length}{hooks}\n')
+        cell = Cell(name, 'detect', name, str(path), length=('step', 400))
+        (part,) = estimate(plan_of(tmp_path, [cell])).values()
+        sizes[name] = part.size
+    assert sizes['mine'] == files * sizes['one']
+
+
+def test_an_optimizer_that_is_named_by_its_class_is_counted_alike(tmp_path):
+    sizes = []
+    for kind in ('SGD', SGD, 'Adam', Adam):
+        cfg = Config.fromfile(ROOT / 'configs/sweeps/faster_rcnn_digits.py')
+        cfg.optim_wrapper.optimizer.type = kind
+        sizes.append(checkpoint_bytes(cfg))
+    assert sizes[0] == sizes[1] < sizes[2] == sizes[3]

@@ -189,6 +189,25 @@ def test_runs_of_different_numbers_of_processes_are_told_apart(transfer, tmp_pat
     assert 'Not alike: runs had 1, 8 processes' in write_transfer(tmp_path, transfer, results, {}, draw=False)
 
 
+@pytest.mark.parametrize('kind', ['sweep', 'comparison'])
+def test_other_tables_tell_numbers_of_processes_apart_too(kind, sweep, comparison, tmp_path):
+    experiment, write = {'sweep': (sweep, write_sweep), 'comparison': (comparison, write_comparison)}[kind]
+    first, *others = (cell.name for cell in experiment.cells())
+    done = {**result('slow', 5.0, 0.02, bins((1, 0.5, 0.5), (1, 0.5, 0.5)), 80.0), 'mAP': 0.5}
+    results = {name: {**done, 'processes': [1]} for name in (first, *others)}
+    assert 'Not alike' not in write(tmp_path, experiment, results, {}, draw=False)
+    results[first]['processes'] = [1, 8]
+    assert 'Not alike: runs had 1, 8 processes' in write(tmp_path, experiment, results, {}, draw=False)
+
+
+def test_errors_under_corruptions_have_a_column(comparison, tmp_path):
+    names = [cell.name for cell in comparison.cells()]
+    done = result('slow', 5.0, 0.02, bins((1, 0.5, 0.5), (1, 0.5, 0.5)), 80.0)
+    results = {name: {**done, 'corruptions': 40.0 + i} for i, name in enumerate(names[:1])}
+    text = write_comparison(tmp_path, comparison, results, {}, draw=False)
+    assert '| method | error under corruptions, % | OOD AUROC, % |' in text and '| 40.0 | 80.0 |' in text
+
+
 @pytest.fixture
 def comparison(tmp_path):
     """Two methods with two candidates each, one number of images, two seeds."""

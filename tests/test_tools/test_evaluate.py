@@ -115,6 +115,17 @@ def test_averaged_and_trained_weights_of_a_run_with_ema(tmp_path, evaluate_main)
     assert losses['ema'] != losses['model']
 
 
+def test_all_images_are_measured_where_the_last_batch_is_dropped(trained, evaluate_main):
+    reports = []
+    for name, dropped in (('whole', False), ('dropped', True)):
+        options = ('test_dataloader.batch_size=7', f'test_dataloader.drop_last={dropped}')
+        few = [f'{key}={value}' for key, value in FEW.items()]
+        arguments = ('--out', trained.root / name, '--measures', 'accuracy')
+        evaluate_main(CONFIG, trained.checkpoint, *arguments, '--cfg-options', *options, *few)
+        reports.append(json.loads((trained.root / name / 'report.json').read_text()))
+    assert reports[0]['measures'] == reports[1]['measures'] and reports[0]['images'] == 40
+
+
 def test_the_seed_repeats_every_number(trained, evaluate_main):
     reports = []
     for name, seed in (('a', 1), ('b', 1), ('c', 2)):

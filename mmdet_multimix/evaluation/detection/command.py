@@ -13,7 +13,7 @@ from mmengine.config import Config
 
 from ...utils.files import check_folder
 from ...utils.progress import Progress
-from ...utils.provenance import git_commit, versions
+from ...utils.provenance import code_of, git_commit, versions
 from ..corruptions import CORRUPTIONS, SEVERITIES
 from .data import ground_truth
 from .inference import Predictor, load_detector
@@ -57,6 +57,7 @@ def evaluate_detector(args: Namespace, cfg: Config, folders: dict[str, Path], de
         weights,
         trained['weights'],
         *(str(cfg.get(key)) for key in ('model', 'test_dataloader', 'val_dataloader')),
+        *code_of(cfg, model),
     ]
     predictor = Predictor(model, cfg.test_dataloader, out / 'predictions', identity, len(classes))
     evaluation = DetectorEvaluation(predictor, dataset, settings, fit_set)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -71,8 +72,8 @@ class Predictor:
     """Runs a detector over sets of images and keeps what it finds, a file for each hundred images.
 
     A second run of the same detector in the same folder reads what is there and goes on behind it. What
-    another checkpoint, config or seed found, or in other images, stands in a folder of another name. Files
-    are NumPy's, without pickled objects.
+    another checkpoint, config, code or seed found, or in other images, stands in a folder of another name.
+    Files are NumPy's, without pickled objects.
 
     Args:
         model: The detector.
@@ -176,5 +177,5 @@ def _read(path: Path) -> list[np.ndarray] | None:
     try:
         with np.load(path, allow_pickle=False) as stored:
             return [stored[name] for name in _NAMES]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
