@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from ..ops import gradient_signal, multimix_cross_entropy
 from ..ops.checks import (
+    MASKED,
     PAPER_ALPHA,
     check_choice,
     check_count,
@@ -104,6 +105,7 @@ class MultiMix(nn.Module):
         self.gather = gather
         self.generator = generator
         self.watched = False
+        self.kept_targets: Tensor | None = None
         self._kept: tuple[Tensor, Tensor, Tensor | None] | None = None
 
     @classmethod
@@ -181,12 +183,8 @@ class MultiMix(nn.Module):
             self.generator = given
         return gradient_signal(mixed.float(), own.float())
 
-    @property
-    def kept_targets(self) -> Tensor | None:
-        """The targets of the last call, ``(b,)`` or ``(b, c)``, if it was watched."""
-        return None if self._kept is None else self._kept[1]
-
     def _keep(self, logits: Tensor, targets: Tensor, attention: Tensor | None = None) -> None:
+        self.kept_targets = targets.detach() if self.watched else None
         attention = None if attention is None else attention.detach()
         self._kept = (logits.detach(), targets.detach(), attention) if self.watched else None
 
@@ -244,6 +242,7 @@ def clean_loss(logits: Tensor, targets: Tensor) -> Tensor:
     with torch.autocast(logits.device.type, enabled=False):
         logits = logits.to(compute_dtype(logits.dtype))
         if targets.is_floating_point():
+            logits = logits.clamp_min(-MASKED)  # of a masked class: its target of 0 times -inf would be NaN
             targets = targets.to(logits.dtype).expand_as(logits).reshape(-1, c)
         else:
             targets = targets.long().expand(logits.shape[:-1]).reshape(-1)

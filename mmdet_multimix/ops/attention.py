@@ -137,8 +137,10 @@ def _label_rows(z: Tensor, weight: Tensor | None, labels: Tensor | None) -> Tens
         if labels.shape != (z.shape[0], weight.shape[0]):
             raise ValueError(f'soft labels must be (b, {weight.shape[0]}), got {_shape(labels)}')
         return labels.to(z.dtype) @ weight
+    if labels.dtype == torch.bool:
+        raise ValueError(f'labels must be integers or floating, got {labels.dtype}')
     check_labels(labels, weight.shape[0])
-    return weight[labels]
+    return weight[labels.long()]  # as an index, uint8 would be a mask
 
 
 def _shape(tensor: Tensor) -> tuple[int, ...]:

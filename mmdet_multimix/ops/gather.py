@@ -55,7 +55,8 @@ def gather_examples(*tensors: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, ..
     if len(set(digests)) > 1:  # on every rank, so that none waits for the others
         raise ValueError(
             'the ranks give examples of different kinds, which cannot be one mini-batch: rank '
-            f'{rank()} has {", ".join(kinds)}. Give all of them integer targets, or all of them soft ones'
+            f'{rank()} has {", ".join(kinds)}. Give all ranks feature maps of one size, and targets of one '
+            'dtype, integer or soft'
         )
     return tuple(_Gather.apply(x, dim, counts) for x, dim in zip(tensors, dims, strict=True))
 

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 from mmengine.dataset import DefaultSampler, InfiniteSampler, worker_init_fn
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 from mmengine.runner.loops import _InfiniteDataloaderIterator
 from torch.utils.data import DataLoader, Dataset, SequentialSampler
 
 from mmdet_multimix.datasets import ClsDataset
-from mmdet_multimix.engine import CheckClassesHook, EpochSeedHook, IterSeedHook
+from mmdet_multimix.engine import CheckClassesHook, EpochSeedHook, IterSeedHook, MissedValidationHook
 from mmdet_multimix.evaluation import ClsAccuracy
 
 
@@ -86,7 +87,10 @@ def of_every_generator():
 
 
 def draw(seed, epoch):
-    hook, run = EpochSeedHook(), SimpleNamespace(seed=seed, epoch=epoch, train_dataloader=loader(['a', 'b']))
+    hook, run = (
+        EpochSeedHook(),
+        SimpleNamespace(seed=seed, epoch=epoch, train_dataloader=loader(['a', 'b']), train_loop=None),
+    )
     hook.before_train(run)
     hook.before_train_epoch(run)
     return of_every_generator()
@@ -111,7 +115,7 @@ class Draws(Dataset):
 def epochs(start, stop, **options):
     """What the batches of epochs hold, in a run that begins or goes on at `start`."""
     loader = DataLoader(Draws(), batch_size=2, collate_fn=tuple, **options)
-    hook, run = EpochSeedHook(), SimpleNamespace(seed=7, train_dataloader=loader)
+    hook, run = EpochSeedHook(), SimpleNamespace(seed=7, train_dataloader=loader, train_loop=object())
     hook.before_train(run)
     for run.epoch in range(start, stop):
         hook.before_train_epoch(run)
@@ -173,3 +177,46 @@ def test_iterations_load_the_same_wherever_a_run_was_stopped(sampler, workers, m
 def test_iterations_and_epochs_are_not_mistaken_for_each_other():
     with pytest.raises(ValueError, match='IterSeedHook is for loops that count iterations'):
         IterSeedHook().before_train(SimpleNamespace(train_loop=object()))
+    loop = IterBasedTrainLoop.__new__(IterBasedTrainLoop)
+    with pytest.raises(
+        ValueError, match='EpochSeedHook is for loops that count epochs; for IterBasedTrainLo'
+    ):
+        EpochSeedHook().before_train(SimpleNamespace(train_loop=loop))
+
+
+@pytest.mark.parametrize('by_epoch', [True, False])
+@pytest.mark.parametrize('done', [5, 7, 8, 9, 10, 11, 12])
+def test_a_missed_validation_is_due_as_in_an_unbroken_run(by_epoch, done):
+    """With an interval that changes on the way, as in RTMDet's and Mask2Former's configs."""
+
+    def validated(start):
+        ran = []
+        runner = SimpleNamespace(visualizer=SimpleNamespace(dataset_meta=None))
+        kind = EpochBasedTrainLoop if by_epoch else IterBasedTrainLoop
+        key = 'epochs' if by_epoch else 'iters'
+        loop = kind(
+            runner,
+            DataLoader([1, 2]),
+            **{f'max_{key}': 12},
+            val_interval=5,
+            dynamic_intervals=[(8, 1), (11, 9)],
+        )
+        runner.train_loop, runner.model = loop, SimpleNamespace(train=lambda: None)
+        runner.val_loop = SimpleNamespace(run=lambda: ran.append(loop.epoch if by_epoch else loop.iter))
+
+        def call_hook(name, **given):
+            if name == 'before_train' and start:
+                MissedValidationHook().before_train(runner)
+
+        def run_iter(*given):
+            loop._iter += 1
+
+        runner.call_hook, loop.run_iter = call_hook, run_iter
+        if by_epoch:
+            loop._epoch = start
+        else:
+            loop._iter = start
+        loop.run()
+        return ran
+
+    assert validated(done) == [at for at in validated(0) if at >= done]

@@ -33,7 +33,7 @@ def test_the_factor_depends_on_the_iteration_alone(arguments, factors):
 
 
 def test_the_schedule_acts_on_all_that_mixes_and_undoes_itself():
-    model = nn.ModuleList([MultiMix(loss_weight=2.0), DetectionMultiMix(loss_weight=0.5)])
+    model = nn.ModuleList([MultiMix(loss_weight=2.0, clean_weight=1.0), DetectionMultiMix(loss_weight=0.5)])
     hook = MultiMixScheduleHook(ramp=10, stop=20, by_epoch=False)
     runner = runner_of(model, hook, loop=IterBasedTrainLoop)
     hook.before_train(runner)
@@ -148,7 +148,7 @@ def test_a_schedule_of_nothing_and_two_schedules():
     ],
 )
 def test_a_hook_without_a_schedule_yields_to_another(hooks, acting):
-    model = MultiMix(loss_weight=2.0)
+    model = MultiMix(loss_weight=2.0, clean_weight=1.0)
     runner = runner_of(model, *hooks, loop=IterBasedTrainLoop)
     for hook in hooks:
         MultiMixScheduleHook.before_train(hook, runner)
@@ -269,3 +269,19 @@ def test_a_faint_signal_is_warned_of_once(caplog):
         caplog.clear()
         logged_signals(dict(ess=3))
         assert not [record for record in caplog.records if 'multimix_signal' in record.getMessage()]
+
+
+@pytest.mark.parametrize('clean_weight', [0.0, 0.5])
+def test_a_classifier_is_not_left_without_a_loss(clean_weight):
+    model, hook = MultiMix(clean_weight=clean_weight), MultiMixScheduleHook(stop=5, by_epoch=False)
+    runner = runner_of(nn.ModuleList([model]), hook, loop=IterBasedTrainLoop)
+    if clean_weight:
+        hook.before_train(runner)
+    else:
+        with pytest.raises(
+            ValueError, match='stop=5 ends the only loss of a classifier: give its MultiMix a '
+        ):
+            hook.before_train(runner)
+    # A ramp starts from nothing, as a warm-up does.
+    hook = MultiMixScheduleHook(ramp=5, by_epoch=False)
+    hook.before_train(runner_of(nn.ModuleList([model]), hook, loop=IterBasedTrainLoop))

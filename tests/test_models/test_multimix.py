@@ -303,3 +303,16 @@ def test_bad_inputs_are_named():
             DenseMultiMix(5)(*inputs)
     with pytest.raises(ValueError, match=r'integer targets must be \(5,\)'):
         MultiMix(5)(torch.randn(5, 4), y[:4])
+
+
+@pytest.mark.parametrize('soft', [False, True])
+def test_a_masked_class_leaves_the_clean_loss_finite(soft):
+    logits, labels = torch.randn(6, 5), torch.tensor([0, 1, 2, 3, 0, 1])
+    logits[:, 4] = -torch.inf
+    logits.requires_grad_()
+    targets = F.one_hot(labels, 5).float() if soft else labels
+    losses = MultiMix(50, ess=3, clean_weight=0.5).losses(logits, targets)
+    expected = F.cross_entropy(logits[:, :4], labels)
+    assert_near(losses['loss_cls'], 0.5 * expected, torch.float32)
+    sum(losses.values()).backward()
+    assert logits.grad.isfinite().all() and not logits.grad[:, 4].any()

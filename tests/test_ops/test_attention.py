@@ -197,3 +197,17 @@ def test_dense_multimix_equals_the_reference(problem, targets, m):
 def test_bad_arguments_are_named(call, match):
     with pytest.raises(ValueError, match=match):
         call(torch.randn(2, 3, 4))
+
+
+@pytest.mark.parametrize('dtype', [torch.uint8, torch.int8, torch.int16, torch.int32])
+def test_labels_of_any_integer_type_are_labels(dtype):
+    z, weight, labels = torch.randn(4, 3, 6), torch.randn(4, 3), torch.tensor([1, 2, 3, 1])
+    expected = spatial_attention(z, kind='cam', weight=weight, labels=labels)
+    assert torch.equal(spatial_attention(z, kind='cam', weight=weight, labels=labels.to(dtype)), expected)
+
+
+def test_a_mask_is_no_label():
+    with pytest.raises(ValueError, match=r'labels must be integers or floating, got torch\.bool'):
+        spatial_attention(
+            torch.randn(2, 3, 4), kind='cam', weight=torch.ones(2, 3), labels=torch.tensor([True, False])
+        )

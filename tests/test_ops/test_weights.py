@@ -6,7 +6,8 @@ import torch
 from scipy import special, stats
 from tolerances import assert_near
 
-from mmdet_multimix.ops import sample_weights
+from mmdet_multimix.models import MultiMix
+from mmdet_multimix.ops import sample_factors, sample_weights
 from mmdet_multimix.ops.weights import Recipe, _log_gamma_cpu, _log_gamma_device
 
 ALPHAS = [0.05, 0.3, 0.5, 1.0, 2.0, 5.0]
@@ -197,3 +198,18 @@ def test_rejected_proposals_are_drawn_again(monkeypatch):
 def test_bad_arguments_are_named(change, match):
     with pytest.raises(ValueError, match=match):
         sample_weights(**{**dict(n=3, b=5), **change})
+
+
+@pytest.mark.parametrize('options', [dict(), dict(m=2), dict(ess=2.0), dict(alpha_per='example'), dict(r=2)])
+def test_a_default_device_is_not_that_of_the_draws(options):
+    expected = sample_weights(5, 4, generator=torch.Generator().manual_seed(0), **options)
+    with torch.device('meta'):  # stands for an accelerator
+        drawn = sample_weights(5, 4, generator=torch.Generator('cpu').manual_seed(0), **options)
+        assert drawn.device.type == 'cpu' and torch.equal(drawn, expected)
+        assert len(sample_factors(3)) == 3
+
+
+def test_a_loss_on_the_cpu_is_none_of_the_default_device():
+    logits, labels = torch.randn(4, 3), torch.tensor([0, 1, 2, 0])
+    with torch.device('meta'):
+        assert MultiMix(10)(logits, labels).isfinite()

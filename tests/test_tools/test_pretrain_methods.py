@@ -168,6 +168,36 @@ def test_teacher_starts_from_the_weights_that_the_student_starts_from(tmp_path):
     assert_same(*seen)
 
 
+@pytest.mark.parametrize('first', ['teacher', 'student'])
+@pytest.mark.parametrize('second', ['teacher', 'student'])
+def test_a_resumed_run_may_evaluate_the_other_model(tmp_path, first, second):
+    def run(evaluate, epochs, resume):
+        options = {
+            'default_hooks.distillation.momentum': 0.3,
+            'default_hooks.distillation.evaluate': evaluate,
+        }
+        runner = Runner.from_cfg(config('multimix_distill', tmp_path, epochs, resume=resume, **options))
+        started, loss = [], runner.model.loss
+
+        def states():
+            models = (runner.model, runner.model.method.teacher)
+            return [{key: value.clone() for key, value in model.state_dict().items()} for model in models]
+
+        def noted(*args):
+            if not started:
+                started.extend(states())
+            return loss(*args)
+
+        runner.model.loss = noted
+        runner.train()
+        return started, states()
+
+    _, saved = run(first, 1, False)
+    restored, _ = run(second, 2, True)
+    for before, after in zip(saved, restored, strict=True):
+        assert_same(before, after)
+
+
 def test_hook_on_a_model_without_the_method_is_refused(tmp_path):
     cfg = config('multimix', tmp_path, 1)
     cfg.default_hooks.distillation = dict(type='SelfDistillationHook')

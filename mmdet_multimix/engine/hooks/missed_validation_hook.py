@@ -27,6 +27,7 @@ class MissedValidationHook(Hook):
         loop = runner.train_loop
         by_iter = isinstance(loop, IterBasedTrainLoop)
         done, end = (loop.iter, loop.max_iters) if by_iter else (loop.epoch, loop.max_epochs)
+        loop._decide_current_val_interval()  # of `dynamic_intervals`; mmengine does so later
         due = done % loop.val_interval == 0 or done == end
         if runner.val_loop is not None and done and done >= loop.val_begin and due:
             runner.val_loop.run()

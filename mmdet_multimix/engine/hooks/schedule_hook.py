@@ -53,7 +53,7 @@ class MultiMixScheduleHook(Hook):
 
     Raises:
         ValueError: Arguments out of range; ``by_epoch`` where the loop counts iterations or an epoch has
-            none; no MultiMix in the model.
+            none; no MultiMix in the model; ``stop`` where a classifier would have no loss then.
     """
 
     def __init__(
@@ -103,6 +103,13 @@ class MultiMixScheduleHook(Hook):
     def _find(self, runner: Runner) -> None:
         self._weights = [(module, module.loss_weight) for module in self._modules(runner)]
         choosing = [module for module, _ in self._weights if isinstance(module, ExampleChoice)]
+        if self.stop is not None and any(
+            module not in choosing and not module.clean_weight for module, _ in self._weights
+        ):
+            raise InputError(
+                f'stop={self.stop} ends the only loss of a classifier: give its MultiMix a clean_weight, '
+                'such as 0.5, the weight of the loss of the images as they are'
+            )
         for number, module in enumerate(choosing):  # so that the stages of a cascade do not draw alike
             module.draws.stream, module.draws.run = number, runner.message_hub.instance_name
 

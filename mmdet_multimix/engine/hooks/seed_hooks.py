@@ -18,10 +18,18 @@ class EpochSeedHook(Hook):
     A checkpoint does not hold the state of the random generators, so a resumed run would draw other
     augmentations and mixing weights than an unbroken one. With this hook both draw the same, in loading
     workers, too.
+
+    Raises:
+        ValueError: The run counts iterations.
     """
 
     def before_train(self, runner: Runner) -> None:
-        """Has loading workers seeded for each batch."""
+        """Checks that the loop counts epochs, and has loading workers seeded for each batch."""
+        if isinstance(runner.train_loop, IterBasedTrainLoop):  # whose epoch stays 0
+            raise InputError(
+                f'EpochSeedHook is for loops that count epochs; for {type(runner.train_loop).__name__} take '
+                'IterSeedHook'
+            )
         loader = runner.train_dataloader
         if loader.persistent_workers:
             # They start with a draw, in an unbroken run in the first epoch and in a resumed one later.

@@ -68,8 +68,9 @@ class SelfDistillationHook(EMAHook):
             self._swap_ema_state_dict(checkpoint)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Restore both models."""
-        if self.evaluate == 'student' and 'ema_state_dict' in checkpoint and runner._resume:
+        """Restore both models, as the run that saved them evaluated."""
+        saved = checkpoint.get('meta', {}).get(EVALUATED, self.evaluate)
+        if saved == 'student' and 'ema_state_dict' in checkpoint and runner._resume:
             self._swap_ema_state_dict(checkpoint)
         super().after_load_checkpoint(runner, checkpoint)
 

@@ -42,7 +42,8 @@ class MultiMixVisualizationHook(Hook):
     of a position (4 strides wide) or the predicted box of a query in a one-stage head, the whole image in a
     classifier, or in a one-stage head whose scores are of half precision, which cannot carry positions. What
     is not at hand is drawn grey: examples of other ranks, boxes outside of their image, those of
-    ``MultiMixLoss``, which is not told their boxes, and those of semi-supervised detectors. A picture that
+    ``MultiMixLoss``, which is not told their boxes, those of semi-supervised detectors, and what the method
+    of a classifier has mixed already. A picture that
     fails, for whatever reason, is one warning and never the end of the training.
 
     The examples are those mixed in that iteration. The tuples are drawn for the picture, from the
@@ -88,6 +89,8 @@ class MultiMixVisualizationHook(Hook):
         for module in mixing_modules(model).values():
             if isinstance(module, ExampleChoice):
                 module.record = True
+            else:
+                module.watched = True
         self._handle = model.register_forward_pre_hook(self._keep, with_kwargs=True)
 
     def _keep(self, model: nn.Module, args: tuple, kwargs: dict) -> None:
@@ -111,11 +114,13 @@ class MultiMixVisualizationHook(Hook):
             finally:
                 if isinstance(module, ExampleChoice):
                     module.record, module.mixed_origins = False, None
+                else:
+                    module.watched = False
 
     def _draw(
         self, runner: Runner, name: str, module: MultiMix, given: dict[str, Any], *, alone: bool
     ) -> None:
-        targets, origins = _mixed(module, given)
+        targets, origins = _mixed(unwrapped(runner), module, given)
         if targets is None or not len(targets) or not is_main_process():
             return
         tuples = self._tuples(runner, module, targets.cpu(), origins, given.get('inputs'))
@@ -159,21 +164,21 @@ class MultiMixVisualizationHook(Hook):
         return tuples
 
 
-def _mixed(module: MultiMix, given: dict[str, Any]) -> tuple[Tensor | None, Tensor | None]:
+def _mixed(model: BaseModel, module: MultiMix, given: dict[str, Any]) -> tuple[Tensor | None, Tensor | None]:
     """The targets ``(b,)`` or ``(b, c)`` mixed last, and where the examples are from, ``(b, 5)``."""
     if isinstance(module, ExampleChoice):
         return module.mixed_targets, module.mixed_origins
-    labels = given.get('gt_label')  # of a classifier, whose examples are its images
-    if labels is None:
+    targets, method = module.kept_targets, getattr(model, 'method', None)
+    if targets is None:
         return None, None
-    images = torch.arange(len(labels), device=labels.device)
-    if module.gather:
-        ranks = torch.full_like(images, rank())
-        labels, images, ranks = gather_examples(labels, images, ranks, dims=(0, 0, 0))
-        images = torch.where(ranks == rank(), images.float(), torch.nan)
-    origins = labels.new_full((len(labels), 5), torch.nan, dtype=torch.float32)
-    origins[:, 0] = images
-    return labels, origins
+    origins = targets.new_full((len(targets), 5), torch.nan, dtype=torch.float32)
+    if 'gt_label' in given and (method is None or method.keeps_images):
+        images = torch.arange(len(given['gt_label']), device=targets.device)
+        if module.gather:
+            images, ranks = gather_examples(images, torch.full_like(images, rank()), dims=(0, 0))
+            images = torch.where(ranks == rank(), images.float(), torch.nan)
+        origins[:, 0] = images
+    return targets, origins
 
 
 def _class_names(runner: Runner, module: MultiMix, targets: Tensor) -> list[str]:

@@ -323,3 +323,14 @@ def test_momentum_of_papers_is_refused():
     with pytest.raises(ValueError, match="'teacher' or 'student'"):
         SelfDistillationHook(evaluate='both')
     assert SelfDistillationHook().ema_cfg['momentum'] == 0.001
+
+
+@pytest.mark.parametrize('label', [-1, 5])
+@pytest.mark.parametrize('kind', ['InputMixup', 'CutMix', 'SelfDistillation', 'ManifoldMixup', 'AlignMixup'])
+def test_labels_of_no_class_are_refused(kind, label):
+    model = build(dict(type=kind))
+    if kind == 'SelfDistillation':
+        model.method.teacher = copy.deepcopy(model)
+    labels = torch.tensor([0, 1, 2, label])
+    with pytest.raises(ValueError, match=rf'targets must lie in \[0, 4\], got {label}'):
+        model(torch.randn(4, 3, 32, 32), labels, mode='loss')

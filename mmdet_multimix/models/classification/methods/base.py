@@ -37,6 +37,9 @@ class PretrainMethod:
     Shapes: b images, c classes, d channels.
     """
 
+    keeps_images: bool = False
+    """Whether its examples are the images, in their order, so that a picture of one shows the other."""
+
     def check(self, model: Classifier) -> None:
         """Refuse a backbone or a head that does not go with the method.
 

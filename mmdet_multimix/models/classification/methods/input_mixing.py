@@ -7,7 +7,7 @@ from mmdet.registry import MODELS
 from torch import Tensor
 from torchvision.transforms import v2
 
-from ....ops.checks import check_alpha, check_count
+from ....ops.checks import check_alpha, check_count, check_labels
 from ....ops.inputs import one_hot
 from .base import Classifier, PretrainMethod
 
@@ -34,6 +34,7 @@ class _InputMixing(PretrainMethod):
 
     def __call__(self, model: Classifier, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Features and soft targets of the mixed images, (K b, ...)."""
+        check_labels(labels, model.head.num_classes)  # another one would be a target of zeros
         images, targets = self.mix(inputs, one_hot(labels, model.head.num_classes, torch.float32))
         return model.extract_feat(images), targets
 

@@ -6,7 +6,7 @@ import torch
 from mmdet.registry import MODELS
 from torch import Tensor
 
-from ....ops.checks import check_factor
+from ....ops.checks import check_factor, check_labels
 from ....ops.inputs import one_hot
 from .base import Classifier, PretrainMethod
 
@@ -42,6 +42,8 @@ class SelfDistillation(PretrainMethod):
         ValueError: A negative weight, or both 0. In training: there is no teacher.
     """
 
+    keeps_images = True
+
     def __init__(self, label_weight: float = 0.5, teacher_weight: float = 0.5) -> None:
         for name, weight in (('label_weight', label_weight), ('teacher_weight', teacher_weight)):
             check_factor(name, weight)
@@ -59,6 +61,7 @@ class SelfDistillation(PretrainMethod):
                 'method SelfDistillation has no teacher: add '
                 "default_hooks=dict(distillation=dict(type='SelfDistillationHook'))"
             )
+        check_labels(labels, model.head.num_classes)  # another one would be a target of zeros
         self.teacher.eval()  # validation may have switched it
         with torch.no_grad():
             soft = self.teacher.head.predict(self.teacher.extract_feat(inputs))  # float32
