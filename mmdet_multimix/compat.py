@@ -8,6 +8,7 @@ for them, and says what to install, before mmdet fails deep inside.
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 from .supported import VERSIONS, requirement
 
@@ -53,9 +54,17 @@ def complete_ssd_head() -> None:
     """Let mmdet's ``SSDHead`` predict.
 
     The head has no ``loss_cls``, but the prediction code that it inherits reads one. So it trains, and raises
-    an AttributeError in its first validation. That code takes None for a loss without custom channels.
+    an AttributeError in its first validation. That code takes None for a loss without custom channels. Heads
+    derived from it keep the loss that they set.
     """
     from mmdet.models.dense_heads import SSDHead
 
     if not hasattr(SSDHead, 'loss_cls'):
-        SSDHead.loss_cls = None
+        SSDHead.loss_cls = _NoLoss()
+
+
+class _NoLoss:
+    """An attribute that is None unless an instance has its own; torch keeps layers apart from attributes."""
+
+    def __get__(self, head: Any, owner: type) -> Any:
+        return None if head is None else head._modules.get('loss_cls')

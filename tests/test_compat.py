@@ -1,9 +1,11 @@
+import copy
 import subprocess
 import sys
 
 import pytest
 import torch
 from cli import ROOT, environment
+from mmdet.models.dense_heads import SSDHead
 from mmdet.registry import MODELS
 from mmengine.dataset import pseudo_collate
 from tiny_detectors import samples, tiny_model
@@ -54,3 +56,21 @@ def test_stock_ssd_trains_and_predicts():
     with torch.no_grad():
         assert all(hasattr(sample, 'pred_instances') for sample in model(**data, mode='predict'))
     assert not any('loss_cls' in key for key in model.state_dict())
+
+
+def test_an_ssd_head_with_a_loss_of_its_own_keeps_it():
+    class FocalSSDHead(SSDHead):
+        def __init__(self, loss_cls=None, **kwargs):
+            super().__init__(**kwargs)
+            if loss_cls:
+                self.loss_cls = MODELS.build(loss_cls)
+
+    cfg = tiny_model('ssd300').bbox_head
+    cfg.pop('type')
+    head = FocalSSDHead(loss_cls=dict(type='FocalLoss'), **cfg)
+    for found in (head, copy.deepcopy(head)):
+        assert type(found.loss_cls).__name__ == 'FocalLoss' and 'loss_cls' in dict(found.named_children())
+    plain = FocalSSDHead(**cfg)
+    assert plain.loss_cls is None and not hasattr(plain.loss_cls, 'custom_cls_channels')
+    plain.loss_cls = None
+    assert plain.loss_cls is None

@@ -1,8 +1,9 @@
 """What a checkpoint may hold beside tensors and plain containers.
 
 mmengine's own checkpoints carry the log history of the message hub: ``HistoryBuffer`` objects with NumPy
-arrays. Nothing else is allowed, to torch's weights-only loader (:func:`allow_checkpoint_globals`) or to the
-one that stands in for it where torch is older than 2.6 (:mod:`.restricted_unpickler`).
+arrays. With a one-cycle schedule they name one of its two annealing functions. Nothing else is allowed, to
+torch's weights-only loader (:func:`allow_checkpoint_globals`) or to the one that stands in for it where torch
+is older than 2.6 (:mod:`.restricted_unpickler`).
 """
 
 from __future__ import annotations
@@ -14,26 +15,33 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
+from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 
 # Since then `add_safe_globals` takes an object under another name than its own.
 TORCH_HAS_ALLOW_LIST = torch.__version__ >= '2.6'  # torch compares them as versions
 DTYPES = tuple(sorted({type(np.dtype(kind)) for kind in (*'?bBhHiIlLqQefd', 'S1', 'U1')}, key=str))
 
 
-def history_method(owner: type, name: str) -> object:
-    """Look up one of the four statistics of a ``HistoryBuffer``, in place of ``getattr``.
+_METHODS: dict[type, tuple[str, ...]] = {
+    HistoryBuffer: ('min', 'max', 'current', 'mean'),
+    OneCycleParamScheduler: ('_annealing_cos', '_annealing_linear'),
+}
 
-    A pickled ``HistoryBuffer`` names them through ``getattr``. The real one would let a file reach into
-    everything else that is loaded.
+
+def known_method(owner: type, name: str) -> object:
+    """Look up a statistic of a ``HistoryBuffer`` or the annealing of a one-cycle schedule, for ``getattr``.
+
+    Their pickles name them through ``getattr``. The real one would let a file reach into everything else that
+    is loaded.
 
     Args:
-        owner: ``HistoryBuffer``.
-        name: The statistic.
+        owner: The class.
+        name: The method.
 
     Raises:
         UnpicklingError: It is anything else.
     """
-    if owner is HistoryBuffer and name in ('min', 'max', 'current', 'mean'):
+    if isinstance(owner, type) and name in _METHODS.get(owner, ()):
         return getattr(owner, name)
     raise UnpicklingError(f'a checkpoint may not ask for {name!r} of {owner!r}')
 
@@ -44,9 +52,10 @@ def allowed_globals() -> dict[str, Any]:
     new = np.lib.NumpyVersion(np.__version__) >= '2.0.0'
     core = import_module('numpy._core' if new else 'numpy.core')
     by_name: dict[str, Any] = {
-        'builtins.getattr': history_method,
+        'builtins.getattr': known_method,
         'builtins.slice': slice,
         'mmengine.logging.history_buffer.HistoryBuffer': HistoryBuffer,
+        'mmengine.optim.scheduler.param_scheduler.OneCycleParamScheduler': OneCycleParamScheduler,
         'numpy.dtype': np.dtype,
         'numpy.ndarray': np.ndarray,
     }

@@ -56,12 +56,18 @@ def _no_bytes() -> bytes:
     return b''
 
 
+def _named_alone() -> dict[str, Any]:
+    schedule = 'mmengine.optim.scheduler.param_scheduler.OneCycleParamScheduler'
+    return {'numpy.ndarray': np.ndarray, schedule: allowed_globals()[schedule]}
+
+
 def _functions() -> dict[str, Any]:
     """What a pickle may call."""
     by_name = {
         name: thing for name, thing in allowed_globals().items() if not isinstance(thing, type(np.dtype))
     }
-    del by_name['numpy.ndarray']
+    for name in _named_alone():
+        del by_name[name]
     by_name |= {name: _array for name in by_name if name.endswith('._reconstruct')}
     for name in ('_rebuild_tensor', '_rebuild_tensor_v2', '_rebuild_parameter'):
         by_name[f'torch._utils.{name}'] = getattr(torch._utils, name)
@@ -79,7 +85,7 @@ def _functions() -> dict[str, Any]:
 
 def _constants() -> dict[str, Any]:
     """What a pickle may only name."""
-    by_name: dict[str, Any] = {'numpy.ndarray': np.ndarray}
+    by_name = _named_alone()
     for value in vars(torch).values():
         if isinstance(value, torch.dtype):
             by_name[str(value)] = value

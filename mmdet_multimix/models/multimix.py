@@ -105,6 +105,7 @@ class MultiMix(nn.Module):
         self.gather = gather
         self.generator = generator
         self.watched = False
+        self.scheduled: tuple[float, float] | None = None
         self.kept_targets: Tensor | None = None
         self._kept: tuple[Tensor, Tensor, Tensor | None] | None = None
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from hostile import write_hostile
 from mmengine.logging import HistoryBuffer
+from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 
 from mmdet_multimix.checkpoints.restricted_unpickler import Unpickler, _load
 
@@ -45,7 +46,10 @@ def checkpoint():
         },
         'state_dict': model.state_dict(),
         'optimizer': optimizer.state_dict(),
-        'param_schedulers': [{'milestones': Counter({8: 1}), 'gamma': 0.1}],
+        'param_schedulers': [
+            {'milestones': Counter({8: 1}), 'gamma': 0.1},
+            {'anneal_func': OneCycleParamScheduler._annealing_cos},
+        ],
         'message_hub': {
             'log_scalars': OrderedDict(loss=history, empty=HistoryBuffer()),
             'runtime_info': {'best': np.float64(3), 'n': np.uint8(4), 'box': np.arange(6.0).reshape(2, 3).T},

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pickle import UnpicklingError
 
 import pytest
 import torch
@@ -12,10 +13,13 @@ from hostile import KINDS, write_hostile
 from mmdet.registry import MODELS
 from mmengine.config import Config, ConfigDict
 from mmengine.model import BaseModule
+from mmengine.optim import OneCycleLR
+from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 from mmengine.runner import CheckpointLoader, load_checkpoint
 from mmengine.runner import checkpoint as mmengine_checkpoint
 
-from mmdet_multimix.checkpoints import UnsafeCheckpointError, load_weights_only
+from mmdet_multimix.checkpoints import UnsafeCheckpointError, load_weights_only, read_checkpoint
+from mmdet_multimix.checkpoints.allowed import known_method
 from mmdet_multimix.checkpoints.safe_loading import without_code
 
 PICKLES = ('reduce', 'getattr')
@@ -197,3 +201,28 @@ def test_importing_the_package_changes_no_load_of_somebody_else():
         'assert before == (vars(m), m.CheckpointLoader.__dict__)\n'
     )
     subprocess.run([sys.executable, '-c', code], env=environment(), check=True)
+
+
+@pytest.mark.parametrize('strategy', ['cos', 'linear'])
+def test_a_run_with_a_one_cycle_schedule_is_resumed(guard, strategy, tmp_path):
+    """Its state names a function of its class."""
+    parameter = torch.nn.Parameter(torch.ones(1))
+
+    def schedule():
+        optimizer = torch.optim.SGD([parameter], 0.1)
+        return OneCycleLR(optimizer, eta_max=0.1, total_steps=9, anneal_strategy=strategy)
+
+    saved = schedule()
+    saved.step()
+    torch.save({'state_dict': {}, 'param_schedulers': [saved.state_dict()]}, tmp_path / 'epoch_1.pth')
+    for read in (CheckpointLoader.load_checkpoint, read_checkpoint):
+        (state,) = read(str(tmp_path / 'epoch_1.pth'))['param_schedulers']
+        resumed = schedule()
+        resumed.load_state_dict(state)
+        assert resumed.anneal_func is saved.anneal_func and resumed.last_step == saved.last_step
+
+
+@pytest.mark.parametrize('name', ['__init__', 'load_state_dict', '__subclasses__'])
+def test_nothing_else_of_a_schedule_can_be_asked_for(name):
+    with pytest.raises(UnpicklingError, match='a checkpoint may not ask for'):
+        known_method(OneCycleParamScheduler, name)

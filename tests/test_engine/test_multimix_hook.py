@@ -1,19 +1,23 @@
 """What MultiMixHook adds, refuses and leaves behind."""
 
+import copy
 import logging
 from types import SimpleNamespace
 
 import pytest
 import torch
+from mmdet.models.roi_heads.bbox_heads import Shared2FCBBoxHead
 from mmdet.registry import MODELS
 from mmengine.logging import MessageHub
 from mmengine.model import BaseModule
-from mmengine.runner import EpochBasedTrainLoop
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 from tiny_detectors import detector, losses_of, samples, tiny_model
+from tolerances import assert_near
 from torch import nn
 
 from mmdet_multimix.engine import MultiMixHook
 from mmdet_multimix.engine.hooks.multimix_hook import has_objects
+from mmdet_multimix.models.detection.heads import MultiMixShared2FCBBoxHead
 from mmdet_multimix.models.detection.mixable_heads import bbox_heads
 
 
@@ -25,6 +29,8 @@ def runner_of(model, *hooks, loop=EpochBasedTrainLoop):
         train_loop=loop.__new__(loop),
         train_dataloader=[None] * 10,
         iter=0,
+        epoch=0,
+        cfg={},
         message_hub=MessageHub.get_instance('test_multimix_hook'),
     )
 
@@ -160,3 +166,93 @@ def test_settings_are_those_of_one_list():
         MultiMixHook(clean_weight=1.0)
     with pytest.raises(ValueError, match='alpha'):
         MultiMixHook(alpha=-1)
+
+
+@pytest.mark.parametrize('name', ['retinanet', 'ssd300', 'faster_rcnn_fpn', 'detr'])
+@pytest.mark.parametrize('again', ['the same hook', 'another run'])
+def test_a_run_that_was_interrupted_leaves_nothing_in_the_way_of_the_next(name, again):
+    model = detector(name)
+    model.train()
+    first = MultiMixHook(n=20, ramp=4, by_epoch=False)
+    runner = runner_of(model, first, loop=IterBasedTrainLoop)
+    first.before_train(runner)
+    runner.iter = 1
+    first.before_train_iter(runner, 0)  # and here it ends, as by Ctrl-C or for want of memory
+    second = first if again == 'the same hook' else MultiMixHook(n=20)
+    runner = runner_of(model, second, loop=IterBasedTrainLoop)
+    second.before_train(runner)
+    runner.iter = 4
+    second.before_train_iter(runner, 0)
+    assert [mixer.head.multimix.loss_weight for mixer in second._mixers] == [0.5]
+    assert any(key.endswith('loss_multimix') for key in losses_of(model, name))
+    second.after_train(runner)
+    assert not any(key.endswith('loss_multimix') for key in losses_of(model, name))
+
+
+def test_two_hooks_of_one_run_do_not_take_each_others_place():
+    model, hooks = detector('retinanet'), (MultiMixHook(n=20), MultiMixHook(n=20))
+    runner = runner_of(model, *hooks)
+    hooks[0].before_train(runner)
+    with pytest.raises(ValueError, match='it mixes already'):
+        hooks[1].before_train(runner)
+
+
+class LouderBoxHead(Shared2FCBBoxHead):
+    """Passes on what it does not need to know."""
+
+    def loss(self, *args, **kwargs):
+        losses = super().loss(*args, **kwargs)
+        return {**losses, 'loss_cls': losses['loss_cls'] * 2}
+
+
+class MixingBoxHead(MultiMixShared2FCBBoxHead):
+    def loss(self, *args, **kwargs):
+        return super().loss(*args, **kwargs)
+
+
+@pytest.mark.parametrize('within_image', [False, True])
+@pytest.mark.parametrize('kind', [LouderBoxHead, MixingBoxHead])
+def test_a_box_head_that_passes_its_arguments_on_is_mixed(kind, within_image):
+    cfg = tiny_model('faster_rcnn_fpn')
+    cfg.roi_head.bbox_head.type = kind
+    options = dict(n=20, within_image=within_image)
+    if kind is MixingBoxHead:
+        cfg.roi_head.bbox_head.multimix = options
+    model = MODELS.build(cfg)
+    if kind is LouderBoxHead:
+        hook = MultiMixHook(force=True, **options)
+        hook.before_train(runner_of(model, hook))
+    model.train()
+    assert losses_of(model)['loss_multimix'] > 0
+
+
+@pytest.mark.parametrize('name', ['retinanet', 'ssd300', 'detr', 'yolox', 'faster_rcnn_fpn'])
+def test_within_images_nothing_is_asked_of_a_loss_without_weight(name):
+    model = detector(name)
+    model.train()
+    hook = MultiMixHook(n=20, within_image=True, ramp=4, by_epoch=False)
+    runner = runner_of(model, hook, loop=IterBasedTrainLoop)
+    hook.before_train(runner)
+    found = []
+    for runner.iter in (0, 4):
+        hook.before_train_iter(runner, 0)
+        losses = losses_of(model, name)
+        found.append(sum(value.item() for key, value in losses.items() if key.endswith('loss_multimix')))
+    assert found[0] == 0 < found[1]
+
+
+def test_a_compiled_detector_knows_its_images():
+    model = detector('retinanet')
+    model.train()
+    hook = MultiMixHook(n=20, within_image=True)
+    runner = runner_of(model, hook)
+    runner.cfg = {'compile': True}
+    hook.before_train(runner)
+    found = []
+    for backend in (None, 'eager'):
+        copied = copy.deepcopy(model)
+        if backend:
+            copied.loss = torch.compile(copied.loss, backend=backend)
+        found.append(losses_of(copied, 'retinanet')['loss_multimix'].detach())
+    assert found[0] > 0
+    assert_near(found[1], found[0], torch.float32)

@@ -1,5 +1,7 @@
 """When MultiMix is on, and the scalars that tell what it mixes."""
 
+import itertools
+
 import pytest
 import torch
 from mmdet.registry import HOOKS
@@ -29,7 +31,7 @@ from mmdet_multimix.models.multimix import mixing_modules
 def test_the_factor_depends_on_the_iteration_alone(arguments, factors):
     hook = MultiMixScheduleHook(**arguments)
     for iteration, factor in factors.items():
-        assert hook.factor(iteration, 10) == pytest.approx(factor), iteration
+        assert hook.factor(iteration / 10) == pytest.approx(factor), iteration
 
 
 def test_the_schedule_acts_on_all_that_mixes_and_undoes_itself():
@@ -75,7 +77,7 @@ class Mixing(BaseModel):
     def __init__(self):
         super().__init__()
         self.fc = nn.Linear(8, 5)
-        self.multimix = MultiMix(64)
+        self.multimix = MultiMix(64, clean_weight=0.5)
 
     def forward(self, inputs, mode):
         return {'loss': self.multimix(self.fc(torch.stack(inputs)), torch.arange(len(inputs)) % 5)}
@@ -91,16 +93,19 @@ def batches_of_16(sampler):
     )
 
 
-def trained(folder, loader, hook, **train_cfg):
+def trained(folder, loader, hook, resume_from=None, **train_cfg):
     runner = Runner(
         model=Mixing(),
+        load_from=resume_from,
+        resume=resume_from is not None,
         work_dir=str(folder),
         train_dataloader=loader,
         optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
         train_cfg=train_cfg or dict(by_epoch=False, max_iters=4),
         log_processor=dict(by_epoch=False),
         custom_hooks=[hook],
-        default_hooks=dict(checkpoint=None),
+        # mmengine's logger asks how many batches an epoch has.
+        default_hooks=dict(checkpoint=None, logger=None),
         default_scope='mmdet',
         log_level='ERROR',
         experiment_name=folder.name,
@@ -285,3 +290,38 @@ def test_a_classifier_is_not_left_without_a_loss(clean_weight):
     # A ramp starts from nothing, as a warm-up does.
     hook = MultiMixScheduleHook(ramp=5, by_epoch=False)
     hook.before_train(runner_of(nn.ModuleList([model]), hook, loop=IterBasedTrainLoop))
+
+
+@pytest.mark.parametrize('batch_size', [1, 2, 8])
+def test_a_schedule_in_epochs_goes_on_with_batches_of_another_size(tmp_path, batch_size):
+    def loader(size):
+        return {**batches_of_16('DefaultSampler'), 'batch_size': size, 'drop_last': False}
+
+    hook = dict(type='MultiMixScheduleHook', ramp=1, stop=4)
+    first = trained(tmp_path / 'a', loader(2), hook, by_epoch=True, max_epochs=2)
+    first.save_checkpoint(str(tmp_path), 'epoch_2.pth', meta=dict(epoch=2, iter=8), by_epoch=True)
+    second = trained(
+        tmp_path / 'b',
+        loader(batch_size),
+        hook,
+        by_epoch=True,
+        max_epochs=6,
+        resume_from=str(tmp_path / 'epoch_2.pth'),
+    )
+    iterations = 8 // batch_size
+    weights = second.message_hub.get_scalar('train/multimix_weight').data[0]
+    assert weights[-4 * iterations :].tolist() == [1] * 2 * iterations + [0] * 2 * iterations
+
+
+class EndlessSampler:
+    def __init__(self, dataset, **options):
+        self.length = len(dataset)
+
+    def __iter__(self):
+        return itertools.cycle(range(self.length))
+
+
+def test_a_sampler_without_a_length_is_trained(tmp_path):
+    loader = {**batches_of_16('InfiniteSampler'), 'sampler': dict(type=EndlessSampler)}
+    runner = trained(tmp_path, loader, dict(type='MultiMixScheduleHook', interval=1))
+    assert runner.iter == 4 and len(runner.message_hub.get_scalar('train/multimix_signal').data[0]) == 4

@@ -77,13 +77,16 @@ class MultiMixHook(MultiMixScheduleHook):
         """Adds MultiMix to the heads, once averages of the model exist and weights are loaded."""
         model = unwrapped(runner)
         heads, refused = bbox_heads(model), {}
+        self._mixers = []
+        others = {id(hook) for hook in runner.hooks if hook is not self}
         for name, head in heads.items():
+            HeadMixer.remove_leftover(head, others)
             try:
                 form = form_in(model, name, force=self.force)
             except UnmixableError as error:
                 refused[name] = f'{type(head).__name__}: {error}'
                 continue
-            mixer = HeadMixer(name, head, DetectionMultiMix(form=form, **self.multimix))
+            mixer = HeadMixer(name, head, DetectionMultiMix(form=form, **self.multimix), owner=id(self))
             self._mixers.append(mixer)
             runner.logger.info(mixer.describe())
             if reason := unknown(type(head)):
@@ -92,10 +95,10 @@ class MultiMixHook(MultiMixScheduleHook):
                 )
         reasons = [f'{name}: {reason}' for name, reason in refused.items()]
         if not self._mixers:
-            others = [
+            unlisted = [
                 f'{name}: {kind}' for name, kind in classification_losses(model).items() if name not in heads
             ]
-            lines = [*reasons, *(f'{line}; no head of final classes (bbox_head)' for line in others)]
+            lines = [*reasons, *(f'{line}; no head of final classes (bbox_head)' for line in unlisted)]
             seen = '\n'.join(f'  - {line}' for line in lines) or '  (no head with a loss_cls)'
             raise InputError(
                 f'MultiMixHook can be added to none of the heads of {type(model).__name__}:\n{seen}'

@@ -5,6 +5,8 @@ Shape letters: b examples, n tuples, c classes.
 
 from __future__ import annotations
 
+import contextlib
+
 import torch
 from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
@@ -12,6 +14,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import Tensor
 
 from ...models.detection.example_choice import ExampleChoice, mixed_weights
+from ...models.detection.head_mixer import keep_eager
 from ...models.multimix import MultiMix, mixing_modules
 from ...ops.checks import check_count, check_factor, check_flag, check_number
 from ...utils.one_line import InputError
@@ -27,9 +30,10 @@ class MultiMixScheduleHook(Hook):
     """Ramps the weight of MultiMix up, holds it, and switches it off.
 
     Acts on every ``MultiMix`` in the model: those of losses, heads and classification heads. The weight is
-    ``loss_weight`` of each, times a factor that is computed from the iteration alone: 0 at the start, rising
-    linearly to 1 at ``ramp``, and 0 again from ``stop`` on. So it is right after a resume. While it is 0,
-    detectors do not mix, and ``loss_multimix`` is 0 under the same key.
+    ``loss_weight`` of each, times a factor that is computed from the epoch or the iteration alone: 0 at the
+    start, rising linearly to 1 at ``ramp``, and 0 again from ``stop`` on. So it is right after a resume, in
+    epochs also with another batch size. While it is 0, detectors do not mix, and ``loss_multimix`` is 0 under
+    the same key.
 
     Writes to the log, as ``train/...``,
 
@@ -74,18 +78,23 @@ class MultiMixScheduleHook(Hook):
         self._signals: list[float] = []
         self._warned = False
         self._waits = False  # for the first iteration, to see what other hooks have added
-        self._unit = 1  # iterations of what ramp and stop count
+        self._counts_epochs = False
+        self._epoch_length = 0  # 0 where nobody knows it
 
     def before_train(self, runner: Runner) -> None:
         """Finds what is to be scheduled."""
+        if runner.cfg.get('compile'):
+            keep_eager()
         loop, scheduled = runner.train_loop, self.ramp or self.stop is not None
         if scheduled and self.by_epoch and not isinstance(loop, EpochBasedTrainLoop):
             raise InputError(
                 f'{type(self).__name__} counts epochs, but {type(loop).__name__} counts iterations: '
                 'give ramp and stop in iterations and set by_epoch=False'
             )
-        self._unit = len(runner.train_dataloader) if scheduled and self.by_epoch else 1
-        if not self._unit:
+        self._counts_epochs = bool(scheduled and self.by_epoch)
+        with contextlib.suppress(TypeError):  # of an endless sampler without a length
+            self._epoch_length = len(runner.train_dataloader)
+        if self._counts_epochs and not self._epoch_length:
             raise InputError(
                 f'{type(self).__name__} counts epochs, but len(train_dataloader) is 0, an epoch has '
                 'no whole batch: lower batch_size, or give ramp and stop in iterations and set by_epoch=False'
@@ -101,7 +110,7 @@ class MultiMixScheduleHook(Hook):
             self._find(runner)
 
     def _find(self, runner: Runner) -> None:
-        self._weights = [(module, module.loss_weight) for module in self._modules(runner)]
+        self._weights = [(module, _configured(module)) for module in self._modules(runner)]
         choosing = [module for module, _ in self._weights if isinstance(module, ExampleChoice)]
         if self.stop is not None and any(
             module not in choosing and not module.clean_weight for module, _ in self._weights
@@ -120,9 +129,12 @@ class MultiMixScheduleHook(Hook):
             self._find(runner)
         if not self._weights:
             return
-        factor = self.factor(runner.iter, self._unit)
+        # Not from the iteration, which a resumed run may have counted with batches of another size.
+        epochs = runner.epoch + batch_idx / self._epoch_length if self._counts_epochs else 0.0
+        factor = self.factor(epochs if self._counts_epochs else runner.iter)
         for module, weight in self._weights:
             module.loss_weight = weight * factor
+            module.scheduled = weight, module.loss_weight
         mean = sum(module.loss_weight for module, _ in self._weights) / len(self._weights)
         runner.message_hub.update_scalar('train/multimix_weight', mean)
         watched = self.every_n_train_iters(runner, self.interval)
@@ -145,7 +157,7 @@ class MultiMixScheduleHook(Hook):
                 self._signals.append(float(means['signal']))
             for key, mean in means.items():
                 runner.message_hub.update_scalar(f'train/multimix_{key}', mean)
-        if self.every_n_train_iters(runner, len(runner.train_dataloader)):
+        if self.every_n_train_iters(runner, self._epoch_length):
             self._warn(runner)
 
     def _warn(self, runner: Runner) -> None:
@@ -167,9 +179,8 @@ class MultiMixScheduleHook(Hook):
         for module, weight in self._weights:
             module.loss_weight, module.watched = weight, False
 
-    def factor(self, iteration: int, iterations_per_unit: int = 1) -> float:
-        """The factor in an iteration, counted from 0."""
-        progress = iteration / iterations_per_unit
+    def factor(self, progress: float) -> float:
+        """The factor after so many epochs, fractions of them too, or iterations."""
         if self.stop is not None and progress >= self.stop:
             return 0.0
         return min(1.0, progress / self.ramp) if self.ramp else 1.0
@@ -198,6 +209,13 @@ class MultiMixScheduleHook(Hook):
                 'MultiMixLoss or a head that mixes'
             )
         return modules
+
+
+def _configured(module: MultiMix) -> float:
+    """The weight that the config gave, also after a run that was interrupted while it was scaled."""
+    if module.scheduled is None or module.loss_weight != module.scheduled[1]:
+        return module.loss_weight
+    return module.scheduled[0]
 
 
 def _ours(runner: Runner) -> list[MultiMixScheduleHook]:

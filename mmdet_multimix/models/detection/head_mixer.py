@@ -11,7 +11,7 @@ Shape letters: b examples, c logits of an example.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -46,14 +46,20 @@ class HeadMixer:
         name: The head's name, for messages.
         head: A bounding box head.
         multimix: What mixes its examples. It becomes ``head.multimix``.
+        owner: Who takes it out again, ``id`` of a hook; 0 for a head that mixes for good.
     """
 
     heard = False
     """Whether the head has called its ``loss_cls``, or had no RoI to call it for."""
+    is_eager = False
+    """Whether all of them are kept out of compiled graphs."""
 
-    def __init__(self, name: str, head: BaseModule, multimix: DetectionMultiMix | DenseRoIMultiMix) -> None:
+    def __init__(
+        self, name: str, head: BaseModule, multimix: DetectionMultiMix | DenseRoIMultiMix, *, owner: int = 0
+    ) -> None:
         self.name = name
         self.head = head
+        self.owner = owner
         head.multimix = multimix  # a part of the head, so that what looks for MultiMix in a model finds it
         if isinstance(head, DIIHead):
             self.method = 'loss_and_target'
@@ -61,7 +67,7 @@ class HeadMixer:
             self.method = 'loss_by_feat' if hasattr(head, 'loss_by_feat') else 'loss'
         self._calls: list[LossCall] | None = None
         self._compute = getattr(head, self.method)
-        self._names = tuple(inspect.signature(self._compute).parameters)
+        self._names = _argument_names(head, self.method)
         self._origins: Origins | None = None
         head.__dict__[self.method] = self._losses
         if isinstance(head, SSDHead):
@@ -79,6 +85,20 @@ class HeadMixer:
         else:
             self._handle.remove()
 
+    @staticmethod
+    def remove_leftover(head: nn.Module, owners: Collection[int]) -> None:
+        """Takes out what a hook has left in a head as its run was interrupted.
+
+        Args:
+            head: A head.
+            owners: The hooks of the run that begins, whose mixers stay.
+        """
+        for value in vars(head).values():
+            mixer = getattr(value, '__self__', None)
+            if isinstance(mixer, HeadMixer) and mixer.owner and mixer.owner not in owners:
+                mixer.remove()
+                return
+
     def describe(self) -> str:
         """One line for the log."""
         mix, head = self.head.multimix, type(self.head).__name__
@@ -92,6 +112,9 @@ class HeadMixer:
 
     def _losses(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """The head's losses, and ``loss_multimix``."""
+        return self._losses_of(args, kwargs)  # looked up anew, as `keep_eager` may have replaced it
+
+    def _losses_of(self, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
         if self._calls is not None or kwargs.get('reduction_override') == 'none':
             return self._compute(*args, **kwargs)  # hard-example mining wants the loss of every RoI
         self._calls = []
@@ -140,9 +163,9 @@ class HeadMixer:
             return self._nothing(losses, given)
         self.heard = True
         mix = self.head.multimix
-        if self.method != 'loss_by_feat':
+        if self.method != 'loss_by_feat' and (mix.within_image or mix.record):
             calls[0].origins = _of_rois(given)
-        if mix.within_image and any(call.origins is None for call in calls):
+        if mix.within_image and mix.loss_weight and any(call.origins is None for call in calls):
             raise RuntimeError(
                 f'the logits of the loss of {type(self.head).__name__} are not its scores, reshaped, so that '
                 f'images of examples cannot be told: {self.name} cannot be mixed with within_image=True'
@@ -212,10 +235,32 @@ class HeadMixer:
         return self._compute_single(cls_score, *args, **kwargs)
 
 
+def keep_eager() -> None:
+    """Keep what mixes out of graphs of ``torch.compile``, which would lose where scores are from."""
+    import torch._dynamo  # seconds, for those alone that compile
+
+    if not HeadMixer.is_eager:
+        HeadMixer._losses_of = torch._dynamo.disable(HeadMixer._losses_of)  # type: ignore[method-assign]
+        HeadMixer.is_eager = True
+
+
+def _argument_names(head: nn.Module, method: str) -> tuple[str, ...]:
+    """The names of a method's arguments; those of its parent where an override passes ``*args`` on."""
+    parents = (vars(parent)[method] for parent in type(head).__mro__ if method in vars(parent))
+    bound = (function.__get__(head) for function in parents)
+    for function in (getattr(head, method), *bound):
+        parameters = inspect.signature(function).parameters.values()
+        if not any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
+            return tuple(parameter.name for parameter in parameters)
+    return tuple(inspect.signature(getattr(head, method)).parameters)
+
+
 def _of_rois(given: dict[str, Any]) -> Tensor | None:
     """Image indices and boxes of the RoIs of a head, ``(b, 5)``."""
     if 'rois' in given:
         return given['rois']
+    if 'sampling_results' not in given:
+        return None
     rows = []
     for image, result in enumerate(given['sampling_results']):  # of DIIHead, whose RoIs keep their order
         b = len(result.pos_inds) + len(result.neg_inds)

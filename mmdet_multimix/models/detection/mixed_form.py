@@ -24,6 +24,7 @@ from ...ops.inputs import compute_dtype, one_hot
 from ...utils.one_line import InputError
 
 KINDS = ('softmax', 'sigmoid', 'focal', 'quality')
+_BLOCK = 1024  # examples whose unmixed loss is computed at once
 _DRAWN = {'softmax': multimix_cross_entropy, 'sigmoid': multimix_binary_cross_entropy}
 
 
@@ -118,7 +119,11 @@ class MixedForm:
 
     def unmixed(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The same loss of each example by itself, the mean over the examples; arguments as for ``loss``."""
-        weights = torch.eye(len(logits), dtype=compute_dtype(logits.dtype), device=logits.device)
+        b = len(logits)
+        if b > _BLOCK:  # the weights of all would be a matrix (b, b)
+            parts = zip(logits.split(_BLOCK), targets.split(_BLOCK), strict=True)
+            return torch.stack([self.unmixed(x, y) * (len(x) / b) for x, y in parts]).sum()
+        weights = torch.eye(b, dtype=compute_dtype(logits.dtype), device=logits.device)
         if self.kind == 'softmax':
             return mixed_cross_entropy(logits, targets, weights)
         if self.kind == 'sigmoid':

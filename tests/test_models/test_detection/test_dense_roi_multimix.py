@@ -2,7 +2,7 @@ import pytest
 import torch
 from mmdet.registry import MODELS
 from mmengine.dataset import pseudo_collate
-from tiny_detectors import samples, tiny_model
+from tiny_detectors import losses_of, samples, tiny_model
 from tolerances import assert_near
 from torch import nn
 
@@ -93,9 +93,6 @@ def test_logits_that_are_not_those_of_the_last_maps():
     scores, deltas = module(features)
     with pytest.raises(RuntimeError, match='what forward returned'):
         head_losses(module, scores.clone(), deltas, labels, weights)
-    module.eval()
-    with pytest.raises(RuntimeError, match='what forward returned'):
-        head_losses(module, *module(features), labels, weights)
 
 
 @pytest.mark.parametrize(
@@ -126,3 +123,13 @@ def test_a_c4_detector_trains_with_it():
         assert (losses['loss_multimix'] > 0) == (objects == (2,))
     assert keys[0] == keys[1]
     model.parse_losses(losses)[0].backward()
+
+
+def test_a_loss_in_eval_mode_has_the_plain_losses_and_a_zero():
+    cfg = tiny_model('faster_rcnn_c4')
+    cfg.roi_head.bbox_head.update(type='DenseMultiMixBBoxHead', multimix=dict(n=10))
+    model = MODELS.build(cfg)
+    model.eval()
+    with torch.no_grad():
+        losses = losses_of(model, 'faster_rcnn_c4')
+    assert losses['loss_multimix'] == 0 and losses['loss_cls'] > 0

@@ -5,8 +5,8 @@ from tolerances import assert_near
 from torch.nn import functional as F
 
 from mmdet_multimix.models import MultiMix
-from mmdet_multimix.models.detection import DenseRoIMultiMix, DetectionMultiMix, MixedForm
-from mmdet_multimix.models.detection.mixed_form import UnmixableError, form_of
+from mmdet_multimix.models.detection import DenseRoIMultiMix, DetectionMultiMix, MixedForm, mixed_form
+from mmdet_multimix.models.detection.mixed_form import KINDS, UnmixableError, form_of
 from mmdet_multimix.ops import mixed_focal_loss, multimix_binary_cross_entropy, sample_weights
 
 F32 = torch.float32
@@ -244,3 +244,14 @@ def test_an_unknown_form():
         MixedForm('hinge')
     with pytest.raises(ValueError, match='class_weight belongs to softmax'):
         MixedForm('focal', class_weight=(1.0,))
+
+
+@pytest.mark.parametrize('soft', [False, True])
+@pytest.mark.parametrize('kind', KINDS)
+def test_the_unmixed_loss_of_many_examples_is_that_of_all_at_once(kind, soft, monkeypatch):
+    logits, labels = torch.randn(23, 6, dtype=torch.float64), torch.randint(6, (23,))
+    targets = F.one_hot(labels, 6).double() if soft else labels
+    form = MixedForm(kind)
+    at_once = form.unmixed(logits, targets)
+    monkeypatch.setattr(mixed_form, '_BLOCK', 5)
+    assert_near(form.unmixed(logits, targets), at_once, torch.float64)

@@ -17,6 +17,8 @@ class MapMixer(HeadMixer):
     """Mixes the maps of a head's RoIs in place of their logits."""
 
     def _term(self, given: dict[str, Any], fields: dict[str, list[Tensor] | None]) -> dict[str, Tensor]:
+        if not self.head.training:  # the maps are kept in training alone
+            return {'loss_multimix': given['cls_score'].float().sum() * 0}
         maps = self.head.maps_of(given['cls_score'])
         labels, weights, origins = (
             values and values[0] for values in map(fields.get, ('labels', 'weights', 'origins'))
@@ -32,10 +34,10 @@ class DenseMultiMixBBoxHead(BBoxHead):
 
         roi_head=dict(bbox_head=dict(type='DenseMultiMixBBoxHead', multimix=dict(n=200)))
 
-    Adds ``loss_multimix`` beside ``loss_cls``, with the class weights of that. Such a head averages a RoI's
-    map and classifies the mean by one linear layer, so the paper's dense form applies as written: that
-    layer classifies every position as well. Parameters and inference are those of ``BBoxHead``, which loads
-    the checkpoint strictly.
+    Adds ``loss_multimix`` beside ``loss_cls``, with the class weights of that; in eval mode it is 0. Such a
+    head averages a RoI's map and classifies the mean by one linear layer, so the paper's dense form applies
+    as written: that layer classifies every position as well. Parameters and inference are those of
+    ``BBoxHead``, which loads the checkpoint strictly.
 
     Args:
         *args: As for ``BBoxHead``.
