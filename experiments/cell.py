@@ -30,8 +30,9 @@ def main() -> None:
     end_in_order()
     waiting = f'another process works in {plan.root / cell.name}: waiting until it has ended'
     with locked(plan.lock_file(cell.name), lambda: print(waiting, flush=True)) as lock:
-        if plan.result_file(cell.name).exists():
-            return  # by the process that was waited for
+        if _is_current(plan, cell):
+            return  # made by the process that was waited for, or by another experiment that shares it
+        plan.result_file(cell.name).unlink(missing_ok=True)
         try:
             result = _work(plan, cell, lock)
         except (Exception, SystemExit) as error:
@@ -41,6 +42,14 @@ def main() -> None:
             old.unlink()
         plan.failure_file(cell.name).unlink(missing_ok=True)
         write_json(plan.result_file(cell.name), result)
+
+
+def _is_current(plan: Plan, cell: Cell) -> bool:
+    """Whether the result is there, and no older than those that it needs."""
+    if not plan.result_file(cell.name).exists():
+        return False
+    made = plan.result_file(cell.name).stat().st_mtime
+    return all(plan.result_file(name).stat().st_mtime <= made for name in cell.needs)
 
 
 def end_in_order() -> None:

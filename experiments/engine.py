@@ -178,6 +178,7 @@ def run(plan: Plan, engine: Engine, report: Report) -> dict[str, str]:
         plan = replace(plan, cells={n: replace(c, cpus=cpus[n]) for n, c in plan.cells.items()})
         plan.write(python=sys.executable, code=str(ROOT))
         plan.remember_data()
+        plan.note_results()
         waiting = set(plan.cells) - set(plan.results())
         for name in waiting:
             plan.failure_file(name).unlink(missing_ok=True)

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -149,6 +150,16 @@ class Plan:
     def failure_file(self, name: str) -> Path:
         """The message of a cell that failed."""
         return self.root / name / f'failure-{self.cells[name].key}.json'
+
+    def note_results(self) -> None:
+        """Copy the results that are there to where Snakemake looks for them, with their dates."""
+        shutil.rmtree(self.folder / '.done', ignore_errors=True)
+        for name in self.cells:
+            path = self.result_file(name)
+            if path.exists():
+                copy = self.folder / '.done' / name / path.name
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(path, copy)
 
     def results(self) -> dict[str, dict[str, Any]]:
         """What came out, of the cells that are done."""
