@@ -22,5 +22,9 @@ settings = {
         **_base_._less_background,
     },
     'label smoothing 0.1': _base_._smoothed[0.1],
+    'class_balanced, 0.5, ess 3': {_among: 'class_balanced', _ess: 3},
 }
-images = {25: None, 100: ('plain', 'all, 0.5, ess 3', 'label smoothing 0.1')}
+images = {
+    25: None,
+    100: ('plain', 'all, 0.5, ess 3', 'label smoothing 0.1', 'class_balanced, 0.5, ess 3'),
+}
