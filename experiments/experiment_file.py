@@ -27,7 +27,10 @@ def read_experiment(path: str | Path, folder: str) -> Config:
     if not path.exists():
         raise ValueError(f'experiment {path} does not exist; there are some in {folder}')
     cfg = read_config(path)
-    return Config({key: value for key, value in cfg.items() if not key.startswith('_')})
+    try:
+        return Config({key: value for key, value in cfg.items() if not key.startswith('_')})
+    except ImportError as error:  # in a config that imports, whatever is used of it
+        raise ValueError(f'{path}: {error}') from error
 
 
 def beside(path: Path, config: str) -> Path:

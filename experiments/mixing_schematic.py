@@ -1,4 +1,4 @@
-"""What is mixed with what: a figure of the choices that detectors have, made by the code that makes them."""
+"""The figure of docs/mixing.md: which examples of a detector are mixed, chosen by the code that does so."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _CHOICES = {
 
 
 def plot_mixing(path: str | Path) -> None:
-    """Two images, and for each choice a tuple: which examples are in it, with which weights, and its target.
+    """Draws two images, and for each way of choosing a tuple: its examples, their weights, its target.
 
     Args:
         path: Picture to write.
@@ -116,8 +116,14 @@ def _legend(axes: Axes) -> None:
     for place, (name, color) in enumerate(zip(_CLASSES, _PALETTE, strict=True)):
         axes.add_patch(Rectangle((0.0, place + 0.2), 0.5, 0.6, color=color))
         axes.text(0.7, place + 0.5, name, fontsize=9, va='center')
-    axes.text(0.0, 4.5, 'bar: weight in a tuple', fontsize=8, va='center')
-    axes.set(xlim=(0, 4), ylim=(5, 0))
+    axes.text(
+        0.0,
+        5.2,
+        'square: a RoI, faint if not chosen\nbar on it: its weight in a tuple',
+        fontsize=8,
+        va='center',
+    )
+    axes.set(xlim=(0, 4), ylim=(6, 0))
     axes.set_axis_off()
 
 
@@ -180,4 +186,7 @@ def _draw_maps(figure: Figure) -> None:
         axes.set(xlim=(0, size), ylim=(size, 0), xticks=[], yticks=[])
         axes.set_title(f'image {image}, {"coarse" if place % 2 else "fine"} level', fontsize=9, pad=3)
     _draw_target(figure.add_axes((0.82, 0.06, 0.14, 0.10)), flat, weights, title=True)
-    figure.text(0.02, 0.014, 'circle: an example of the tuple, its area the weight', fontsize=8, va='center')
+    note = (
+        'square: a position, coloured inside an object; circle: a chosen one, its area: weight in the tuple'
+    )
+    figure.text(0.02, 0.014, note, fontsize=8, va='center')

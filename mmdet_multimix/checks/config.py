@@ -21,11 +21,11 @@ from .checkpoints import (
 from .classes import check_heads, check_same
 from .data import EVALUATORS, LOADERS, check_set
 from .lost_hooks import check_lost_hooks
-from .metrics import check_evaluators
+from .metrics import check_best, check_evaluators
 from .remark import Remark, say_remarks
 from .splits import check_evaluated, check_learnt
 from .unread import check_unread
-from .walk import data_sets
+from .walk import check_wrapped, data_sets
 
 
 class PreflightError(InputError):
@@ -54,6 +54,8 @@ def check_config(cfg: Config, stage: str = 'train') -> None:
 def problems_of(cfg: Config, stage: str) -> list[str]:
     """All that :func:`check_config` finds: remarks, and lines of which any is a fault."""
     use_scope_of(cfg)
+    if problems := list(check_wrapped(cfg, LOADERS[stage])):
+        return problems  # what follows would be about another set than the user's
     sets = data_sets(cfg, LOADERS[stage])
     problems = [_at(dataset.key, line) for dataset in sets for line in check_set(dataset)]
     problems += check_same(cfg, sets)
@@ -68,6 +70,7 @@ def problems_of(cfg: Config, stage: str) -> list[str]:
     if stage == 'train':
         problems += check_initial_weights(cfg)
         problems += check_lost_hooks(cfg)
+        problems += check_best(cfg)
     problems += check_unread(cfg)
     if all(isinstance(line, Remark) for line in problems):  # what follows reads the files again
         problems += check_evaluated(cfg, EVALUATORS[stage])

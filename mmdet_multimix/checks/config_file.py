@@ -34,6 +34,7 @@ _NEEDED = {
 _DETECTOR = ('backbone', 'neck', 'head', 'rpn_head', 'roi_head', 'bbox_head', 'mask_head')
 _PARTS = {'mmdet': _DETECTOR, 'mmdet_multimix': (*_DETECTOR, 'method')}
 _LONGEST = 500  # characters of somebody else's error
+_BASE = '_base_'
 _RUNNERS = (None, 'Runner', 'FlexibleRunner')  # others may need other keys
 
 
@@ -71,7 +72,7 @@ def read_config(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
     try:
         cfg = Config.fromfile(path)
     except (Exception, SystemExit) as error:  # it is Python, so anything may happen in it
-        raise InputError(f'config {path} cannot be read: {_reason(error)}') from error
+        raise InputError(f'config {path}{_line_in(error, path)} cannot be read: {_reason(error)}') from error
     override(cfg, overrides or {})
     return cfg
 
@@ -99,7 +100,12 @@ def _import(custom_imports: Any) -> None:
     try:
         import_modules_from_strings(**(custom_imports or {'imports': None}))
     except (Exception, SystemExit) as error:  # they are Python, too
-        raise InputError(f'custom_imports={custom_imports} cannot be imported: {_reason(error)}') from error
+        why = (
+            _not_imported(error)
+            if isinstance(error, ImportError)
+            else f'it cannot be imported: {_reason(error)}'
+        )
+        raise InputError(f'custom_imports={custom_imports}: {why}') from error
 
 
 def check_needed(cfg: Config, stage: str) -> None:
@@ -252,4 +258,40 @@ def _as_list(value: Any) -> list[Any]:
 def _reason(error: BaseException) -> str:
     if isinstance(error, RecursionError):
         return 'its bases lead back to it'
+    if isinstance(error, RuntimeError) and not str(error):
+        return 'it calls what it imports, and a config with imports may only name it: write dicts with a type'
+    if isinstance(error, ImportError):
+        return f'custom_imports: {_not_imported(error)}'
     return with_type(error)[:_LONGEST]
+
+
+def _not_imported(error: BaseException) -> str:
+    """Why a module of ``custom_imports`` cannot be imported; mmengine leaves it to the cause of its error."""
+    named, cause = '', error
+    while (inner := cause.__cause__ or cause.__context__) is not None:
+        cause = inner
+        named = str(cause).removeprefix('Failed to import ') if 'Failed to import ' in str(cause) else named
+    if cause is error:
+        return with_type(error)[:_LONGEST]
+    if not named and str(error).startswith('Failed to import '):
+        named = str(error).removeprefix('Failed to import ')
+    missing = getattr(cause, 'name', None)
+    there = named and missing and not (named == missing or named.startswith(f'{missing}.'))
+    remedy = '' if there or not missing else '; PYTHONPATH has to name the folder that it is in'
+    return f'{named or "a module"} cannot be imported: {with_type(cause)[:_LONGEST]}{remedy}'
+
+
+def _line_in(error: BaseException, path: str) -> str:
+    """The line of a config, or of a base, in which an error was raised."""
+    found, trace = '', error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if (
+            code.co_name == '<module>'
+            and code.co_filename.endswith(_SUFFIXES)
+            and _BASE in trace.tb_frame.f_globals
+        ):
+            own = os.path.abspath(code.co_filename) == os.path.abspath(path)
+            found = f', line {trace.tb_lineno}' if own else f' (line {trace.tb_lineno} of {code.co_filename})'
+        trace = trace.tb_next
+    return found

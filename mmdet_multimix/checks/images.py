@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from ..datasets.unread_images import header_of
 from ..utils.names import shorten
 from ..utils.registered import class_name
 from .remark import Remark
@@ -47,13 +48,13 @@ def loaded_size(path: Path, upright: bool | None = True) -> tuple[int, int] | No
         upright: Whether it is turned as Exif says, None where that is not known.
     """
     try:
-        with Image.open(path) as image:
+        with header_of(path) as image:
             if not _lies(image):
                 return image.size
             if upright is None or image.format not in ('JPEG', 'MPO', 'PNG'):
                 return None  # some versions of OpenCV and Pillow turn it and others do not
             return image.size[::-1] if upright else image.size
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError):
+    except (OSError, ValueError, SyntaxError):
         return None
 
 
@@ -125,7 +126,7 @@ def _is_size(size: tuple[int, int] | None) -> bool:
 
 def _is_swapped(image: Listed) -> bool:
     """Whether width and height in the annotations are those of the file in the other order, without Exif."""
-    with Image.open(image.path) as file:
+    with header_of(image.path) as file:
         return not _lies(file) and file.size[::-1] == image.size
 
 

@@ -55,6 +55,32 @@ def check_metrics(cfg: Config, metrics: dict[str, str]) -> Iterator[str]:
             yield f'metrics[{label!r}] is {key!r}, but test_evaluator gives {listed or nothing}'
 
 
+def check_best(cfg: Config) -> Iterator[str]:
+    """Look whether validation gives the metric by which the best checkpoint is kept.
+
+    Args:
+        cfg: The config.
+
+    Yields:
+        A line for each that it will not give, which would end the training after its first validation.
+    """
+    hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+    wanted = hook.get('save_best') if isinstance(hook, dict) else None
+    entries = evaluators(cfg, 'val_evaluator')
+    if not wanted or wanted == 'auto' or not entries or not all('type' in entry for entry in entries):
+        return
+    known = [_keys(entry) for entry in entries if not entry.get('format_only')]
+    for key in [wanted] if isinstance(wanted, str) else wanted:
+        prefix, _, name = key.rpartition('/')
+        if not any(
+            (names is None and given in ('', prefix)) or (prefix == given and name in (names or ()))
+            for given, names in known
+        ):
+            listed = ', '.join(f'{start}/{item}' for start, names in known for item in names or ['...'])
+            gives = listed or 'nothing'
+            yield f'default_hooks.checkpoint.save_best is {key!r}, but val_evaluator gives {gives}'
+
+
 def empty_result(cfg: Config) -> dict[str, float]:
     """The metrics of a detector that has found nothing, which mmdet's COCO metric leaves out: zeros.
 

@@ -9,6 +9,7 @@ import inspect
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -32,12 +33,16 @@ _ALSO_READ = (
 )
 _RENAMED = {  # since mmdet 2
     'checkpoint_config': 'default_hooks.checkpoint',
+    'data': 'train_dataloader, val_dataloader and test_dataloader',
+    'dist_params': 'env_cfg.dist_cfg',
     'evaluation': 'train_cfg.val_interval and val_evaluator',
+    'fp16': "optim_wrapper.type='AmpOptimWrapper'",
     'log_config': 'default_hooks.logger',
     'lr_config': 'param_scheduler',
     'optimizer': 'optim_wrapper.optimizer',
     'optimizer_config': 'optim_wrapper.clip_grad',
     'resume_from': 'load_from and resume=True',
+    'runner': 'train_cfg',
     'seed': 'randomness.seed',
     'total_epochs': 'train_cfg.max_epochs',
 }
@@ -64,6 +69,34 @@ def unread_overrides(cfg: Config, keys: Iterable[str]) -> Iterator[str]:
             meant = f'model.{name}' if name in (cfg.get('model') or ()) else _meant(name)
             hint = f'. Did you mean {meant}?' if meant else ''
             yield f'the override {key} changes nothing: no run reads {name!r}{hint}'
+
+
+def misspelt_overrides(cfg: Config, keys: Iterable[str]) -> Iterator[str]:
+    """Find overrides that add a key beside one of almost the same name, which they seem to mean.
+
+    Args:
+        cfg: The config before it gets them.
+        keys: Dotted keys.
+
+    Yields:
+        A line for each.
+    """
+    for key in keys:
+        node: Any = cfg
+        for depth, part in enumerate(key.split('.')):
+            if isinstance(node, (list, tuple)):
+                node = node[int(part)] if part.isdigit() and int(part) < len(node) else None
+            elif isinstance(node, (dict, Config)) and part in node:
+                node = node[part]
+            else:
+                siblings = list(node) if isinstance(node, dict) and depth else []
+                close = difflib.get_close_matches(part, siblings, 1, _ALIKE)
+                if close:
+                    yield (
+                        f'the override {key} adds a key {part!r}, which the config does not have there. Did '
+                        f'you mean {close[0]}?'
+                    )
+                break
 
 
 def check_unread(cfg: Config) -> Iterator[str]:

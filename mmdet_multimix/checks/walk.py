@@ -9,6 +9,7 @@ from typing import Any
 
 from mmdet.registry import DATASETS
 from mmengine.config import Config
+from mmengine.dataset import BaseDataset
 
 from ..utils.registered import class_name, registered
 
@@ -148,6 +149,29 @@ def dataset_leaves(dataset: Any, key: str) -> Iterator[tuple[str, dict[str, Any]
             yield from dataset_leaves(inner, f'{key}.datasets[{index}]')
     else:
         yield key, dataset
+
+
+def check_wrapped(cfg: Config, loaders: Sequence[str]) -> Iterator[str]:
+    """Look for sets that have another inside, as where a config lies above a base that wraps its set.
+
+    Args:
+        cfg: The config.
+        loaders: Such as ``'train_dataloader'``.
+
+    Yields:
+        A line for each.
+    """
+    for loader in filter(cfg.get, loaders):
+        for key, node in nodes(cfg[loader].get('dataset'), f'{loader}.dataset'):
+            inner = next((name for name in ('dataset', 'datasets') if node.get(name)), None)
+            kind = registered(node.get('type'), DATASETS) if inner and 'type' in node else None
+            own = isinstance(kind, type) and not kind.__module__.startswith('mmdet.')  # which may take one
+            if isinstance(kind, type) and issubclass(kind, BaseDataset) and not own:
+                yield (
+                    f'{key} is a {class_name(node["type"])}, which cannot have a {inner} inside. Where the '
+                    'base wraps its set, as SSD and YOLOX do, yours belongs into the wrapper: '
+                    f'{loader}=dict(dataset=dict(dataset=dict(...))); elsewhere one dataset is enough'
+                )
 
 
 def data_sets(cfg: Config, loaders: Sequence[str]) -> list[DataSet]:

@@ -13,9 +13,9 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from ..checkpoints import load_whole
-from ..checks.config_file import OverrideAction, read_config
+from ..checks.config_file import OverrideAction, override, read_config
 from ..checks.remark import Remark, say_remarks
-from ..checks.unread import unread_overrides
+from ..checks.unread import misspelt_overrides, unread_overrides
 from ..shipped import config
 from ..utils.files import check_folder
 from ..utils.one_line import InputError
@@ -58,8 +58,10 @@ def load_config(path: str, cfg_options: dict[str, Any] | None, work_dir: str | N
     Raises:
         InputError: There is no such config, it cannot be read, or no run can be kept in the work dir.
     """
-    cfg = read_config(_file_of(path), cfg_options)
-    say_remarks(map(Remark, unread_overrides(cfg, cfg_options or ())))
+    cfg, overrides = read_config(_file_of(path)), cfg_options or {}
+    misspelt = list(misspelt_overrides(cfg, overrides))
+    override(cfg, overrides)
+    say_remarks(map(Remark, [*unread_overrides(cfg, overrides), *misspelt]))
     cfg.work_dir = work_dir or cfg.get('work_dir') or str(Path('work_dirs', Path(path).stem))
     check_folder('the work dir', cfg.work_dir)
     return cfg

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from ..ops.checks import check_count, check_number, check_seed
+from ..utils.one_line import one_line
 from .digits import digit_images, split_digits
 
 CANVAS = 96  # pixels, square
@@ -124,12 +125,21 @@ def _overlap(a: list[int], b: list[int]) -> float:
     return max(w, 0) * max(h, 0) / min(a[2] * a[3], b[2] * b[3])
 
 
-if __name__ == '__main__':
-    parser = argparse.ArgumentParser(description=write_digits_detection.__doc__.splitlines()[0])
+@one_line()
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description='Write the images and annotations into a folder.')
     parser.add_argument('folder')
     parser.add_argument('--num-train', type=int, default=50)
     parser.add_argument('--num-val', type=int, default=200)
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--imbalance', type=float, default=1)
     options = vars(parser.parse_args())
-    write_digits_detection(options.pop('folder'), **options)
+    try:
+        write_digits_detection(options.pop('folder'), **options)
+    except ValueError as error:
+        parser.error(str(error))
+
+
+if __name__ == '__main__':
+    main()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from mmengine.logging import print_log
 from PIL import Image
@@ -20,12 +22,31 @@ _NO_IMAGES = {'.txt', '.csv', '.tsv', '.json', '.xml', '.yaml', '.yml', '.md', '
 _NO_IMAGES |= {'.log', '.py', '.npy', '.npz', '.pkl', '.h5', '.mat', '.zip', '.pdf', '.mp4', '.mov', '.mpg'}
 
 
+@contextlib.contextmanager
+def header_of(file: str | Path | BinaryIO) -> Iterator[Image.Image]:
+    """An image of which the header is read alone, so that it may be as large as an aerial photograph.
+
+    Args:
+        file: The file, or its content.
+
+    Raises:
+        OSError, ValueError, SyntaxError: Pillow finds no image.
+    """
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # above, it takes a file for a bomb
+    try:
+        image = Image.open(file)
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+    with image:
+        yield image
+
+
 def image_size(path: str | Path) -> tuple[int, int] | None:
     """The ``(width, height)`` in an image's header, not turned by its Exif tag; None if Pillow finds none."""
     try:
-        with Image.open(path) as image:
+        with header_of(path) as image:
             return image.size
-    except (Image.DecompressionBombError, OSError, ValueError, SyntaxError):
+    except (OSError, ValueError, SyntaxError):
         return None
 
 

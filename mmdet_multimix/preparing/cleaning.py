@@ -130,6 +130,7 @@ def clean(found: Found, classes: Sequence[str], same: dict[str, str]) -> dict[st
     sources: dict[tuple[str, Path], Path] = {}
     digests: dict[bytes, set[str]] = {}
     counts: Counter[str] = Counter()
+    doubtful: dict[str, list[str]] = {'mirrored': [], 'lying': []}
     for example in show_progress(found.examples, 'Looking at the images', len(found.examples)):
         key = example.split, example.image
         if key in sources:
@@ -149,10 +150,13 @@ def clean(found: Found, classes: Sequence[str], same: dict[str, str]) -> dict[st
             continue
         digests.setdefault(photograph.digest, set()).add(example.split)
         counts['turned'] += turns
-        counts['mirrored'] += photograph.turn in (2, 3, 4) and bool(example.objects)
+        if example.objects and photograph.turn in (2, 3, 4):
+            doubtful['mirrored'].append(str(example.image))
+        elif example.objects and photograph.is_turned and example.size is None:
+            doubtful['lying'].append(str(example.image))
         _add(sets[example.split], example, photograph, classes, same, turns, counts)
     lost = sum((content.lost for content in sets.values()), Counter())
-    _say(found, counts, lost, sum(len(splits) > 1 for splits in digests.values()))
+    _say(found, counts, doubtful, lost, sum(len(splits) > 1 for splits in digests.values()))
     sets = {split: content for split, content in sets.items() if content.images}
     if not sets:
         raise PreparingError(f'no image is left: {found.why_left_out()}')
@@ -254,11 +258,19 @@ def _more(marked: Marked, example: Example, photograph: Photograph, turns: bool)
     return {**marked.more, 'segmentation': scaled}
 
 
-def _say(found: Found, counts: Counter[str], lost: Counter[str], shared: int) -> None:
+def _say(
+    found: Found, counts: Counter[str], doubtful: dict[str, list[str]], lost: Counter[str], shared: int
+) -> None:
+    for key, line in (
+        ('mirrored', '{} images are turned by 180 degrees or mirrored when they are loaded (Exif): '
+         'see whether their boxes are where the objects are: {}'),
+        ('lying', '{} images lie on their side and are turned when they are loaded (Exif), and nothing says '
+         'on which image their boxes were drawn: see whether they are where the objects are: {}'),
+    ):  # fmt: skip
+        if doubtful[key]:
+            found.notes.append(line.format(len(doubtful[key]), shorten(doubtful[key])))
     for key, line in (
         ('turned', '{} images lie on their side and were annotated so: their boxes are turned with them'),
-        ('mirrored', '{} images are turned by 180 degrees or mirrored when they are loaded (Exif): '
-         'see whether their boxes are where the objects are'),
         ('cut', '{} boxes reach over the border of their image and are cut there'),
         ('crowds', '{} objects are crowds or difficult: neither learnt nor background, and not measured'),
     ):  # fmt: skip

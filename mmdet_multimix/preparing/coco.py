@@ -78,7 +78,7 @@ def read(root: Path, files: list[Path]) -> Found:
             size = None if None in size else size
             objects = of_image.get(image['id'], [])
             found.examples.append(Example(there, path, split, objects, size))
-            sizes.append(Listed(there, size, [marked.box for marked in objects]))
+            sizes.append(Listed(there, size, [marked.box for marked in objects if marked.box]))
         found.notes += map(str, check_corners(path, sizes))
     found.classes = tuple(classes)
     coco_file.forget()
@@ -106,14 +106,17 @@ def _content(path: Path, found: Found) -> dict[str, Any]:
             for number, entry in enumerate(content['annotations'], 1):
                 entry['id'] = number
         for entry in content['annotations']:
-            box = entry.get('bbox')
-            if not isinstance(entry.get('area'), (int, float)) and isinstance(box, list) and len(box) == 4:
-                entry['area'] = box[2] * box[3]
+            if not isinstance(entry.get('area'), (int, float)) and _has_box(entry):
+                entry['area'] = entry['bbox'][2] * entry['bbox'][3]
         if not isinstance(content.get('categories'), list):
             raise ValueError('it has no list of categories')
+        if not all(isinstance(entry, dict) for entry in content['categories']):
+            raise ValueError('its categories must be like {"id": 1, "name": "cat"}')
         names = [entry['name'] for entry in content['categories'] if entry['id'] is not None]
         cfg = dict(type='CocoDataset', ann_file=str(path), metainfo=dict(classes=tuple(names)))
-        for line in misread(DataSet('', cfg), content):
+        boxed = [entry for entry in content['annotations'] if _has_box(entry)]
+        # What has none is left out, unless nothing has one: then this says what is wrong.
+        for line in misread(DataSet('', cfg), {**content, 'annotations': boxed or content['annotations']}):
             if not isinstance(line, Remark):
                 raise PreparingError(line)
             found.notes.append(str(line))
@@ -125,11 +128,22 @@ def _content(path: Path, found: Found) -> dict[str, Any]:
 
 
 def _marked(entry: dict[str, Any], name: str) -> Marked:
+    if not _has_box(entry):
+        return Marked(name, None)
     x, y, w, h = entry['bbox']
     crowd = any(str(entry.get(key)).strip() not in _NO for key in ('iscrowd', 'ignore'))
     more = {key: value for key, value in entry.items() if key not in _OWN}
     area = entry['area'] if 0 < entry['area'] < math.inf else None  # some tools write zeros
     return Marked(name, (x, y, x + w, y + h), crowd, more, area)
+
+
+def _has_box(entry: dict[str, Any]) -> bool:
+    box = entry.get('bbox')
+    return (
+        isinstance(box, list)
+        and len(box) == 4
+        and all(isinstance(side, (int, float)) and math.isfinite(side) for side in box)
+    )
 
 
 def _side(value: Any) -> int | None:

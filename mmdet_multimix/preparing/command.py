@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -22,10 +23,11 @@ from . import coco, voc, yolo
 from .cleaning import CleanSet, choose_classes, clean, split_off
 from .found import IMAGES, Found, PreparingError, files_of
 from .report import as_json, as_markdown, left_out_boxes, summary
-from .writing import BASE, CONFIG, REPORT, as_coco, config_lines, foreign_files, own_files
+from .writing import BASE, CONFIG, REPORT, as_coco, config_lines, foreign_files, is_output, own_files
 
 FORMATS = {'voc': voc, 'yolo': yolo, 'coco': coco}
 _MIN_SIZE = 32  # pixels, in the configs of mmdet for COCO
+_ARCHIVES = ('.zip', '.tar', '.gz', '.tgz', '.bz2', '.xz', '.7z', '.rar')
 _PICTURES = 12  # images of a split in its picture
 
 
@@ -64,6 +66,8 @@ def prepare(
     root, output = (Path(os.path.abspath(path)) for path in (root, output))
     _check_arguments(root, output, split, overwrite)
     files = files_of(root, skip=output)
+    ours = {path.parent for path in files if path.name == REPORT and is_output(path.parent)}
+    files = [path for path in files if path.parent not in ours]
     found = _format(root, files, format).read(root, files)
     _note_unused(found, files)
     if not found.examples:
@@ -101,7 +105,8 @@ def prepare(
 
 def _check_arguments(root: Path, output: Path, split: float | None, overwrite: bool) -> None:
     if not root.is_dir():
-        raise PreparingError(f'{root} is no folder' if root.exists() else f'{root} does not exist')
+        unpack = ': unpack it' if root.suffix.lower() in _ARCHIVES else ''
+        raise PreparingError(f'{root} is no folder{unpack}' if root.exists() else f'{root} does not exist')
     if split is not None and not 0 < split < 1:
         raise PreparingError(f'--split: must be between 0 and 1, such as 0.2, got {split}')
     if output == root:
@@ -135,11 +140,26 @@ def _format(root: Path, files: list[Path], name: str) -> ModuleType:
             f'{root} has annotations of several formats, {" and ".join(there)}: choose with --format'
         )
     number = sum(path.suffix.lower() in IMAGES for path in files)
-    other = next((path for path in files if path.suffix.lower() in ('.xml', '.txt', '.json')), None)
     raise PreparingError(
         f'{root} has {number} images and no annotations of VOC (.xml), YOLO (.txt) or COCO (.json)'
-        + (f'; {other} is none of them' if other else '')
+        f'{_what_else(files)}'
     )
+
+
+def _what_else(files: list[Path]) -> str:
+    """What is there in place of annotations, for the message."""
+    packed = next((path for path in files if path.suffix.lower() in _ARCHIVES), None)
+    if packed:
+        return f'; unpack {packed}'
+    texts = [path for path in files if path.suffix.lower() in ('.xml', '.txt', '.json')]
+    other = next((path for path in texts if path.name.lower() not in yolo.LISTS), None)
+    if other is None:
+        return ''
+    start = other.read_bytes()[:200]
+    if start[:2] in (BOM_UTF16_LE, BOM_UTF16_BE):
+        return f'; {other} is in UTF-16: save it as UTF-8'
+    line = start.decode('utf-8', 'replace').strip().partition('\n')[0][:60]
+    return f'; {other} is none of them, it begins with {line!r}'
 
 
 def _note_unused(found: Found, files: list[Path]) -> None:

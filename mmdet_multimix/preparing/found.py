@@ -141,7 +141,8 @@ def class_name(name: object, path: Path) -> str:
         PreparingError: It is no name.
     """
     if isinstance(name, bool) or not isinstance(name, (str, int, float)) or not str(name).strip():
-        raise PreparingError(f'{path} has the class name {name!r}: write it in quotes, "no"')
+        meant = 'yes' if name is True else 'no' if name is False else 'null'
+        raise PreparingError(f'{path} has the class name {name!r}: write it in quotes, such as "{meant}"')
     return ' '.join(str(name).split())
 
 

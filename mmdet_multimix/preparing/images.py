@@ -9,9 +9,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from ..checks.images import ORIENTATION
+from ..datasets.unread_images import header_of
 
 Box = tuple[float, float, float, float]
 
@@ -54,9 +54,9 @@ def look(path: Path) -> Photograph:
     if not data:
         raise ValueError('images that are empty files')
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with header_of(io.BytesIO(data)) as image:
             stored, turn = image.size, image.getexif().get(ORIENTATION, 1)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except (OSError, ValueError, SyntaxError):
         raise ValueError('images that cannot be read') from None
     turn = turn if isinstance(turn, int) and 1 <= turn <= 8 else 1
     is_jpeg = data[:2] == b'\xff\xd8'

@@ -40,6 +40,9 @@ def read(root: Path, files: list[Path]) -> Found:
         except ValueError as error:
             found.leave_out(f'annotations that cannot be read ({error})', path)
             continue
+        if node.tag == 'annotations':
+            found.leave_out("annotations in CVAT's own format: export them as VOC, YOLO or COCO", path)
+            continue
         named = re.split(r'[\\/]', (node.findtext('filename') or '').strip())[-1]
         there = images.find(path.stem, path, named) or images.find(Path(named).stem, path, named)
         if not there:

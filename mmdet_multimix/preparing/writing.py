@@ -37,6 +37,11 @@ def foreign_files(output: Path) -> list[Path]:
     return [output / name for name in own_files() if name not in written and os.path.lexists(output / name)]
 
 
+def is_output(folder: Path) -> bool:
+    """Whether an earlier call has written into a folder."""
+    return (folder / CONFIG).is_file() and (folder / REPORT).is_file() and not foreign_files(folder)
+
+
 def as_coco(split: CleanSet, classes: Sequence[str], root: Path) -> str:
     """The annotations of a split as the text of a JSON file.
 
@@ -94,5 +99,7 @@ def config_lines(output: Path, root: Path, classes: Sequence[str], splits: Itera
     lines += [
         f'model = dict(roi_head=dict(bbox_head=dict(num_classes={len(classes)})))',
         f'# One-stage detectors: model = dict(bbox_head=dict(num_classes={len(classes)}))',
+        '# Cascades: model = dict(roi_head=dict(bbox_head=[',
+        f'#     dict(head, num_classes={len(classes)}) for head in _base_.model.roi_head.bbox_head]))',
     ]
     return '\n'.join(lines) + '\n'

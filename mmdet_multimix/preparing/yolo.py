@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from .found import IMAGES, Example, Found, PreparingError
@@ -50,8 +51,14 @@ def read(root: Path, files: list[Path]) -> Found:
     points = content.get('kpt_shape') is not None
     there = [file for file in files if file.suffix.lower() in IMAGES]
     without = 0
-    for image, split in images_of(root, there, splits, content, found):
-        labels = labels_of(image)
+    listed = [
+        (image, split, labels_of(image)) for image, split in images_of(root, there, splits, content, found)
+    ]
+    sharing = Counter(labels for labels, _ in {(labels, image) for image, _, labels in listed})
+    for image, split, labels in listed:
+        if labels is not None and sharing[labels] > 1:
+            found.leave_out('images that share a label file with another image', f'{image} ({labels})')
+            continue
         if labels is None:
             without += 1
         objects = [] if labels is None else list(objects_in(labels, names, path, points))

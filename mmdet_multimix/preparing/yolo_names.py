@@ -19,6 +19,7 @@ def description(root: Path, files: list[Path]) -> Path | None:
     """The file with the names of the classes; one that also lists the folders first."""
     for path in files:
         if path.suffix.lower() in ('.yaml', '.yml') and _has_names(path):
+            _check_lists(path, files)
             return path
     for file, pairs in data_files(files):
         if named := place_of(pairs.get('names', ''), file.parent, root):
@@ -29,6 +30,23 @@ def description(root: Path, files: list[Path]) -> Path | None:
         if paths := [path for path in kind if read_lines(path)]:
             return _longest(paths)
     return None
+
+
+def _check_lists(path: Path, files: list[Path]) -> None:
+    """Refuse a list beside data.yaml in which a class has another number."""
+    content = read_yaml(path)
+    names = {name: number for number, name in names_in(path, content).items()}
+    count = content.get('nc')
+    if isinstance(count, int) and count != len(names):
+        raise PreparingError(f'{path} has nc: {count}, but {len(names)} names: correct one of them')
+    for file in files:
+        if file.name.lower() in LISTS:
+            for number, name in enumerate(read_lines(file)):
+                if names.get(name, number) != number:
+                    raise PreparingError(
+                        f'{file} has {name!r} as number {number}, {path} as number {names[name]}: take away '
+                        'the one that the labels are not of'
+                    )
 
 
 def _longest(paths: list[Path]) -> Path:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from types import FrameType
+from urllib.error import URLError
 
 DEBUG = 'MULTIMIX_DEBUG'  # 1 shows the traceback of every error
 _HINT = f' ({DEBUG}=1 shows where)'
@@ -51,6 +52,11 @@ def what_is_wrong(error: Exception) -> str | None:
     """
     if isinstance(error, InputError):
         return str(error)
+    if isinstance(error, URLError):
+        return (
+            f'{_address(error)} cannot be downloaded: {error.reason}. Weights may be a file as well: '
+            'load_from, or the checkpoint of an init_cfg; init_cfg=None does without them'
+        )
     part = _built(error)
     if part:
         return f'{part} cannot be built from the config: {with_type(error)}{_HINT}'
@@ -75,12 +81,23 @@ def _built(error: Exception) -> str | None:
     return found
 
 
+def _address(error: Exception) -> str:
+    """What was to be downloaded when the error was raised."""
+    found, trace = 'a file', error.__traceback__
+    while trace is not None:
+        url = trace.tb_frame.f_locals.get('url')
+        found = url if isinstance(url, str) and '://' in url else found
+        trace = trace.tb_next
+    return found
+
+
 def _part(frame: FrameType) -> str | None:
     code, path = frame.f_code, frame.f_code.co_filename.replace(os.sep, '/')
     if path.endswith('mmengine/registry/build_functions.py') and code.co_name.endswith('_from_cfg'):
         kind = frame.f_locals.get('obj_type')
         if kind is None:
-            kind = (frame.f_locals.get('cfg') or {}).get('type', 'a part without a type')
+            given = frame.f_locals.get('cfg') or {}
+            kind = given.get('type', f'{dict(given)}, a part without a type,')
         return getattr(kind, '__name__', str(kind))
     if path.endswith('mmengine/runner/runner.py') and code.co_name == 'from_cfg':
         return 'the runner'

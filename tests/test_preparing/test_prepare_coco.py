@@ -217,10 +217,7 @@ def test_categories_that_differ_by_case_only_are_said(tmp_path):
             lambda c: [a.update(category_id=a['category_id'] - 1) for a in c['annotations']],
             'no object is marked .* have the category id 0',
         ),
-        (lambda c: c['annotations'][0].pop('bbox'), 'have no box'),
-        (lambda c: c['annotations'][0].update(id=41, bbox=None), 'have no box .*: 41$'),
-        (lambda c: c['annotations'][0].update(bbox=[1, 2, 'x', 4]), 'have no box'),
-        (lambda c: c['annotations'][0].update(bbox=[float('nan'), 2, 3, 4]), 'have no box'),
+        (lambda c: [a.pop('bbox') for a in c['annotations']], 'have no box'),
         (lambda c: c.update(categories=dict(cat=1)), 'it has no list of categories'),
         (lambda c: c['categories'][0].update(name=None), 'class name None'),
         (lambda c: c['images'][0].update(id=[1]), 'unhashable'),
@@ -340,3 +337,33 @@ def test_companions_that_were_unpacked_beside(tmp_path):
     coco(root, 2)
     write(root / 'stuff/annotations/stuff_train.json', coco(root, 2, 'stuff/annotations/stuff_train.json'))
     assert len(prepared(root)[1]['train']) == 2
+
+
+@pytest.mark.parametrize(
+    'box', [None, [None, 1, 20, 30], ['1', '2', '3', '4'], [1, 2, 3], [1, 2, float('nan'), 4]]
+)
+def test_an_object_without_a_box_is_left_out_as_in_other_formats(tmp_path, box):
+    root = tmp_path / 'set'
+    coco(root)
+    path = root / 'annotations/instances_train.json'
+    content = json.loads(path.read_text())
+    content['annotations'][0].update(bbox=box)
+    content['annotations'][0].pop('area', None)
+    path.write_text(json.dumps(content))
+    _, splits, report = prepared(root)
+    assert sum(map(len, splits['train'].values())) == len(content['annotations']) - 1
+    assert 'without a box' in json.dumps(report)
+    for entry in content['annotations']:
+        entry.update(bbox=box)
+    path.write_text(json.dumps(content))
+    with pytest.raises(PreparingError, match='have no box'):
+        prepared(root)
+
+
+def test_categories_that_are_names_alone(tmp_path):
+    root = tmp_path / 'set'
+    coco(root)
+    path = root / 'annotations/instances_train.json'
+    path.write_text(json.dumps({**json.loads(path.read_text()), 'categories': ['cat', 'dog']}))
+    with pytest.raises(PreparingError, match='its categories must be like'):
+        prepared(root)

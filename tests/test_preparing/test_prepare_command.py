@@ -123,7 +123,9 @@ def test_the_format_is_found_or_asked_for(tmp_path):
     with pytest.raises(PreparingError, match=r'has 1 images and no annotations .* COCO \(\.json\)$'):
         prepared(tmp_path / 'plain')
     (tmp_path / 'plain/a.txt').write_text('0;0.5;0.5;0.1;0.1')
-    with pytest.raises(PreparingError, match=r'no annotations .*; .*plain/a\.txt is none of them$'):
+    with pytest.raises(
+        PreparingError, match=r"no annotations .*; .*a\.txt is none of them, it begins with '0;0"
+    ):
         prepared(tmp_path / 'plain')
     with pytest.raises(PreparingError, match='has no image with Pascal VOC annotations'):
         prepared(tmp_path / 'plain', format='voc')
@@ -340,3 +342,36 @@ def test_a_damaged_set_that_a_training_would_refuse(tmp_path):
     assert 'have boxes in the validation data, but none in the training data: dog' in said
     write(root / 'x.json', dict(a=1))
     assert prepared(root)[2]['format'] == 'YOLO'
+
+
+def test_an_image_of_very_many_pixels_is_read(tmp_path, monkeypatch):
+    """Pillow takes it for a bomb; aerial photographs are as large."""
+    root = flat_voc(tmp_path / 'set', count=1)
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 1000)
+    _, splits, report = prepared(root)
+    assert len(splits['train']) == 1 and not report['files_left_out'] and Image.MAX_IMAGE_PIXELS == 1000
+
+
+def test_what_is_packed_is_to_be_unpacked(tmp_path):
+    (tmp_path / 'voc.zip').write_bytes(b'PK')
+    with pytest.raises(PreparingError, match=r'voc\.zip is no folder: unpack it'):
+        prepare(tmp_path / 'voc.zip', tmp_path / 'out')
+    (tmp_path / 'set').mkdir()
+    (tmp_path / 'voc.zip').rename(tmp_path / 'set/voc.zip')
+    with pytest.raises(PreparingError, match=r'0 images and no annotations .*; unpack .*voc\.zip'):
+        prepare(tmp_path / 'set', tmp_path / 'out')
+
+
+def test_cvats_own_format_is_named(tmp_path):
+    root = flat_voc(tmp_path / 'set', count=1)
+    (root / 'annotations.xml').write_text('<annotations><version>1.1</version></annotations>')
+    _, _, report = prepared(root)
+    assert list(report['files_left_out']) == [
+        "annotations in CVAT's own format: export them as VOC, YOLO or COCO"
+    ]
+
+
+def test_the_output_of_an_earlier_call_is_no_input(tmp_path):
+    root = flat_voc(tmp_path / 'set')
+    prepare(root, root / 'inside')
+    assert 'Pascal VOC' in prepare(root, tmp_path / 'out')

@@ -429,3 +429,66 @@ def test_other_text_beside_folders_of_splits_is_no_list(tmp_path, name, content)
     (root / 'classes.txt').write_text('cat\ndog\n')
     (root / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     assert {split: len(images) for split, images in prepared(root)[1].items()} == {'train': 2, 'val': 2}
+
+
+@pytest.mark.parametrize(
+    ('turn', 'said'), [(6, 'lie on their side'), (3, 'turned by 180 degrees'), (1, None)]
+)
+def test_photographs_that_are_turned_are_named_as_labels_have_no_size(tmp_path, turn, said):
+    root = tmp_path / 'set'
+    for index in range(2):
+        photograph(root / f'{index}.jpg', seed=index, format='JPEG', exif=turn if index else 1)
+        label(root / f'{index}.txt', *YOLO_LINES)
+    (root / 'classes.txt').write_text('cat\ndog\n')
+    _, _, report = prepared(root)
+    notes = [note for note in report['notes'] if 'where the objects are' in note]
+    assert len(notes) == bool(said)
+    for note in notes:
+        assert note.startswith('1 images') and said in note and '1.jpg' in note
+
+
+def test_images_that_share_a_label_file_are_left_out_and_named(tmp_path):
+    root = yolo(tmp_path / 'set')
+    photograph(root / 'images/train/train0.jpg', seed=99, format='JPEG')
+    _, splits, report = prepared(root)
+    assert set(splits['train']) == {'images/train/train1.png'}
+    left = report['files_left_out']['images that share a label file with another image']
+    assert len(left) == 2 and all('train0.txt' in line for line in left)
+
+
+@pytest.mark.parametrize(
+    ('text', 'names', 'message'),
+    [
+        ('names: [cat, dog]\n', 'dog\ncat\n', "classes.txt has 'dog' as number 0, .*data.yaml as number 1"),
+        ('nc: 3\nnames: [cat, dog]\n', '', 'data.yaml has nc: 3, but 2 names'),
+    ],
+)
+def test_names_that_contradict_data_yaml_are_refused(tmp_path, text, names, message):
+    root = roboflow(tmp_path / 'set')
+    (root / 'data.yaml').write_text(f'train: train/images\nval: valid/images\n{text}')
+    (root / 'classes.txt').write_text(names)
+    with pytest.raises(PreparingError, match=message):
+        prepared(root)
+
+
+@pytest.mark.parametrize('names', ['cat\ndog\nbird\n', 'person\nbicycle\n'])
+def test_a_list_beside_data_yaml_that_says_nothing_else_is_none(tmp_path, names):
+    """labelImg writes one, with classes of its own."""
+    root = roboflow(tmp_path / 'set')
+    (root / 'classes.txt').write_text(names)
+    assert prepared(root)[2]['classes'] == ['cat', 'dog']
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (b'0 0,51 0,4 0,2 0,1', r"0\.txt is none of them, it begins with '0 0,51"),
+        ('0 0.5 0.4 0.2 0.1'.encode('utf-16'), r'0\.txt is in UTF-16: save it as UTF-8'),
+    ],
+)
+def test_labels_that_are_none_are_shown(tmp_path, content, message):
+    photograph(tmp_path / 'set/0.png')
+    (tmp_path / 'set/0.txt').write_bytes(content)
+    (tmp_path / 'set/classes.txt').write_text('cat\ndog\n')
+    with pytest.raises(PreparingError, match=message):
+        prepared(tmp_path / 'set')

@@ -92,6 +92,7 @@ class MultiMixScheduleHook(Hook):
                 'give ramp and stop in iterations and set by_epoch=False'
             )
         self._counts_epochs = bool(scheduled and self.by_epoch)
+        self._epoch_length = 0
         with contextlib.suppress(TypeError):  # of an endless sampler without a length
             self._epoch_length = len(runner.train_dataloader)
         if self._counts_epochs and not self._epoch_length:

@@ -172,7 +172,7 @@ def _mixed(model: BaseModel, module: MultiMix, given: dict[str, Any]) -> tuple[T
     if targets is None:
         return None, None
     origins = targets.new_full((len(targets), 5), torch.nan, dtype=torch.float32)
-    if 'gt_label' in given and (method is None or method.keeps_images):
+    if 'gt_label' in given and (method is None or getattr(method, 'keeps_images', False)):
         images = torch.arange(len(given['gt_label']), device=targets.device)
         if module.gather:
             images, ranks = gather_examples(images, torch.full_like(images, rank()), dims=(0, 0))
