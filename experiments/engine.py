@@ -28,6 +28,7 @@ SLURM = WORKFLOW / 'slurm'
 _POLL = 0.5  # seconds between two looks at the cells
 _PATIENCE = 60  # seconds that Snakemake has to cancel its jobs
 _TAIL = 25  # lines of a log that are shown
+_AGAIN = ('--force', '-f', '--forceall', '-F', '--forcerun', '-R', '--touch', '-t')  # do nothing here
 _DRAWING_SHARE = 0.1  # of the time may go into plots while cells run
 
 Report = Callable[..., str]  # of results and failures by names of cells, and whether to `draw`
@@ -103,6 +104,11 @@ def engine_of(args: argparse.Namespace) -> Engine:
     """
     profile = Path(args.profile).resolve() if args.profile else SLURM if args.slurm else None
     options = tuple(args.snakemake)
+    if again := [option for option in options if option.partition('=')[0] in _AGAIN]:
+        raise ValueError(
+            f'{again[0]}: results are kept apart from the files of Snakemake; delete the result-*.json of '
+            'the cells that are to be done again'
+        )
     if profile is not None:
         if not profile.is_dir():
             raise ValueError(f'the profile {profile} does not exist')

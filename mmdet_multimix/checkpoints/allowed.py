@@ -22,25 +22,34 @@ TORCH_HAS_ALLOW_LIST = torch.__version__ >= '2.6'  # torch compares them as vers
 DTYPES = tuple(sorted({type(np.dtype(kind)) for kind in (*'?bBhHiIlLqQefd', 'S1', 'U1')}, key=str))
 
 
+class _Named:
+    """Stands for a class that a checkpoint may name, for its methods, and can neither call nor make."""
+
+    def __init__(self, owner: type) -> None:
+        self.owner = owner
+
+
+ONE_CYCLE = _Named(OneCycleParamScheduler)
 _METHODS: dict[type, tuple[str, ...]] = {
     HistoryBuffer: ('min', 'max', 'current', 'mean'),
     OneCycleParamScheduler: ('_annealing_cos', '_annealing_linear'),
 }
 
 
-def known_method(owner: type, name: str) -> object:
+def known_method(owner: object, name: str) -> object:
     """Look up a statistic of a ``HistoryBuffer`` or the annealing of a one-cycle schedule, for ``getattr``.
 
     Their pickles name them through ``getattr``. The real one would let a file reach into everything else that
     is loaded.
 
     Args:
-        owner: The class.
+        owner: The class, or what stands for it.
         name: The method.
 
     Raises:
         UnpicklingError: It is anything else.
     """
+    owner = owner.owner if isinstance(owner, _Named) else owner
     if isinstance(owner, type) and name in _METHODS.get(owner, ()):
         return getattr(owner, name)
     raise UnpicklingError(f'a checkpoint may not ask for {name!r} of {owner!r}')
@@ -55,7 +64,7 @@ def allowed_globals() -> dict[str, Any]:
         'builtins.getattr': known_method,
         'builtins.slice': slice,
         'mmengine.logging.history_buffer.HistoryBuffer': HistoryBuffer,
-        'mmengine.optim.scheduler.param_scheduler.OneCycleParamScheduler': OneCycleParamScheduler,
+        'mmengine.optim.scheduler.param_scheduler.OneCycleParamScheduler': ONE_CYCLE,
         'numpy.dtype': np.dtype,
         'numpy.ndarray': np.ndarray,
     }

@@ -8,7 +8,7 @@ from typing import Any
 from mmdet.registry import METRICS
 from mmengine.config import Config
 
-from ..utils.registered import registered
+from ..utils.registered import class_name, registered
 from .packages import check_packages
 from .walk import evaluators, has_backend, is_there
 
@@ -65,19 +65,27 @@ def check_best(cfg: Config) -> Iterator[str]:
         A line for each that it will not give, which would end the training after its first validation.
     """
     hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
-    wanted = hook.get('save_best') if isinstance(hook, dict) else None
-    entries = evaluators(cfg, 'val_evaluator')
-    if not wanted or wanted == 'auto' or not entries or not all('type' in entry for entry in entries):
+    wanted = (hook.get('save_best') if isinstance(hook, dict) else None) or []
+    wanted = [wanted] if isinstance(wanted, str) else list(wanted)
+    entries = [entry for entry in evaluators(cfg, 'val_evaluator') if not entry.get('format_only')]
+    loop = class_name((cfg.get('val_cfg') or {}).get('type', 'ValLoop'))
+    models = {'ValLoop': ('',), 'TeacherStudentValLoop': ('teacher/', 'student/')}.get(loop)
+    if 'auto' in wanted or not entries or models is None or not all('type' in entry for entry in entries):
         return
-    known = [_keys(entry) for entry in entries if not entry.get('format_only')]
-    for key in [wanted] if isinstance(wanted, str) else wanted:
-        prefix, _, name = key.rpartition('/')
+    known = [
+        (model + prefix, names)
+        for model in models
+        for prefix, names in map(_keys, entries)
+        if prefix or names
+    ]
+    if len(known) < len(entries) * len(models):  # a metric whose keys may be any
+        return
+    for key in wanted:
         if not any(
-            (names is None and given in ('', prefix)) or (prefix == given and name in (names or ()))
-            for given, names in known
+            key.startswith(f'{prefix}/') and (names is None or key.removeprefix(f'{prefix}/') in names)
+            for prefix, names in known
         ):
-            listed = ', '.join(f'{start}/{item}' for start, names in known for item in names or ['...'])
-            gives = listed or 'nothing'
+            gives = ', '.join(f'{prefix}/{name}' for prefix, names in known for name in names or ['...'])
             yield f'default_hooks.checkpoint.save_best is {key!r}, but val_evaluator gives {gives}'
 
 
@@ -105,7 +113,11 @@ def _keys(entry: dict[str, Any]) -> tuple[str, tuple[str, ...] | None]:
         return prefix, ('mAP', *(f'AP{int(value * 100):02d}' for value in thresholds))
     wanted = entry.get('metric', 'bbox')
     wanted = [wanted] if isinstance(wanted, str) else wanted
-    plain = not entry.get('classwise') and not entry.get('metric_items') and 'proposal' not in wanted
+    plain = (
+        not entry.get('classwise')
+        and not entry.get('metric_items')
+        and not {'proposal', 'proposal_fast'} & set(wanted)
+    )
     if kind is METRICS.get('CocoMetric') and plain:
         return prefix, tuple(f'{what}_{item}' for what in wanted for item in _COCO_ITEMS)
     return prefix, None

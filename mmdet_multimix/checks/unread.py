@@ -11,9 +11,20 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from mmdet.registry import (
+    DATASETS,
+    HOOKS,
+    METRICS,
+    MODELS,
+    OPTIMIZERS,
+    PARAM_SCHEDULERS,
+    TASK_UTILS,
+    TRANSFORMS,
+)
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from ..utils.registered import registered
 from .remark import Remark
 from .walk import files_of
 
@@ -46,6 +57,7 @@ _RENAMED = {  # since mmdet 2
     'seed': 'randomness.seed',
     'total_epochs': 'train_cfg.max_epochs',
 }
+_REGISTRIES = (MODELS, DATASETS, HOOKS, TRANSFORMS, METRICS, TASK_UTILS, OPTIMIZERS, PARAM_SCHEDULERS)
 _ALIKE = 0.85  # of two names, one of which is taken for the other misspelt
 
 
@@ -89,7 +101,7 @@ def misspelt_overrides(cfg: Config, keys: Iterable[str]) -> Iterator[str]:
             elif isinstance(node, (dict, Config)) and part in node:
                 node = node[part]
             else:
-                siblings = list(node) if isinstance(node, dict) and depth else []
+                siblings = list(node) if isinstance(node, dict) and depth and part not in _taken(node) else []
                 close = difflib.get_close_matches(part, siblings, 1, _ALIKE)
                 if close:
                     yield (
@@ -97,6 +109,17 @@ def misspelt_overrides(cfg: Config, keys: Iterable[str]) -> Iterator[str]:
                         f'you mean {close[0]}?'
                     )
                 break
+
+
+def _taken(node: dict[str, Any]) -> set[str]:
+    """The arguments of the class that a part of a config names."""
+    kinds = (registered(node.get('type'), registry) for registry in _REGISTRIES) if 'type' in node else ()
+    kind = next((found for found in kinds if isinstance(found, type)), None)
+    return {
+        name
+        for parent in (kind.__mro__ if kind else ())
+        for name in inspect.signature(vars(parent).get('__init__', object.__init__)).parameters
+    }
 
 
 def check_unread(cfg: Config) -> Iterator[str]:

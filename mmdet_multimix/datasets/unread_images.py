@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ NOT_READ |= {'.raw', '.dng', '.nef', '.cr2', '.cr3', '.arw', '.raf', '.rw2', '.o
 # What stands beside images in great numbers, and need not be opened to know that it is none.
 _NO_IMAGES = {'.txt', '.csv', '.tsv', '.json', '.xml', '.yaml', '.yml', '.md', '.html', '.ini', '.db'}
 _NO_IMAGES |= {'.log', '.py', '.npy', '.npz', '.pkl', '.h5', '.mat', '.zip', '.pdf', '.mp4', '.mov', '.mpg'}
+_LIMIT = threading.Lock()  # of Pillow, which all threads share
 
 
 @contextlib.contextmanager
@@ -32,11 +34,12 @@ def header_of(file: str | Path | BinaryIO) -> Iterator[Image.Image]:
     Raises:
         OSError, ValueError, SyntaxError: Pillow finds no image.
     """
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # above, it takes a file for a bomb
-    try:
-        image = Image.open(file)
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
+    with _LIMIT:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # above, it takes a file for a bomb
+        try:
+            image = Image.open(file)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
     with image:
         yield image
 

@@ -40,7 +40,7 @@ def read(root: Path, files: list[Path]) -> Found:
         except ValueError as error:
             found.leave_out(f'annotations that cannot be read ({error})', path)
             continue
-        if node.tag == 'annotations':
+        if node.tag == 'annotations' and node.find('object') is None:
             found.leave_out("annotations in CVAT's own format: export them as VOC, YOLO or COCO", path)
             continue
         named = re.split(r'[\\/]', (node.findtext('filename') or '').strip())[-1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 from .found import IMAGES, Example, Found, PreparingError
@@ -54,10 +53,10 @@ def read(root: Path, files: list[Path]) -> Found:
     listed = [
         (image, split, labels_of(image)) for image, split in images_of(root, there, splits, content, found)
     ]
-    sharing = Counter(labels for labels, _ in {(labels, image) for image, _, labels in listed})
+    twins = _twins({image: labels for image, _, labels in listed if labels is not None})
     for image, split, labels in listed:
-        if labels is not None and sharing[labels] > 1:
-            found.leave_out('images that share a label file with another image', f'{image} ({labels})')
+        if image in twins:
+            found.leave_out(twins[image], image)
             continue
         if labels is None:
             without += 1
@@ -67,7 +66,7 @@ def read(root: Path, files: list[Path]) -> Found:
         found.notes.append(f'{without} images have no label file and count as images without objects')
     if found.examples and without == len(found.examples):
         raise PreparingError(f'none of the {without} images below {root} has a label file of its name')
-    _leave_out_rest(found, files, there, path, splits)
+    _leave_out_rest(found, {image: labels for image, _, labels in listed}, files, there, path, splits)
     _note_corners(found)
     return found
 
@@ -89,12 +88,33 @@ def _note_corners(found: Found) -> None:
         )
 
 
-def _leave_out_rest(found: Found, files: list[Path], there: list[Path], path: Path, splits: Path) -> None:
+def _twins(labels: dict[Path, Path]) -> dict[Path, str]:
+    """The images that are left out as another one has the same label file, and why."""
+    sharing: dict[Path, list[Path]] = {}
+    for image, file in labels.items():
+        sharing.setdefault(file, []).append(image)
+    found: dict[Path, str] = {}
+    for images in sharing.values():
+        alike = len(images) > 1 and len({image.read_bytes() for image in images}) == 1
+        if alike:
+            found |= dict.fromkeys(images[1:], 'images that are there twice')
+        elif len(images) > 1:
+            found |= dict.fromkeys(images, 'images that share a label file with another image')
+    return found
+
+
+def _leave_out_rest(
+    found: Found,
+    listed: dict[Path, Path | None],
+    files: list[Path],
+    there: list[Path],
+    path: Path,
+    splits: Path,
+) -> None:
     """Note the images that no split has, and the label files of images that are not there."""
-    used = {example.image for example in found.examples}
-    labels: set[Path | None] = {example.source for example in found.examples}
+    labels = set(listed.values())
     for image in there:
-        if image not in used:
+        if image not in listed:
             found.leave_out(f'images that are in no split of {splits.name}', image)
             labels.add(labels_of(image))
     for file in files:

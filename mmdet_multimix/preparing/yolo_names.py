@@ -10,7 +10,7 @@ import yaml
 
 from ..utils.names import quote
 from .found import PreparingError, class_name, read_lines
-from .yolo_splits import data_files, place_of
+from .yolo_splits import data_files, lines_if_text, place_of
 
 LISTS = ('classes.txt', 'obj.names', 'labels.txt', '_darknet.labels', 'names.txt')
 
@@ -39,14 +39,18 @@ def _check_lists(path: Path, files: list[Path]) -> None:
     count = content.get('nc')
     if isinstance(count, int) and count != len(names):
         raise PreparingError(f'{path} has nc: {count}, but {len(names)} names: correct one of them')
+    texts = [file for file in files if file.suffix.lower() == '.txt' and file.name.lower() not in LISTS]
+    places = {path.parent, *(file.parent for file in texts)}  # of labels, where labelImg writes one
     for file in files:
-        if file.name.lower() in LISTS:
-            for number, name in enumerate(read_lines(file)):
-                if names.get(name, number) != number:
-                    raise PreparingError(
-                        f'{file} has {name!r} as number {number}, {path} as number {names[name]}: take away '
-                        'the one that the labels are not of'
-                    )
+        if file.name.lower() not in LISTS or file.parent not in places:
+            continue
+        listed = lines_if_text(file)
+        for number, name in enumerate(listed if len(set(listed)) == len(listed) else ()):
+            if names.get(name, number) != number:
+                raise PreparingError(
+                    f'{file} has {name!r} as number {number}, {path} as number {names[name]}: take away the '
+                    'one that the labels are not of'
+                )
 
 
 def _longest(paths: list[Path]) -> Path:

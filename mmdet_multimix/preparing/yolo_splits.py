@@ -104,7 +104,7 @@ def named_beside(path: Path, root: Path, files: list[Path], found: Found) -> tup
     by_name = _by_name(file for file in files if file.suffix.lower() in IMAGES)
 
     def lists(place: Path | None) -> bool:
-        lines = [] if place is None else _lines_if_text(place)
+        lines = [] if place is None else lines_if_text(place)
         return any(is_file(_resolve(line, place, root, by_name)) for line in lines)
 
     for file, pairs in data_files(files):
@@ -128,7 +128,7 @@ def data_files(files: list[Path]) -> Iterator[tuple[Path, dict[str, str]]]:
     """Darknet's files ``*.data``, and the values of their keys."""
     for file in files:
         if file.suffix.lower() == '.data':
-            pairs = [line.split('=', 1) for line in _lines_if_text(file) if '=' in line]
+            pairs = [line.split('=', 1) for line in lines_if_text(file) if '=' in line]
             yield file, {key.strip().lower(): value.strip() for key, value in pairs}
 
 
@@ -138,7 +138,8 @@ def place_of(text: str, *folders: Path) -> Path | None:
     return next((folder / name for name in names for folder in folders if is_file(folder / name)), None)
 
 
-def _lines_if_text(path: Path) -> list[str]:
+def lines_if_text(path: Path) -> list[str]:
+    """The lines of a file that are not blank; none where it is no text."""
     try:
         return read_lines(path)
     except PreparingError:  # a file of something else

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pickle import UnpicklingError
 
 import pytest
@@ -226,3 +227,16 @@ def test_a_run_with_a_one_cycle_schedule_is_resumed(guard, strategy, tmp_path):
 def test_nothing_else_of_a_schedule_can_be_asked_for(name):
     with pytest.raises(UnpicklingError, match='a checkpoint may not ask for'):
         known_method(OneCycleParamScheduler, name)
+
+
+@pytest.mark.parametrize('code', ['newobj', 'reduce'])
+def test_a_schedule_can_be_named_and_not_made(code, tmp_path):
+    module = 'mmengine.optim.scheduler.param_scheduler'
+    name = f'c{module}\nOneCycleParamScheduler\n'.encode()
+    body = b'\x80\x02' + name + b')' + {'newobj': b'\x81', 'reduce': b'R'}[code] + b'.'
+    torch.save({'state_dict': {}}, tmp_path / 'a.pth')
+    with zipfile.ZipFile(tmp_path / 'a.pth') as read, zipfile.ZipFile(tmp_path / 'b.pth', 'w') as write:
+        for entry in read.namelist():
+            write.writestr(entry, body if entry.endswith('data.pkl') else read.read(entry))
+    with pytest.raises(ValueError, match=r'b\.pth'):
+        read_checkpoint(tmp_path / 'b.pth')

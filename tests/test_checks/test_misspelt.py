@@ -73,6 +73,10 @@ def test_keys_of_mmdet_2_are_said_with_what_they_are_now(tmp_path):
         ('coco/cat_precision', dict(type='CocoMetric', classwise=True), False),
         ('mine/x', [dict(type='CocoMetric'), dict(type='MyMetricOfMyOwn')], False),
         ('mine/bbox_mAP', dict(type='CocoMetric', prefix='mine'), False),
+        (['auto'], dict(type='CocoMetric'), False),
+        ('coco/AR@100', dict(type='CocoMetric', metric=['bbox', 'proposal_fast']), False),
+        ('coco/bbox_mAP', dict(type='CocoMetric', format_only=True), False),
+        ('my/big/x', dict(type='DetCalibration', prefix='my'), False),
         ('coco/bbox_map', dict(type='CocoMetric'), True),
         ('coco/bbox_mAP', dict(type='VOCMetric'), True),
         ('coco/bbox_mAP', [dict(type='DetCalibration')], True),
@@ -85,6 +89,33 @@ def test_a_best_checkpoint_by_what_is_not_measured(wanted, evaluator, fault):
     lines = list(check_best(cfg))
     assert len(lines) == fault
     assert all(line.startswith('default_hooks.checkpoint.save_best is') for line in lines)
+
+
+@pytest.mark.parametrize(
+    ('loop', 'wanted', 'fault'),
+    [
+        ('TeacherStudentValLoop', 'teacher/coco/bbox_mAP', False),
+        ('TeacherStudentValLoop', 'coco/bbox_mAP', True),
+        ('LoopOfMyOwn', 'anything', False),
+        ('ValLoop', 'teacher/coco/bbox_mAP', True),
+    ],
+)
+def test_a_loop_may_name_metrics_anew(loop, wanted, fault):
+    hooks = dict(checkpoint=dict(save_best=wanted))
+    cfg = Config(dict(default_hooks=hooks, val_evaluator=dict(type='CocoMetric'), val_cfg=dict(type=loop)))
+    assert len(list(check_best(cfg))) == fault
+
+
+@pytest.mark.parametrize(
+    ('node', 'key'),
+    [
+        (dict(type='CrossEntropyLoss', use_sigmoid=False, loss_weight=1.0), 'class_weight'),
+        (dict(type='Shared2FCBBoxHead', fc_out_channels=1024), 'conv_out_channels'),
+        (dict(type='CocoMetric', metric='bbox'), 'metric_items'),
+    ],
+)
+def test_an_argument_that_a_part_takes_is_nobodys_mistake(node, key):
+    assert list(misspelt_overrides(Config(dict(part=node)), [f'part.{key}'])) == []
 
 
 @pytest.mark.parametrize(

@@ -220,3 +220,11 @@ def test_a_missed_validation_is_due_as_in_an_unbroken_run(by_epoch, done):
         return ran
 
     assert validated(done) == [at for at in validated(0) if at >= done]
+
+
+def test_a_loop_of_ones_own_needs_no_more_than_its_counters():
+    loop = SimpleNamespace(epoch=2, max_epochs=2, val_begin=1, val_interval=5)
+    ran = []
+    runner = SimpleNamespace(train_loop=loop, val_loop=SimpleNamespace(run=lambda: ran.append(loop.epoch)))
+    MissedValidationHook().before_train(runner)
+    assert ran == [2]

@@ -4,10 +4,10 @@ import itertools
 
 import pytest
 import torch
-from mmdet.registry import HOOKS
+from mmdet.registry import HOOKS, MODELS
 from mmengine.dataset import pseudo_collate
 from mmengine.model import BaseModel
-from mmengine.runner import IterBasedTrainLoop, Runner
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from test_multimix_hook import runner_of
 from tiny_detectors import detector
 from torch import nn
@@ -276,20 +276,58 @@ def test_a_faint_signal_is_warned_of_once(caplog):
         assert not [record for record in caplog.records if 'multimix_signal' in record.getMessage()]
 
 
-@pytest.mark.parametrize('clean_weight', [0.0, 0.5])
-def test_a_classifier_is_not_left_without_a_loss(clean_weight):
-    model, hook = MultiMix(clean_weight=clean_weight), MultiMixScheduleHook(stop=5, by_epoch=False)
-    runner = runner_of(nn.ModuleList([model]), hook, loop=IterBasedTrainLoop)
-    if clean_weight:
-        hook.before_train(runner)
-    else:
+def classifier(clean_weight):
+    return MODELS.build(
+        dict(
+            type='ImageClassifier',
+            backbone=dict(type='ResNet', depth=18, base_channels=4, norm_eval=False),
+            head=dict(
+                type='MultiMixHead',
+                num_classes=5,
+                in_channels=32,
+                multimix=dict(n=8, clean_weight=clean_weight),
+            ),
+        )
+    )
+
+
+@pytest.mark.parametrize('by_epoch', [True, False])
+@pytest.mark.parametrize(
+    ('model', 'stop', 'fault'),
+    [
+        (lambda: classifier(0.0), 5, True),
+        (lambda: classifier(0.0), 10, False),  # which the run does not reach
+        (lambda: classifier(0.0), None, False),  # a ramp starts from nothing, as a warm-up does
+        (lambda: classifier(0.5), 5, False),
+        (lambda: nn.ModuleList([MultiMix()]), 5, False),  # somebody's own may have other losses
+    ],
+)
+def test_a_classifier_is_not_left_without_a_loss(model, stop, fault, by_epoch):
+    model, hook = model(), MultiMixScheduleHook(ramp=2, stop=stop, by_epoch=by_epoch)
+    runner = runner_of(model, hook, loop=EpochBasedTrainLoop if by_epoch else IterBasedTrainLoop)
+    runner.train_loop._max_epochs = runner.train_loop._max_iters = 10
+    if fault:
         with pytest.raises(
-            ValueError, match='stop=5 ends the only loss of a classifier: give its MultiMix a '
+            ValueError, match='stop=5 ends the only loss of the classifier: give its MultiMix'
         ):
             hook.before_train(runner)
-    # A ramp starts from nothing, as a warm-up does.
-    hook = MultiMixScheduleHook(ramp=5, by_epoch=False)
-    hook.before_train(runner_of(nn.ModuleList([model]), hook, loop=IterBasedTrainLoop))
+    else:
+        hook.before_train(runner)
+
+
+def test_a_weight_that_is_set_between_two_runs_stays():
+    model, hook = nn.ModuleList([MultiMix()]), MultiMixScheduleHook(stop=2, by_epoch=False)
+    runner = runner_of(model, hook, loop=IterBasedTrainLoop)
+    runner.train_loop._max_iters = 4
+    hook.before_train(runner)
+    runner.iter = 3
+    hook.before_train_iter(runner, 0)
+    hook.after_train(runner)
+    assert model[0].loss_weight == 1
+    model[0].loss_weight = 0.0  # as it was last
+    hook = MultiMixScheduleHook()
+    hook.before_train(runner_of(model, hook))
+    assert hook._weights == [(model[0], 0.0)]
 
 
 @pytest.mark.parametrize('batch_size', [1, 2, 8])

@@ -40,3 +40,9 @@ def test_slurm_is_looked_for(engine, monkeypatch, tmp_path):
     assert engine('--slurm', '--profile', str(lab)).profile == lab
     with pytest.raises(ValueError, match=r'nowhere does not exist'):
         engine('--profile', str(tmp_path / 'nowhere'))
+
+
+@pytest.mark.parametrize('option', ['--forceall', '-R', '--touch', '--forcerun=a'])
+def test_what_would_do_nothing_is_refused_with_what_does(engine, option):
+    with pytest.raises(ValueError, match=r'delete the result-\*\.json of the cells'):
+        engine('--', option)

@@ -371,6 +371,13 @@ def test_cvats_own_format_is_named(tmp_path):
     ]
 
 
+def test_voc_under_a_root_of_another_name_is_read(tmp_path):
+    root = flat_voc(tmp_path / 'set')
+    for path in root.glob('*.xml'):
+        path.write_text(path.read_text().replace('annotation>', 'annotations>'))
+    assert len(prepared(root)[1]['train']) == 4
+
+
 def test_the_output_of_an_earlier_call_is_no_input(tmp_path):
     root = flat_voc(tmp_path / 'set')
     prepare(root, root / 'inside')

@@ -453,7 +453,21 @@ def test_images_that_share_a_label_file_are_left_out_and_named(tmp_path):
     _, splits, report = prepared(root)
     assert set(splits['train']) == {'images/train/train1.png'}
     left = report['files_left_out']['images that share a label file with another image']
-    assert len(left) == 2 and all('train0.txt' in line for line in left)
+    assert len(left) == 2 and all('train0.' in line for line in left) and len(report['files_left_out']) == 1
+
+
+@pytest.mark.parametrize('link', [True, False])
+def test_of_an_image_that_is_there_twice_one_is_kept(tmp_path, link):
+    root = yolo(tmp_path / 'set')
+    first, second = root / 'images/train/train0.png', root / 'images/train/train0.jpeg'
+    if link:
+        second.symlink_to(first.name)
+    else:
+        shutil.copy(first, second)
+    _, splits, report = prepared(root)
+    assert len(splits['train']) == 2
+    assert [len(paths) for paths in report['files_left_out'].values()] == [1]
+    assert list(report['files_left_out']) == ['images that are there twice']
 
 
 @pytest.mark.parametrize(
@@ -471,11 +485,14 @@ def test_names_that_contradict_data_yaml_are_refused(tmp_path, text, names, mess
         prepared(root)
 
 
-@pytest.mark.parametrize('names', ['cat\ndog\nbird\n', 'person\nbicycle\n'])
+@pytest.mark.parametrize('names', ['cat\ndog\nbird\n', 'person\nbicycle\n', 'cat\ndog\ncat\n'])
 def test_a_list_beside_data_yaml_that_says_nothing_else_is_none(tmp_path, names):
     """labelImg writes one, with classes of its own."""
     root = roboflow(tmp_path / 'set')
     (root / 'classes.txt').write_text(names)
+    (root / 'old').mkdir()
+    (root / 'old/classes.txt').write_text('dog\ncat\n')  # without labels
+    (root / 'names.txt').write_bytes('Müller\n'.encode('latin-1'))
     assert prepared(root)[2]['classes'] == ['cat', 'dog']
 
 

@@ -27,7 +27,10 @@ class MissedValidationHook(Hook):
         loop = runner.train_loop
         by_iter = isinstance(loop, IterBasedTrainLoop)
         done, end = (loop.iter, loop.max_iters) if by_iter else (loop.epoch, loop.max_epochs)
-        loop._decide_current_val_interval()  # of `dynamic_intervals`; mmengine does so later
-        due = done % loop.val_interval == 0 or done == end
-        if runner.val_loop is not None and done and done >= loop.val_begin and due:
+        if runner.val_loop is None or not done or done < loop.val_begin:
+            return
+        decide = getattr(loop, '_decide_current_val_interval', None)  # of `dynamic_intervals`
+        if decide is not None:
+            decide()  # mmengine does so after the next step only
+        if done % loop.val_interval == 0 or done == end:
             runner.val_loop.run()

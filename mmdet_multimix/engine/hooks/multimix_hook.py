@@ -70,6 +70,7 @@ class MultiMixHook(MultiMixScheduleHook):
         DetectionMultiMix(**multimix)  # refuses what is out of range before anything is built
         self.multimix = multimix
         self.force = force
+        self.mark = object()  # of what it has put into heads
         self._mixers: list[HeadMixer] = []
         self._unheard: list[HeadMixer] = []
 
@@ -78,7 +79,7 @@ class MultiMixHook(MultiMixScheduleHook):
         model = unwrapped(runner)
         heads, refused = bbox_heads(model), {}
         self._mixers = []
-        others = {id(hook) for hook in runner.hooks if hook is not self}
+        others = {hook.mark for hook in runner.hooks if isinstance(hook, MultiMixHook) and hook is not self}
         for name, head in heads.items():
             HeadMixer.remove_leftover(head, others)
             try:
@@ -86,7 +87,7 @@ class MultiMixHook(MultiMixScheduleHook):
             except UnmixableError as error:
                 refused[name] = f'{type(head).__name__}: {error}'
                 continue
-            mixer = HeadMixer(name, head, DetectionMultiMix(form=form, **self.multimix), owner=id(self))
+            mixer = HeadMixer(name, head, DetectionMultiMix(form=form, **self.multimix), owner=self.mark)
             self._mixers.append(mixer)
             runner.logger.info(mixer.describe())
             if reason := unknown(type(head)):

@@ -13,6 +13,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import Tensor
 
+from ...models.classification import ImageClassifier
 from ...models.detection.example_choice import ExampleChoice, mixed_weights
 from ...models.detection.head_mixer import keep_eager
 from ...models.multimix import MultiMix, mixing_modules
@@ -113,15 +114,22 @@ class MultiMixScheduleHook(Hook):
     def _find(self, runner: Runner) -> None:
         self._weights = [(module, _configured(module)) for module in self._modules(runner)]
         choosing = [module for module, _ in self._weights if isinstance(module, ExampleChoice)]
-        if self.stop is not None and any(
-            module not in choosing and not module.clean_weight for module, _ in self._weights
-        ):
+        if self.stop is not None and self._ends_all(runner):
             raise InputError(
-                f'stop={self.stop} ends the only loss of a classifier: give its MultiMix a clean_weight, '
+                f'stop={self.stop} ends the only loss of the classifier: give its MultiMix a clean_weight, '
                 'such as 0.5, the weight of the loss of the images as they are'
             )
         for number, module in enumerate(choosing):  # so that the stages of a cascade do not draw alike
             module.draws.stream, module.draws.run = number, runner.message_hub.instance_name
+
+    def _ends_all(self, runner: Runner) -> bool:
+        """Whether the run goes on behind ``stop`` with a classifier that has no other loss."""
+        model, loop = unwrapped(runner), runner.train_loop
+        if not isinstance(model, ImageClassifier):  # somebody's own may have other losses
+            return False
+        mixing = getattr(model.head, 'multimix', None)
+        end = loop.max_epochs if self._counts_epochs else loop.max_iters
+        return isinstance(mixing, MultiMix) and not mixing.clean_weight and self.stop < end
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """Sets the weights of this iteration."""
@@ -131,8 +139,10 @@ class MultiMixScheduleHook(Hook):
         if not self._weights:
             return
         # Not from the iteration, which a resumed run may have counted with batches of another size.
-        epochs = runner.epoch + batch_idx / self._epoch_length if self._counts_epochs else 0.0
-        factor = self.factor(epochs if self._counts_epochs else runner.iter)
+        progress: float = runner.iter
+        if self._counts_epochs:
+            progress = (runner.epoch * self._epoch_length + batch_idx) / self._epoch_length
+        factor = self.factor(progress)
         for module, weight in self._weights:
             module.loss_weight = weight * factor
             module.scheduled = weight, module.loss_weight
@@ -178,7 +188,7 @@ class MultiMixScheduleHook(Hook):
     def after_train(self, runner: Runner) -> None:
         """Leaves the weights as the config has them."""
         for module, weight in self._weights:
-            module.loss_weight, module.watched = weight, False
+            module.loss_weight, module.watched, module.scheduled = weight, False, None
 
     def factor(self, progress: float) -> float:
         """The factor after so many epochs, fractions of them too, or iterations."""

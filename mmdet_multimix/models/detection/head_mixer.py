@@ -46,7 +46,7 @@ class HeadMixer:
         name: The head's name, for messages.
         head: A bounding box head.
         multimix: What mixes its examples. It becomes ``head.multimix``.
-        owner: Who takes it out again, ``id`` of a hook; 0 for a head that mixes for good.
+        owner: A mark of the hook that takes it out again; None for a head that mixes for good.
     """
 
     heard = False
@@ -55,7 +55,12 @@ class HeadMixer:
     """Whether all of them are kept out of compiled graphs."""
 
     def __init__(
-        self, name: str, head: BaseModule, multimix: DetectionMultiMix | DenseRoIMultiMix, *, owner: int = 0
+        self,
+        name: str,
+        head: BaseModule,
+        multimix: DetectionMultiMix | DenseRoIMultiMix,
+        *,
+        owner: object = None,
     ) -> None:
         self.name = name
         self.head = head
@@ -86,16 +91,16 @@ class HeadMixer:
             self._handle.remove()
 
     @staticmethod
-    def remove_leftover(head: nn.Module, owners: Collection[int]) -> None:
+    def remove_leftover(head: nn.Module, owners: Collection[object]) -> None:
         """Takes out what a hook has left in a head as its run was interrupted.
 
         Args:
             head: A head.
-            owners: The hooks of the run that begins, whose mixers stay.
+            owners: Marks of the hooks of the run that begins, whose mixers stay.
         """
         for value in vars(head).values():
             mixer = getattr(value, '__self__', None)
-            if isinstance(mixer, HeadMixer) and mixer.owner and mixer.owner not in owners:
+            if isinstance(mixer, HeadMixer) and mixer.owner is not None and mixer.owner not in owners:
                 mixer.remove()
                 return
 
