@@ -72,7 +72,8 @@ def read_config(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
     try:
         cfg = Config.fromfile(path)
     except (Exception, SystemExit) as error:  # it is Python, so anything may happen in it
-        raise InputError(f'config {path}{_line_in(error, path)} cannot be read: {_reason(error)}') from error
+        place = f'{path}{_line_in(error, path)}'
+        raise InputError(f'config {place} cannot be read: {_reason(error)}') from error
     override(cfg, overrides or {})
     return cfg
 

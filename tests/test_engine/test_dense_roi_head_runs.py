@@ -199,8 +199,7 @@ def test_the_hook_beside_it_schedules_both():
     hook = MultiMixHook(n=20, loss_weight=0.2, ramp=1.0)
     runner = runner_of(model, hook)
     hook.before_train(runner)
-    runner.iter = 5  # of ten an epoch
-    hook.before_train_iter(runner, 0)
+    hook.before_train_iter(runner, 5)  # of ten an epoch
     mixing = model.roi_head.bbox_head.multimix, model.roi_head.dense_multimix
     assert [module.loss_weight for module in mixing] == pytest.approx([0.1, 0.25])
     hook.after_train(runner)

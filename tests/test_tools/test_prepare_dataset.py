@@ -33,7 +33,7 @@ def test_the_printed_lines_train(tmp_path, measured):
     flat_voc(tmp_path / 'my cards', 4)
     flags = ['--split', '0.5', '--seed', '3'] if measured else []
     said = tool('prepare_dataset.py', tmp_path / 'my cards', *flags)
-    (lines,) = re.findall(r'^data_root = .*^# One-stage[^\n]*\n', said, re.DOTALL | re.MULTILINE)
+    (lines,) = re.findall(r'^data_root = .*^#     dict\(head[^\n]*\n', said, re.DOTALL | re.MULTILINE)
     assert (tmp_path / 'my cards_coco/config.py').read_text().endswith('\n' + lines)
     (tmp_path / 'mine.py').write_text(BASE + lines)
     options = {key: value for key, value in SHORT.items() if measured or not key.startswith('val')}
