@@ -153,13 +153,14 @@ class Plan:
 
     def note_results(self) -> None:
         """Copy the results that are there to where Snakemake looks for them, with their dates."""
-        shutil.rmtree(self.folder / '.done', ignore_errors=True)
         for name in self.cells:
             path = self.result_file(name)
+            copy = self.folder / '.done' / name / path.name
+            copy.parent.mkdir(parents=True, exist_ok=True)
             if path.exists():
-                copy = self.folder / '.done' / name / path.name
-                copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(path, copy)
+            else:  # a job of an earlier start may be about to write it
+                copy.unlink(missing_ok=True)
 
     def results(self) -> dict[str, dict[str, Any]]:
         """What came out, of the cells that are done."""
