@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import os
+import traceback
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -268,14 +269,14 @@ def _reason(error: BaseException) -> str:
 
 def _not_imported(error: BaseException) -> str:
     """Why a module of ``custom_imports`` cannot be imported; mmengine leaves it to the cause of its error."""
-    named, cause = '', error
-    while (inner := cause.__cause__ or cause.__context__) is not None:
-        cause = inner
-        named = str(cause).removeprefix('Failed to import ') if 'Failed to import ' in str(cause) else named
+    chain, said = [error], 'Failed to import '
+    while (inner := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(inner)
+    cause = chain[-1]
     if cause is error:
         return with_type(error)[:_LONGEST]
-    if not named and str(error).startswith('Failed to import '):
-        named = str(error).removeprefix('Failed to import ')
+    texts = [str(link) for link in reversed(chain)]
+    named = next((text.removeprefix(said) for text in texts if text.startswith(said)), '')
     missing = getattr(cause, 'name', None)
     there = named and missing and not (named == missing or named.startswith(f'{missing}.'))
     remedy = '' if there or not missing else '; PYTHONPATH has to name the folder that it is in'
@@ -284,15 +285,11 @@ def _not_imported(error: BaseException) -> str:
 
 def _line_in(error: BaseException, path: str) -> str:
     """The line of a config, or of a base, in which an error was raised."""
-    found, trace = '', error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        if (
-            code.co_name == '<module>'
-            and code.co_filename.endswith(_SUFFIXES)
-            and _BASE in trace.tb_frame.f_globals
-        ):
-            own = os.path.abspath(code.co_filename) == os.path.abspath(path)
-            found = f', line {trace.tb_lineno}' if own else f' (line {trace.tb_lineno} of {code.co_filename})'
-        trace = trace.tb_next
+    found = ''
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        file = frame.f_code.co_filename
+        is_config = file.endswith(_SUFFIXES) and _BASE in frame.f_globals
+        if is_config and frame.f_code.co_name == '<module>':
+            own = os.path.abspath(file) == os.path.abspath(path)
+            found = f', line {line}' if own else f' (line {line} of {file})'
     return found

@@ -48,11 +48,10 @@ def check_metrics(cfg: Config, metrics: dict[str, str]) -> Iterator[str]:
     for label, key in metrics.items():
         prefix, _, name = key.rpartition('/')
         if not any(prefix == given and (names is None or name in names) for given, names in known):
-            listed = ', '.join(f'{start}/{item}' for start, names in known for item in names or ['...'])
             nothing = (
                 'nothing: set test_dataloader and test_evaluator to annotated images, without format_only'
             )
-            yield f'metrics[{label!r}] is {key!r}, but test_evaluator gives {listed or nothing}'
+            yield f'metrics[{label!r}] is {key!r}, but test_evaluator gives {_listed(known) or nothing}'
 
 
 def check_best(cfg: Config) -> Iterator[str]:
@@ -85,8 +84,12 @@ def check_best(cfg: Config) -> Iterator[str]:
             key.startswith(f'{prefix}/') and (names is None or key.removeprefix(f'{prefix}/') in names)
             for prefix, names in known
         ):
-            gives = ', '.join(f'{prefix}/{name}' for prefix, names in known for name in names or ['...'])
+            gives = _listed(known)
             yield f'default_hooks.checkpoint.save_best is {key!r}, but val_evaluator gives {gives}'
+
+
+def _listed(known: list[tuple[str, tuple[str, ...] | None]]) -> str:
+    return ', '.join(f'{prefix}/{name}' for prefix, names in known for name in names or ['...'])
 
 
 def empty_result(cfg: Config) -> dict[str, float]:

@@ -246,17 +246,14 @@ def _log_gamma_cpu(a: Tensor, shape: tuple[int, int], generator: torch.Generator
 def _propose(a: Tensor, shape: tuple[int, int], generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
     """One proposal for each entry: the logarithm of the variate, and whether it is accepted."""
     d = a + 2 / 3  # (a + 1) - 1/3
-    x = torch.empty(shape, dtype=a.dtype, device=a.device).normal_(generator=generator)
-    v = torch.addcmul(
-        torch.ones((), dtype=a.dtype, device=a.device), x, (d * 9).rsqrt_()
-    )  # its cube root so far
+    alike: dict[str, Any] = dict(dtype=a.dtype, device=a.device)
+    x = torch.empty(shape, **alike).normal_(generator=generator)
+    v = torch.addcmul(torch.ones((), **alike), x, (d * 9).rsqrt_())  # its cube root so far
     log_v = v.log().mul_(3)  # NaN where v < 0: compares false below, hence rejected
     v.pow_(3).sub_(log_v)
     log_p = torch.addcmul(d, x, x, value=0.5, out=x).addcmul_(d, v, value=-1)  # x²/2 + d - d(v - log v)
     smallest = torch.finfo(a.dtype).eps / 4  # half a step of uniform_, so that no logarithm is infinite
-    log_u = (
-        torch.empty(shape, dtype=a.dtype, device=a.device).uniform_(smallest, 1, generator=generator).log_()
-    )
+    log_u = torch.empty(shape, **alike).uniform_(smallest, 1, generator=generator).log_()
     accepted = log_u < log_p
     return log_v.addcmul_(log_u.sub_(log_p), a.reciprocal()).add_(d.log_()), accepted
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from types import FrameType
 from urllib.error import URLError
@@ -74,20 +75,18 @@ def with_type(error: BaseException) -> str:
 
 def _built(error: Exception) -> str | None:
     """What mmengine was building from the config when the error was raised: the innermost part."""
-    found, trace = None, error.__traceback__
-    while trace is not None:
-        found = _part(trace.tb_frame) or found
-        trace = trace.tb_next
+    found = None
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        found = _part(frame) or found
     return found
 
 
 def _address(error: Exception) -> str:
     """What was to be downloaded when the error was raised."""
-    found, trace = 'a file', error.__traceback__
-    while trace is not None:
-        url = trace.tb_frame.f_locals.get('url')
+    found = 'a file'
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        url = frame.f_locals.get('url')
         found = url if isinstance(url, str) and '://' in url else found
-        trace = trace.tb_next
     return found
 
 

@@ -145,28 +145,36 @@ def test_scalars_and_pictures_reach_other_backends_too(tmp_path):
     assert all(map(read.Scalars, ours)) and 0 < len(pictures) == len(read.Images('multimix'))
 
 
+@pytest.fixture
+def shown(monkeypatch):
+    """The tuples and the title of each picture that is drawn."""
+    found, draw = [], draw_mixed_tuples
+    monkeypatch.setattr(
+        hooks,
+        'draw_mixed_tuples',
+        lambda tuples, title: found.append((tuples, title)) or draw(tuples, title=title),
+    )
+    return found
+
+
+def classifier(kind, method=None, **multimix):
+    return dict(
+        type='ImageClassifier',
+        data_preprocessor=dict(type='ImgDataPreprocessor', mean=[120.0, 110, 100], std=[60.0, 50, 40]),
+        backbone=dict(type='ResNet', depth=18, base_channels=8, norm_eval=False),
+        head=dict(type=kind, num_classes=5, in_channels=64, multimix=dict(n=20, **multimix)),
+        method=method,
+    )
+
+
 @pytest.mark.parametrize(
     ('method', 'examples'),
     [(dict(type='InputMixup', alpha=1e6, K=3), 12), (dict(type='ManifoldMixup', alpha=1e6), 4)],
     ids=['input', 'manifold'],
 )
 @pytest.mark.parametrize('logged', [False, True])
-def test_what_a_method_has_mixed_already_is_not_shown_as_an_image(
-    method, examples, logged, tmp_path, monkeypatch
-):
-    shown, draw = [], draw_mixed_tuples
-    monkeypatch.setattr(
-        hooks,
-        'draw_mixed_tuples',
-        lambda tuples, title: shown.append((tuples, title)) or draw(tuples, title=title),
-    )
-    model = dict(
-        type='ImageClassifier',
-        data_preprocessor=dict(type='ImgDataPreprocessor', mean=[120.0, 110, 100], std=[60.0, 50, 40]),
-        backbone=dict(type='ResNet', depth=18, base_channels=8, norm_eval=False),
-        head=dict(type='MultiMixHead', num_classes=5, in_channels=64, multimix=dict(n=20, ess=2)),
-        method=method,
-    )
+def test_what_a_method_has_mixed_already_is_not_shown_as_an_image(method, examples, logged, tmp_path, shown):
+    model = classifier('MultiMixHead', method, ess=2)
     drawing = dict(type='MultiMixVisualizationHook', interval=2, num_tuples=3, num_examples=2)
     logging = [dict(type='MultiMixScheduleHook', interval=1)] if logged else []
     options = dict(collate='default_collate', batch_size=4)
@@ -180,20 +188,8 @@ def test_what_a_method_has_mixed_already_is_not_shown_as_an_image(
 
 
 @pytest.mark.parametrize('kind', ['MultiMixHead', 'DenseMultiMixHead'])
-def test_a_classifier_shows_its_images_in_their_colours(kind, tmp_path, monkeypatch):
-    shown = []
-    draw = draw_mixed_tuples
-    monkeypatch.setattr(
-        hooks,
-        'draw_mixed_tuples',
-        lambda tuples, title: shown.append((tuples, title)) or draw(tuples, title=title),
-    )
-    model = dict(
-        type='ImageClassifier',
-        data_preprocessor=dict(type='ImgDataPreprocessor', mean=[120.0, 110, 100], std=[60.0, 50, 40]),
-        backbone=dict(type='ResNet', depth=18, base_channels=8, norm_eval=False),
-        head=dict(type=kind, num_classes=5, in_channels=64, multimix=dict(n=20, alpha=0.2)),
-    )
+def test_a_classifier_shows_its_images_in_their_colours(kind, tmp_path, shown):
+    model = classifier(kind, alpha=0.2)
     hook = dict(type='MultiMixVisualizationHook', interval=2, num_tuples=3, num_examples=2)
     options = dict(collate='default_collate', batch_size=4)
     _, _, pictures = train(tmp_path, model, Digits(), hook, **options)
