@@ -47,12 +47,15 @@ a teacher passes every image through it once more. The two cores of the machine 
 _DETECTION = """## Detectors
 
 ```bash
-python tools/train.py CONFIG
-tools/dist_train.sh CONFIG 8                                         # 8 GPUs
+python tools/train.py CONFIG --cfg-options train_dataloader.batch_size=16    # one GPU, a batch of 16
+tools/dist_train.sh CONFIG 8 --cfg-options train_dataloader.batch_size=2     # 8 GPUs, the same batch
 python tools/test.py CONFIG work_dirs/NAME/CHECKPOINT.pth
 ```
 
-The batch is that of the whole run. AP is that of the last iteration, from a backbone pretrained with
+The batch of the table is that of the whole run, and the rate of a config is for it.
+`train_dataloader.batch_size` is that of one process: give each its share, as above.
+
+AP is that of the last iteration, from a backbone pretrained with
 cross-entropy, over three seeds: [digits](transfer.md#digits) (IoU 0.50:0.95) and [BCCD](transfer.md#bccd)
 (IoU 0.5). The digits are written by `python -m mmdet_multimix.datasets.digits_detection
 data/digits_detection`.
