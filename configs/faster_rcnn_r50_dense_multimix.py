@@ -12,6 +12,6 @@ model = dict(
     ),
     roi_head=dict(type='DenseMultiMixRoIHead', dense_multimix=dict(n=200)),
 )
-custom_hooks = [dict(type='CheckInvalidLossHook', interval=50)]
+custom_hooks = [dict(type='CheckInvalidLossHook', interval=50), dict(type='EpochSeedHook')]
 # Logs how much the mixed term teaches.
 default_hooks = dict(multimix=dict(type='MultiMixScheduleHook'))

@@ -12,6 +12,6 @@ model = dict(
     ),
     roi_head=dict(bbox_head=dict(type='MultiMixShared2FCBBoxHead', multimix=dict(ess=3, loss_weight=0.5))),
 )
-custom_hooks = [dict(type='CheckInvalidLossHook', interval=50)]
+custom_hooks = [dict(type='CheckInvalidLossHook', interval=50), dict(type='EpochSeedHook')]
 # Logs how much the mixed term teaches.
 default_hooks = dict(multimix=dict(type='MultiMixScheduleHook'))

@@ -47,7 +47,10 @@ def test_every_config_builds(path):
     model = MODELS.build(cfg.model)
     mixes = any(isinstance(module, MultiMix) for module in model.modules())
     assert mixes == ('multimix' in path.stem)
-    assert any(hook['type'] == 'CheckInvalidLossHook' for hook in cfg.custom_hooks)
+    hooks = [hook['type'] for hook in cfg.custom_hooks]
+    assert 'CheckInvalidLossHook' in hooks
+    # Sets that train in minutes are begun again instead.
+    assert {'EpochSeedHook', 'IterSeedHook'} & set(hooks) or 'bccd' in path.stem or 'digits' in path.stem
 
 
 def test_training_logs_both_losses_and_evaluates(trained):
