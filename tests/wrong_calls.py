@@ -216,6 +216,7 @@ FOLDERS = [
         for tool, flags in (
             ('benchmark.py', 'ops'),
             ('benchmark.py', 'step'),
+            ('benchmark.py', 'measures'),
             ('gradient_variance.py', ''),
         )
     ),
@@ -307,6 +308,8 @@ FLAGS = [
         ('benchmark.py', 'step --images 0', 'must be from 1'),
         ('benchmark.py', 'step --batch 1', 'must be from 2'),
         ('benchmark.py', 'step --only segmenter', 'invalid choice'),
+        ('benchmark.py', 'measures --images 0', 'must be from 1'),
+        ('benchmark.py', 'measures --detections 0', 'must be from 1'),
         ('gradient_variance.py', '--factors 0', 'must be from 1'),
         ('gradient_variance.py', '--epochs', 'expected at least one'),
         ('gradient_variance.py', '--epochs 0', 'must be from 1'),

@@ -25,7 +25,7 @@ def main() -> None:
     args = parser.parse_args()
     with one_line():
         check_folder('--out', args.out)
-        if args.device == 'cuda' and not torch.cuda.is_available():
+        if getattr(args, 'device', 'cpu') == 'cuda' and not torch.cuda.is_available():
             raise InputError('--device cuda: torch finds no GPU that it can use through CUDA')
         COMMANDS[args.command].run(args)
 

@@ -14,6 +14,7 @@ import numpy as np
 from mmdet_multimix.evaluation.detection import measure_files
 from mmdet_multimix.evaluation.detection.boxes import coco_ground_truth, read_json
 from mmdet_multimix.evaluation.detection.post_hoc import post_hoc
+from mmdet_multimix.utils.arguments import at_least
 from mmdet_multimix.utils.files import write_text
 from mmdet_multimix.utils.progress import Progress
 
@@ -27,9 +28,9 @@ FOUND = 0.7  # of the objects
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this subcommand."""
-    parser.add_argument('--images', type=int, default=5000)
-    parser.add_argument('--detections', type=int, default=100, help='of an image')
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--images', type=at_least(1), default=5000)
+    parser.add_argument('--detections', type=at_least(1), default=100, help='of an image')
+    parser.add_argument('--seed', type=at_least(0), default=0)
     parser.add_argument('--out', type=Path, default=Path('benchmarks'), help='folder for the JSON')
 
 
