@@ -12,7 +12,7 @@ from mmengine.config import Config
 
 from mmdet_multimix.checks.checkpoints import pretrained_loaders
 
-from .data_state import data_state, weights_state
+from .data_state import data_state
 from .overrides import as_texts, config_hash, read_config
 from .plan import Cell
 
@@ -111,7 +111,7 @@ def training_cell(
         as_texts(title, options),
         tuple(needs),
         tuple(map(str, inputs)),
-        {**data_state(cfg), **weights_state(cfg, tuple(map(str, inputs)))},
+        data_state(cfg, tuple(map(str, inputs))),
         settings=settings or {},
         shown=shown,
         length=length,

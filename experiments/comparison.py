@@ -19,7 +19,6 @@ An experiment file is a config of its own, such as `configs/compare/digits.py`:
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from typing import Any
 from mmdet.registry import DATASETS
 
 from mmdet_multimix.evaluation.settings import MEASURES, Settings
-from mmdet_multimix.utils.registered import registered
+from mmdet_multimix.utils.registered import arguments_of, registered
 
 from .experiment_file import beside, check_keys, check_names, check_types, many, read_experiment, slug
 from .overrides import read_config
@@ -200,10 +199,9 @@ def _images_of(train: dict[str, Any], validation: dict[str, Any]) -> dict[str, A
 
 
 def _default_of(kind: type | None, key: str) -> Any:
-    for parent in kind.__mro__ if kind else ():
-        parameter = inspect.signature(parent).parameters.get(key)
-        if parameter is not None and parameter.default is not parameter.empty:
-            return parameter.default
+    parameter = arguments_of(kind).get(key)
+    if parameter is not None and parameter.default is not parameter.empty:
+        return parameter.default
     raise ValueError(
         f'val_dataloader.dataset has {key}, which train_dataloader.dataset lacks: write it there, too, as '
         'candidates are compared on images of the training set'

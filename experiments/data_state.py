@@ -40,38 +40,22 @@ _NO_FILES = ('pipeline', 'transforms')
 _PIECE = 2**20  # bytes that are read at once
 
 
-def data_state(cfg: Config) -> dict[str, str]:
-    """Hashes of the data of a config; what is missing is left out, as a check will name it.
+def data_state(cfg: Config, made: Collection[str] = ()) -> dict[str, str]:
+    """Hashes of the data and the weights of a config; what is missing is left out, as a check will name it.
 
     Args:
         cfg: The config.
+        made: Files of weights that the experiment makes itself, which are left out.
 
     Returns:
-        `learnt`, of the training and validation data, and `tested`, of the test data, where they have files.
+        `learnt`, of the training and validation data, `tested`, of the test data, and `loaded`, of weights to
+        start from, where they have files.
     """
     found = {
         part: [state for name in names for state in _states(cfg, name)] for part, names in _PARTS.items()
     }
+    found['loaded'] = list(_weights(cfg, made))
     return {part: digest(states) for part, states in found.items() if states}
-
-
-def weights_state(cfg: Config, made: Collection[str] = ()) -> dict[str, str]:
-    """A hash of the weights that a training starts from, where they are files.
-
-    Args:
-        cfg: The config.
-        made: Files that the experiment makes itself, which are left out.
-
-    Returns:
-        `loaded`, where there are any.
-    """
-    parts = [node for _, node in nodes(cfg.get('model') or {}, 'model')]
-    named = [
-        cfg.get('load_from'),
-        *(init.get('checkpoint') for part in parts for init in pretrained_loaders(part)),
-    ]
-    files = [path for path in named if isinstance(path, str) and path not in made and os.path.isfile(path)]
-    return {'loaded': digest([_content(path) for path in files])} if files else {}
 
 
 def images_state(folders: Iterable[Path]) -> str:
@@ -83,6 +67,14 @@ def forget() -> None:
     """Have files read again that were read before."""
     for read in (_content, _contents, _names):
         read.cache_clear()
+
+
+def _weights(cfg: Config, made: Collection[str]) -> Iterator[str]:
+    parts = [node for _, node in nodes(cfg.get('model') or {}, 'model')]
+    loaded = (init.get('checkpoint') for part in parts for init in pretrained_loaders(part))
+    for path in (cfg.get('load_from'), *loaded):
+        if isinstance(path, str) and path not in made and os.path.isfile(path):
+            yield _content(path)
 
 
 def _states(cfg: Config, name: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ from mmdet_multimix.checkpoints import publish_backbone
 from mmdet_multimix.checks import empty_result
 from mmdet_multimix.utils.provenance import git_commit, versions
 
-from .data_state import data_state, forget, weights_state
+from .data_state import data_state, forget
 from .launch import batch_options, run_tool
 from .measures import results_of
 from .overrides import as_values, config_hash, read_config
@@ -110,7 +110,7 @@ class Training:
             raise ValueError(f'{self._config} has changed since the experiment was started: start it again')
         forget()
         cfg = read_config(self._config, as_values(self._cell.first_options))
-        found = {**data_state(cfg), **weights_state(cfg, self._cell.inputs)}
+        found = data_state(cfg, self._cell.inputs)
         if any(self._cell.data.get(part, state) != state for part, state in found.items()):
             raise ValueError(
                 f'data or weights of {self._config} have changed since the experiment was started: start it '

@@ -24,7 +24,7 @@ from mmdet.registry import (
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from ..utils.registered import registered
+from ..utils.registered import arguments_of, registered
 from .remark import Remark
 from .walk import files_of
 
@@ -114,12 +114,7 @@ def misspelt_overrides(cfg: Config, keys: Iterable[str]) -> Iterator[str]:
 def _taken(node: dict[str, Any]) -> set[str]:
     """The arguments of the class that a part of a config names."""
     kinds = (registered(node.get('type'), registry) for registry in _REGISTRIES) if 'type' in node else ()
-    kind = next((found for found in kinds if isinstance(found, type)), None)
-    return {
-        name
-        for parent in (kind.__mro__ if kind else ())
-        for name in inspect.signature(vars(parent).get('__init__', object.__init__)).parameters
-    }
+    return set(arguments_of(next((kind for kind in kinds if isinstance(kind, type)), None)))
 
 
 def check_unread(cfg: Config) -> Iterator[str]:

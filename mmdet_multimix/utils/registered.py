@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 from importlib import import_module
 from typing import Any
 
@@ -30,6 +31,18 @@ def registered(kind: Any, registry: Registry) -> type | None:
         _import_registry(scope.scope_name)
         own = registry.root.children.get(scope.scope_name)
         found = own.get(class_name(kind)) if own else None
+    return found
+
+
+def arguments_of(kind: Any) -> dict[str, inspect.Parameter]:
+    """The arguments of a class and of its parents, to whom ``**kwargs`` passes them on; none of what is none.
+
+    Where several have one, it is that of the class or the nearest parent.
+    """
+    found: dict[str, inspect.Parameter] = {}
+    for parent in kind.__mro__ if isinstance(kind, type) else ():
+        own = inspect.signature(vars(parent).get('__init__', object.__init__)).parameters
+        found = {**own, **found}
     return found
 
 

@@ -14,7 +14,7 @@ from tiny_sets import coco_with, write_voc
 from experiments.cell import fingerprint
 from experiments.comparison import load_comparison
 from experiments.comparison_cells import comparison_plan
-from experiments.data_state import data_state, forget, weights_state
+from experiments.data_state import data_state, forget
 from experiments.estimate import why
 from experiments.plan import Cell, Plan, write_json
 from experiments.sweep import load_sweep
@@ -250,14 +250,14 @@ LOADED = [
 def test_weights_that_were_exported_again_are_another_start(tmp_path, loaded):
     path = tmp_path / 'weights.pth'
     cfg = Config(json.loads(json.dumps(loaded).replace('{path}', str(path))))
-    assert weights_state(cfg) == {}  # the checks name a file that is missing
+    assert data_state(cfg) == {}  # the checks name a file that is missing
     states = []
     for content in (b'1', b'2', b'1'):
         path.write_bytes(content)
         forget()
-        states.append(weights_state(cfg))
+        states.append(data_state(cfg))
     assert states[0] == states[2] != states[1] and set(states[0]) == {'loaded'}
-    assert weights_state(cfg, made=(str(path),)) == {}  # by a cell, whose key counts
+    assert data_state(cfg, made=(str(path),)) == {}  # by a cell, whose key counts
 
 
 def test_weights_of_ones_own_that_change_are_trained_from_again(detector):
