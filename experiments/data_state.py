@@ -31,6 +31,7 @@ from mmdet_multimix.checks.image_folders import folder
 from mmdet_multimix.checks.voc_content import is_read_as_here, list_names, xml_path
 from mmdet_multimix.checks.walk import DataSet, data_sets, evaluators, has_backend, nodes
 from mmdet_multimix.datasets.image_folder import ImageFolderDataset, is_left_behind
+from mmdet_multimix.utils.registered import is_a
 
 from .plan import digest
 
@@ -90,9 +91,9 @@ def _of_set(dataset: DataSet) -> Iterator[str]:
     own = {key: value for key, value in dataset.cfg.items() if key not in _NO_FILES}
     yield from _named(own, str(dataset.root))
     kind, listed = dataset.type, dataset.annotations
-    if kind and issubclass(kind, XMLDataset) and is_read_as_here(dataset) and listed and listed.is_file():
+    if is_a(kind, XMLDataset) and is_read_as_here(dataset) and listed and listed.is_file():
         yield _contents(listed, xml_path(dataset, '').parent)
-    elif kind and issubclass(kind, ImageFolderDataset):
+    elif is_a(kind, ImageFolderDataset):
         yield _names(str(folder(dataset)))
 
 

@@ -10,6 +10,7 @@ from mmdet.datasets import BaseDetDataset, CocoPanopticDataset
 from mmengine.config import Config
 
 from ..utils.names import check_same_classes, quote
+from ..utils.registered import is_a
 from .encoding import check_encoding
 from .remark import Remark
 from .walk import DataSet, nodes
@@ -121,16 +122,12 @@ def _with_classes(cfg: Config, sets: Sequence[DataSet]) -> list[DataSet]:
     """The sets of boxes whose classes are known before they are built, and whose labels stand for them."""
     if any('language_model' in node for _, node in nodes(cfg.get('model'), 'model')):
         return []  # its head scores the tokens of the names, so that each set may have classes of its own
-    return [
-        dataset
-        for dataset in sets
-        if isinstance(dataset.type, type) and issubclass(dataset.type, BaseDetDataset) and dataset.classes
-    ]
+    return [dataset for dataset in sets if is_a(dataset.type, BaseDetDataset) and dataset.classes]
 
 
 def _with_boxes(dataset: DataSet) -> Sequence[str]:
     """The classes that its boxes have: of a panoptic set the things; none where only its file knows them."""
-    if not issubclass(dataset.type or object, CocoPanopticDataset):
+    if not is_a(dataset.type, CocoPanopticDataset):
         return dataset.classes
     known, mine = getattr(dataset.type, 'METAINFO', {}), dataset.cfg.get('metainfo') or {}
     things = (mine if 'classes' in mine else {**known, **mine}).get('thing_classes')

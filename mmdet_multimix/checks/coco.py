@@ -9,6 +9,7 @@ from pathlib import Path
 from mmdet.datasets import Objects365V1Dataset
 
 from ..utils.names import quote, shorten
+from ..utils.registered import is_a
 from . import coco_file
 from .coco_content import check_content, is_read_as_here, kept_boxes, listed
 from .encoding import check_encoding
@@ -39,7 +40,7 @@ def check(dataset: DataSet) -> Iterator[str]:
         yield f'{path} ends in the middle: it was not copied whole. {dataset.remedy}'
         return
     # Its official files list the categories differently, so mmdet sorts them.
-    by_id = issubclass(dataset.type, Objects365V1Dataset)
+    by_id = is_a(dataset.type, Objects365V1Dataset)
     names = coco_file.categories(path, by_id) if classes else []
     if names is None:
         yield f'{path} is no COCO annotation file: it has no readable list of categories'

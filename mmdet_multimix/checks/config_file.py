@@ -21,7 +21,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.utils import import_modules_from_strings
 
 from ..utils.one_line import InputError, with_type
-from ..utils.registered import registered
+from ..utils.registered import is_a, registered
 from .walk import data_sets, nodes
 
 _SUFFIXES = ('.py', '.yaml', '.yml', '.json')
@@ -169,7 +169,7 @@ def _no_dicts(cfg: Config) -> Iterator[str]:
     loaders = [key for key in cfg if key.endswith('_dataloader') and isinstance(cfg[key], dict)]
     for dataset in data_sets(cfg, loaders):
         metainfo = dataset.cfg.get('metainfo')
-        if _is_plain(metainfo) and isinstance(dataset.type, type) and issubclass(dataset.type, BaseDataset):
+        if _is_plain(metainfo) and is_a(dataset.type, BaseDataset):
             yield f'{dataset.key}.metainfo must be a dict, got {metainfo!r}'
 
 

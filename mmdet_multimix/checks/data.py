@@ -9,7 +9,7 @@ from typing import Any
 from mmdet.datasets import CocoDataset, XMLDataset
 from mmengine.config import Config
 
-from ..utils.registered import use_scope_of
+from ..utils.registered import is_a, use_scope_of
 from . import coco, coco_file, image_folders, voc
 from .classes import check_names, check_same
 from .metrics import check_evaluators
@@ -118,9 +118,7 @@ def _format(dataset: DataSet) -> ModuleType | None:
     if not dataset.cfg.get('ann_file'):
         return image_folders
     kind = dataset.type if dataset.annotations else None
-    return next(
-        (room for base, room in _FORMATS.items() if isinstance(kind, type) and issubclass(kind, base)), None
-    )
+    return next((room for base, room in _FORMATS.items() if is_a(kind, base)), None)
 
 
 def _count_key(dataset: DataSet) -> str:

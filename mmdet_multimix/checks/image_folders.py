@@ -10,6 +10,7 @@ from typing import Any
 from mmdet.registry import DATASETS
 
 from ..datasets.cls_dataset import ClsDataset
+from ..utils.registered import is_a
 from .remark import Remark
 from .walk import DataSet
 
@@ -39,9 +40,7 @@ def check_held_out(sets: Sequence[DataSet]) -> Iterator[str]:
     Yields:
         A remark for each validation set that has some.
     """
-    ours = [
-        dataset for dataset in sets if isinstance(dataset.type, type) and issubclass(dataset.type, ClsDataset)
-    ]
+    ours = [dataset for dataset in sets if is_a(dataset.type, ClsDataset)]
     for other in (dataset for dataset in ours if not dataset.trained_on):
         for dataset in (dataset for dataset in ours if dataset.trained_on):
             if _source(dataset) == _source(other) and _overlap(dataset, other):
@@ -74,7 +73,7 @@ def check_whole(dataset: DataSet, wanted: int | None) -> Iterator[str]:
     Yields:
         What is wrong.
     """
-    if not (isinstance(dataset.type, type) and issubclass(dataset.type, ClsDataset)):
+    if not is_a(dataset.type, ClsDataset):
         return
     try:
         found = count(dataset)

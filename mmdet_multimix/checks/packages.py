@@ -9,6 +9,8 @@ from typing import Any
 from mmdet.datasets import LVISV05Dataset
 from mmdet.evaluation import LVISMetric
 
+from ..utils.registered import is_a
+
 # LVISV1Dataset is derived from LVISV05Dataset.
 _NEEDED = {LVISV05Dataset: 'lvis', LVISMetric: 'lvis'}
 
@@ -23,7 +25,6 @@ def check_packages(kind: Any) -> Iterator[str]:
         A line for each that is not installed.
     """
     for base, package in _NEEDED.items():
-        is_one = isinstance(kind, type) and issubclass(kind, base)
-        if is_one and importlib.util.find_spec(package) is None:
+        if is_a(kind, base) and importlib.util.find_spec(package) is None:
             what = f'{kind.__name__} needs the package {package}'
             yield f'{what}, which is not installed: pip install {package}'

@@ -13,7 +13,7 @@ from mmdet.registry import METRICS
 from mmengine.config import Config
 
 from ..utils.names import shorten
-from ..utils.registered import registered
+from ..utils.registered import is_a, registered
 from . import coco, coco_file, voc
 from .coco_content import is_read_as_here, listed
 from .kept import Kept
@@ -41,9 +41,9 @@ def check_evaluated(cfg: Config, key: str) -> Iterator[str]:
     ]
     for entry in evaluators(cfg, key):
         path, kind = entry.get('ann_file'), registered(entry.get('type'), METRICS)
-        if isinstance(kind, type) and issubclass(kind, (CocoMetric, VOCMetric)):
+        if is_a(kind, CocoMetric, VOCMetric):
             yield from _measured(loaded, entry, key)
-        if not path or has_backend(entry) or not isinstance(kind, type) or not issubclass(kind, CocoMetric):
+        if not path or has_backend(entry) or not is_a(kind, CocoMetric):
             continue
         for dataset in sets:
             if Path(path).is_file() and is_read_as_here(dataset):

@@ -11,7 +11,7 @@ from mmdet.registry import DATASETS
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 
-from ..utils.registered import class_name, registered
+from ..utils.registered import class_name, is_a, registered
 
 # By type: what stands in the name of its annotations, and where it is from.
 _REMEDIES = {
@@ -165,8 +165,8 @@ def check_wrapped(cfg: Config, loaders: Sequence[str]) -> Iterator[str]:
         for key, node in nodes(cfg[loader].get('dataset'), f'{loader}.dataset'):
             inner = next((name for name in ('dataset', 'datasets') if node.get(name)), None)
             kind = registered(node.get('type'), DATASETS) if inner and 'type' in node else None
-            own = isinstance(kind, type) and not kind.__module__.startswith('mmdet.')  # which may take one
-            if isinstance(kind, type) and issubclass(kind, BaseDataset) and not own:
+            # One of somebody's own may take one.
+            if is_a(kind, BaseDataset) and kind.__module__.startswith('mmdet.'):
                 yield (
                     f'{key} is a {class_name(node["type"])}, which cannot have a {inner} inside. Where the '
                     'base wraps its set, as SSD and YOLOX do, yours belongs into the wrapper: '

@@ -15,7 +15,7 @@ from ..checkpoints.loading import choose_weights, what_it_holds
 from ..checkpoints.reading import meta_of
 from ..checkpoints.stored_classes import classes_of
 from ..models.classification.image_classifier import ImageClassifier
-from ..utils.registered import registered, use_scope_of
+from ..utils.registered import is_a, registered, use_scope_of
 
 
 class PixelClassifier:
@@ -81,7 +81,7 @@ def load_classifier(
     device = choose_device(device)
     use_scope_of(cfg)
     kind = registered(cfg.model.type, MODELS)
-    if not (isinstance(kind, type) and issubclass(kind, ImageClassifier)):
+    if not is_a(kind, ImageClassifier):
         raise ValueError(
             f'model.type is {cfg.model.type}, which is not an ImageClassifier; tools/evaluate.py takes '
             "those, and mmdet's detectors"

@@ -34,6 +34,11 @@ def registered(kind: Any, registry: Registry) -> type | None:
     return found
 
 
+def is_a(kind: Any, *bases: type) -> bool:
+    """Whether a type is one of these classes or derived from one; it may be a function, or not be known."""
+    return isinstance(kind, type) and issubclass(kind, bases)
+
+
 def arguments_of(kind: Any) -> dict[str, inspect.Parameter]:
     """The arguments of a class and of its parents, to whom ``**kwargs`` passes them on; none of what is none.
 

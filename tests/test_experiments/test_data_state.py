@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from cli import ROOT
+from mmdet.registry import DATASETS
 from mmengine.config import Config
 from PIL import Image
 from tiny_sets import coco_with, write_voc
@@ -106,6 +107,19 @@ def test_what_is_not_there_or_elsewhere_is_left_to_the_checks(tmp_path):
         'learnt',
         'tested',
     }
+
+
+@DATASETS.register_module()
+def make_images(**settings):
+    """A data set of one's own that a function makes."""
+    return []
+
+
+def test_a_set_that_a_function_makes_has_no_state_but_that_of_its_files(tmp_path):
+    (tmp_path / 'list.txt').write_text('a')
+    train = dict(type='make_images', data_root=str(tmp_path), split='train')
+    assert state(train) == {}
+    assert set(state({**train, 'ann_file': 'list.txt'})) == {'learnt', 'tested'}
 
 
 def test_edited_data_change_the_key_and_results_from_before_keep_theirs(tmp_path):

@@ -25,7 +25,7 @@ from ...checkpoints.reading import meta_of
 from ...checkpoints.stored_classes import classes_of
 from ...utils.files import whole_file
 from ...utils.progress import Progress
-from ...utils.registered import registered, use_scope_of
+from ...utils.registered import is_a, registered, use_scope_of
 from .boxes import Detections
 
 PART = 100  # images in a file of predictions
@@ -34,8 +34,7 @@ PART = 100  # images in a file of predictions
 def is_detector(cfg: Config) -> bool:
     """Whether a config's model is one of mmdet's detectors."""
     use_scope_of(cfg)
-    kind = registered(cfg.get('model', {}).get('type'), MODELS)
-    return isinstance(kind, type) and issubclass(kind, BaseDetector)
+    return is_a(registered(cfg.get('model', {}).get('type'), MODELS), BaseDetector)
 
 
 def load_detector(
