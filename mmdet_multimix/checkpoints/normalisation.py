@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..utils.registered import class_name
 from .reading import meta_of
 
 KEY = 'normalisation'  # in the meta of an exported backbone
@@ -46,8 +47,7 @@ def read_normalisation(preprocessor: Mapping[str, Any] | None) -> Normalisation 
         preprocessor: The config.
     """
     found = preprocessor or {}
-    kind = found.get('type')
-    order = _ORDERS.get(kind if isinstance(kind, str) else getattr(kind, '__name__', ''))
+    order = _ORDERS.get(class_name(found.get('type')))
     mean, std = found.get('mean'), found.get('std')
     if order is None or not _are_numbers(mean) or not _are_numbers(std):
         return None

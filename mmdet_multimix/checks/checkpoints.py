@@ -97,9 +97,8 @@ def check_stored_classes(cfg: Config, sets: Sequence[DataSet]) -> Iterator[str]:
 def check_initial_weights(cfg: Config) -> Iterator[str]:
     """Look for the checkpoint of every ``init_cfg`` in the model, and for backbones that would ignore it."""
     for key, node in nodes(cfg.get('model') or {}, 'model'):
-        init_cfg = node.get('init_cfg')
-        for init in init_cfg if isinstance(init_cfg, (list, tuple)) else [init_cfg]:
-            kind = class_name(init.get('type')) if isinstance(init, dict) else None
+        for init in pretrained_loaders(node):
+            kind = class_name(init['type'])
             if kind not in ('MultiMixPretrained', 'Pretrained', 'PretrainedInit'):
                 continue
             path = init.get('checkpoint')

@@ -230,7 +230,7 @@ def misread(dataset: DataSet, coco: dict[str, Any]) -> Iterator[str]:
             f'{len(lost):,} annotations of {path} are of images that it does not list{as_text}; they are '
             'left out'
         )
-    no_box = [entry['id'] for entry in annotations if not _is_box(entry.get('bbox'))]
+    no_box = [entry['id'] for entry in annotations if not is_box(entry.get('bbox'))]
     if no_box:
         yield f'{len(no_box)} annotations of {path} have no box [x, y, width, height]: {shorten(no_box)}'
     lacking = [entry['id'] for entry in annotations if not isinstance(entry.get('area'), (int, float))]
@@ -256,7 +256,8 @@ def _are_shifted(unknown: list[Any], named: set[Any], used: Counter) -> bool:
     return (unknown[0] == low - 1 and not used[high]) or (unknown[0] == high + 1 and not used[low])
 
 
-def _is_box(box: Any) -> bool:
+def is_box(box: Any) -> bool:
+    """Whether this is a list of four numbers."""
     return isinstance(box, list) and len(box) == 4 and all(map(_is_number, box))
 
 

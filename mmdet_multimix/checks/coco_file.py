@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import mmap
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,39 +52,37 @@ def forget() -> None:
 
 def count(path: Path) -> int:
     """Count the images that the annotations list, by their names or, as LVIS has it, by their addresses."""
-    if not path.stat().st_size:
-        return 0
-    with path.open('rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-        return _occurrences(text, b'"file_name"') or _occurrences(text, b'"coco_url"')
+    with _mapped(path) as text:
+        return len(re.findall(b'"file_name"', text)) or len(re.findall(b'"coco_url"', text))
 
 
-def _occurrences(text: mmap.mmap, word: bytes) -> int:
-    found, place = 0, text.find(word)
-    while place >= 0:
-        found, place = found + 1, text.find(word, place + 1)
-    return found
+@contextlib.contextmanager
+def _mapped(path: Path) -> Iterator[mmap.mmap | bytes]:
+    """The content of a file, of which no more is read than is looked at."""
+    with path.open('rb') as file:
+        if not path.stat().st_size:  # which cannot be mapped
+            yield b''
+            return
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+            yield text
 
 
 def mentions(path: Path, key: str) -> bool:
     """Whether any entry of a file has a key."""
-    if not path.stat().st_size:
-        return False
-    with path.open('rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+    with _mapped(path) as text:
         return text.find(f'"{key}"'.encode()) >= 0
 
 
-def categories(path: Path, by_id: bool = False) -> list[str] | None:
+def categories(path: Path, by_id: bool) -> list[str] | None:
     """Read the category names of a file in their order.
 
     Args:
         path: The file.
-        by_id: In the order of their ids instead.
+        by_id: Whether in the order of their ids instead.
 
     Returns:
         None where the file is not laid out like COCO's.
     """
-    if not path.stat().st_size:
-        return None
     if not is_small(path):
         found = _listed_categories(path, by_id)
         if len(found) == 1:
@@ -96,7 +96,7 @@ def categories(path: Path, by_id: bool = False) -> list[str] | None:
 def _listed_categories(path: Path, by_id: bool) -> list[list[str]]:
     """All lists in the file that could be that of the categories."""
     found = []
-    with path.open('rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+    with _mapped(path) as text:
         for match in _LIST.finditer(text):
             end = text.find(b']', match.start(1))
             try:

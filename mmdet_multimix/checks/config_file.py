@@ -35,7 +35,6 @@ _NEEDED = {
 _DETECTOR = ('backbone', 'neck', 'head', 'rpn_head', 'roi_head', 'bbox_head', 'mask_head')
 _PARTS = {'mmdet': _DETECTOR, 'mmdet_multimix': (*_DETECTOR, 'method')}
 _LONGEST = 500  # characters of somebody else's error
-_BASE = '_base_'
 _RUNNERS = (None, 'Runner', 'FlexibleRunner')  # others may need other keys
 
 
@@ -57,26 +56,22 @@ class OverrideAction(DictAction):
             parser.error(f'{option_string} {" ".join(values)}: {error}')
 
 
-def read_config(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Config:
+def read_config(path: str | Path) -> Config:
     """Read a config file.
 
     Args:
         path: The file.
-        overrides: What ``--cfg-options`` gives, by dotted keys.
 
     Raises:
-        InputError: It is not there, no config, or does not run; or an override has no place in it,
-            or names a module that cannot be imported.
+        InputError: It is not there, no config, or does not run.
     """
     path = str(path)
     _check_bases(path, ())
     try:
-        cfg = Config.fromfile(path)
+        return Config.fromfile(path)
     except (Exception, SystemExit) as error:  # it is Python, so anything may happen in it
         place = f'{path}{_line_in(error, path)}'
         raise InputError(f'config {place} cannot be read: {_reason(error)}') from error
-    override(cfg, overrides or {})
-    return cfg
 
 
 def override(cfg: Config, overrides: Mapping[str, Any]) -> None:
@@ -288,7 +283,7 @@ def _line_in(error: BaseException, path: str) -> str:
     found = ''
     for frame, line in traceback.walk_tb(error.__traceback__):
         file = frame.f_code.co_filename
-        is_config = file.endswith(_SUFFIXES) and _BASE in frame.f_globals
+        is_config = file.endswith(_SUFFIXES) and '_base_' in frame.f_globals
         if is_config and frame.f_code.co_name == '<module>':
             own = os.path.abspath(file) == os.path.abspath(path)
             found = f', line {line}' if own else f' (line {line} of {file})'

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..checks import coco_file
-from ..checks.coco_content import check_corners, misread
+from ..checks.coco_content import check_corners, is_box, misread
 from ..checks.images import Listed
 from ..checks.remark import Remark
 from ..checks.walk import DataSet
@@ -106,7 +106,7 @@ def _content(path: Path, found: Found) -> dict[str, Any]:
             for number, entry in enumerate(content['annotations'], 1):
                 entry['id'] = number
         for entry in content['annotations']:
-            if not isinstance(entry.get('area'), (int, float)) and _has_box(entry):
+            if not isinstance(entry.get('area'), (int, float)) and is_box(entry.get('bbox')):
                 entry['area'] = entry['bbox'][2] * entry['bbox'][3]
         if not isinstance(content.get('categories'), list):
             raise ValueError('it has no list of categories')
@@ -114,7 +114,7 @@ def _content(path: Path, found: Found) -> dict[str, Any]:
             raise ValueError('its categories must be like {"id": 1, "name": "cat"}')
         names = [entry['name'] for entry in content['categories'] if entry['id'] is not None]
         cfg = dict(type='CocoDataset', ann_file=str(path), metainfo=dict(classes=tuple(names)))
-        boxed = [entry for entry in content['annotations'] if _has_box(entry)]
+        boxed = [entry for entry in content['annotations'] if is_box(entry.get('bbox'))]
         # What has none is left out, unless nothing has one: then this says what is wrong.
         for line in misread(DataSet('', cfg), {**content, 'annotations': boxed or content['annotations']}):
             if not isinstance(line, Remark):
@@ -128,22 +128,13 @@ def _content(path: Path, found: Found) -> dict[str, Any]:
 
 
 def _marked(entry: dict[str, Any], name: str) -> Marked:
-    if not _has_box(entry):
+    if not is_box(entry.get('bbox')):
         return Marked(name, None)
     x, y, w, h = entry['bbox']
     crowd = any(str(entry.get(key)).strip() not in _NO for key in ('iscrowd', 'ignore'))
     more = {key: value for key, value in entry.items() if key not in _OWN}
     area = entry['area'] if 0 < entry['area'] < math.inf else None  # some tools write zeros
     return Marked(name, (x, y, x + w, y + h), crowd, more, area)
-
-
-def _has_box(entry: dict[str, Any]) -> bool:
-    box = entry.get('bbox')
-    return (
-        isinstance(box, list)
-        and len(box) == 4
-        and all(isinstance(side, (int, float)) and math.isfinite(side) for side in box)
-    )
 
 
 def _side(value: Any) -> int | None:

@@ -118,7 +118,7 @@ def test_categories_with_lists_inside(tmp_path):
     path = tmp_path / 'keypoints.json'
     entries = [{'id': 1, 'name': 'person', 'keypoints': ['nose', 'ear']}]
     path.write_text(json.dumps({'categories': entries, 'images': []}))
-    assert categories(path) == ['person']
+    assert categories(path, by_id=False) == ['person']
 
 
 @pytest.mark.parametrize('large', [False, True])
@@ -132,4 +132,4 @@ def test_another_list_of_that_name_does_not_deceive(tmp_path, monkeypatch, large
         'no "categories": [1] here',
     ):
         path.write_text(json.dumps({'categories': entries, 'images': [], 'info': other}))
-        assert categories(path) == ['cat']
+        assert categories(path, by_id=False) == ['cat']

@@ -4,7 +4,7 @@ import pytest
 from cli import ROOT
 from mmengine.config import Config
 
-from mmdet_multimix.checks.config_file import read_config
+from mmdet_multimix.checks.config_file import override, read_config
 from mmdet_multimix.checks.metrics import check_best
 from mmdet_multimix.checks.unread import check_unread, misspelt_overrides
 from mmdet_multimix.checks.walk import check_wrapped
@@ -149,7 +149,7 @@ def test_a_module_that_fails_is_named_with_the_reason(tmp_path, monkeypatch, way
     path.write_text(imports if way == 'file' else 'x = 1\n')
     overrides = {} if way == 'file' else {'custom_imports.imports': ['broken_module_of_mine']}
     with pytest.raises(InputError) as error:
-        read_config(path, overrides)
+        override(read_config(path), overrides)
     text = str(error.value)
     assert (
         "broken_module_of_mine cannot be imported: ModuleNotFoundError: No module named 'nonexisting" in text

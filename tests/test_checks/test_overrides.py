@@ -6,7 +6,7 @@ import pytest
 from cli import ROOT
 from mmdet.registry import MODELS
 
-from mmdet_multimix.checks.config_file import read_config
+from mmdet_multimix.checks.config_file import override, read_config
 from mmdet_multimix.utils.one_line import InputError
 
 CE = ROOT / 'configs/pretrain/resnet_tiny_digits_ce.py'
@@ -42,9 +42,10 @@ class {kind}(nn.Identity):
 )
 def test_custom_imports_are_imported(theirs, overrides):
     name, kind = theirs
-    read_config(CE, {'model.head.in_channels': 3})
+    override(read_config(CE), {'model.head.in_channels': 3})
     assert MODELS.get(kind) is None
-    cfg = read_config(CE, overrides(name))
+    cfg = read_config(CE)
+    override(cfg, overrides(name))
     assert MODELS.get(kind) is sys.modules[name].__dict__[kind]
     assert name in cfg.custom_imports.imports
 
@@ -56,10 +57,12 @@ def test_custom_imports_are_imported(theirs, overrides):
 )
 def test_what_cannot_be_imported_is_named(value):
     with pytest.raises(InputError, match=r'custom_imports.*cannot be imported: (ModuleNotFound|Type)Error'):
-        read_config(CE, {'custom_imports.imports': value})
+        override(read_config(CE), {'custom_imports.imports': value})
     with pytest.raises(InputError, match=r'cannot be imported: (ModuleNotFound|Type)Error'):
-        read_config(CE, {'custom_imports': value if isinstance(value, list) else [value]})
+        override(read_config(CE), {'custom_imports': value if isinstance(value, list) else [value]})
 
 
 def test_none_imports_nothing():
-    assert read_config(CE, {'custom_imports': None}).custom_imports is None
+    cfg = read_config(CE)
+    override(cfg, {'custom_imports': None})
+    assert cfg.custom_imports is None
