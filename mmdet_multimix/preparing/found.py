@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..datasets.image_folder import is_left_behind
 from ..utils.one_line import InputError
 
 IMAGES = {'.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm', '.pgm'}
@@ -91,7 +92,7 @@ class Found:
 
 
 def files_of(root: Path, skip: Path) -> list[Path]:
-    """List the files of a folder and all below it in order, without hidden ones.
+    """List the files of a folder and all below it in order, without those that :func:`is_left_behind`.
 
     Args:
         root: The folder.
@@ -100,12 +101,12 @@ def files_of(root: Path, skip: Path) -> list[Path]:
     found, seen = [], set()
     for folder, below, names in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
-        below[:] = sorted(n for n in below if not n.startswith('.') and n != '__MACOSX')
+        below[:] = sorted(name for name in below if not is_left_behind(name))
         if real in seen or real == os.path.realpath(skip):  # a link to a folder above would have no end
             below.clear()
             continue
         seen.add(real)
-        found += [Path(folder, name) for name in sorted(names) if not name.startswith('.')]
+        found += [Path(folder, name) for name in sorted(names) if not is_left_behind(name)]
     return [path for path in found if is_file(path)]
 
 

@@ -218,6 +218,14 @@ def test_links_that_lead_round_in_circles(tmp_path):
     assert not report['files_left_out']
 
 
+def test_thumbnails_that_a_server_keeps_beside_the_images_are_none_of_them(tmp_path):
+    root = yolo(tmp_path / 'set')
+    before = prepared(root)[1:]
+    for path in list(root.rglob('*.png')):
+        photograph(path.parent / '@eaDir' / path.name / 'SYNOPHOTO_THUMB_XL.jpg')
+    assert prepared(root)[1:] == before
+
+
 def test_the_picture_shows_boxes_where_they_are(tmp_path):
     root = tmp_path / 'set'
     for index in range(3):
