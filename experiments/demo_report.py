@@ -21,6 +21,7 @@ from mmdet_multimix.utils.files import write_text
 from mmdet_multimix.utils.provenance import versions
 from mmdet_multimix.visualization import plot_detections, plot_embeddings
 
+from .experiment_file import many
 from .plots import plot_curves, plot_dots
 from .results import markdown_table, shown, summarise, unfinished
 from .scalars import read_scalars
@@ -115,8 +116,7 @@ def _markdown(demo: Demo, rows: list[dict[str, Any]]) -> str:
         }
         for row in rows
     ]
-    seeds = f'{demo.seeds} seed{"s" if demo.seeds > 1 else ""}'
-    parts = [f'# Digit detection from {demo.train_images} training images, {seeds}']
+    parts = [f'# Digit detection from {demo.train_images} training images, {many(demo.seeds, "seed")}']
     parts.append(markdown_table(table) if table else 'No detector is done yet.')
     parts += [f'![{name}]({name}.png)' for name in PICTURES if table]
     return '\n\n'.join(parts) + '\n'

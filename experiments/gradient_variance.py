@@ -131,7 +131,8 @@ def train_and_measure(settings: Settings) -> list[dict]:
     loader = DataLoader(dataset, cfg.train_dataloader.batch_size, shuffle=True, drop_last=True)
 
     # The same mini-batches for all K and at all points; only the factors are drawn anew.
-    fixed = DataLoader(dataset, settings.batch_size * settings.repeats, sampler=_draw(len(dataset), settings))
+    size = settings.batch_size * settings.repeats
+    fixed = DataLoader(dataset, size, sampler=torch.randint(len(dataset), (size,)).tolist())
     pool = model.data_preprocessor(next(iter(fixed)))
     parts = (pool[name].split(settings.batch_size) for name in ('inputs', 'gt_label'))
     batches = list(zip(*parts, strict=True))
@@ -144,10 +145,6 @@ def train_and_measure(settings: Settings) -> list[dict]:
         if epoch in settings.epochs:
             results.append(measure(model, batches, sorted(set(settings.factors)), epoch))
     return results
-
-
-def _draw(size: int, settings: Settings) -> list[int]:
-    return torch.randint(size, (settings.batch_size * settings.repeats,)).tolist()
 
 
 def plot(path: Path, results: list[dict]) -> None:

@@ -17,6 +17,8 @@ import pandas as pd
 from mmdet_multimix.utils.files import write_text
 from mmdet_multimix.utils.names import shorten
 
+from .experiment_file import many
+
 
 def summarise(values: Iterable[float]) -> dict[str, Any] | None:
     """Mean, sample standard deviation and standard error over seeds.
@@ -119,7 +121,7 @@ def unfinished(names: Iterable[str], results: dict[str, dict], failures: dict[st
     failed = [f'`{name}`' for name in missing if name in failures]
     text = f'\nFailed: {shorten(failed)}.\n' if failed else ''
     todo = len(missing) - len(failed)
-    return text + (f'\nStill to do: {todo} run{"s" if todo > 1 else ""}.\n' if todo else '')
+    return text + (f'\nStill to do: {many(todo, "run")}.\n' if todo else '')
 
 
 def write_files(folder: Path, report: dict[str, Any], text: str) -> None:

@@ -25,11 +25,13 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch import nn
 
+from mmdet_multimix.checks.walk import nodes
 from mmdet_multimix.models.detection.example_choice import ExampleChoice
 from mmdet_multimix.models.detection.mixable_heads import SHOWN, bbox_heads, unknown
+from mmdet_multimix.utils.registered import class_name
 
 from .zoo_data import VIDEOS, Samples
-from .zoo_kinds import ROOT, dicts_of, each, short, type_of
+from .zoo_kinds import ROOT, each, short
 
 OUTCOMES = ('mixed', 'refused', 'not triable', 'wrong', 'crashed')
 _CHEAP = {
@@ -233,7 +235,7 @@ def _step(model: nn.Module, samples: Samples, *hooks: Any) -> dict[str, torch.Te
 def _build(model: Any) -> tuple[nn.Module, Samples]:
     """The detector of a config, made cheap, and data for it."""
     model = copy.deepcopy(model)
-    for part in dicts_of(model):
+    for _, part in nodes(model, ''):
         for key, value in part.items():
             if key in _LEFT_OUT:
                 part[key] = None
@@ -245,8 +247,8 @@ def _build(model: Any) -> tuple[nn.Module, Samples]:
                 _use_resnet18(part)
     if 'teacher_config' in model:
         model.teacher_config = str(ROOT / str(model.teacher_config).removeprefix('configs/'))
-    numbers = [part['num_classes'] for part in dicts_of(model) if isinstance(part.get('num_classes'), int)]
-    samples = Samples(model, min(numbers, default=1))
+    numbers = [part.get('num_classes') for _, part in nodes(model, '')]
+    samples = Samples(model, min((number for number in numbers if isinstance(number, int)), default=1))
     torch.manual_seed(0)
     built = MODELS.build(model)
     built.init_weights()
@@ -258,7 +260,7 @@ def _use_resnet18(model: Any) -> None:
     backbone, neck = model['backbone'], model.get('neck')
     neck = neck[0] if isinstance(neck, list) else neck
     widths = neck.get('in_channels') if isinstance(neck, dict) else None
-    plain = type_of(backbone) == 'ResNet' and not {'dcn', 'plugins'} & set(backbone)
+    plain = class_name(backbone.get('type')) == 'ResNet' and not {'dcn', 'plugins'} & set(backbone)
     if plain and isinstance(widths, list) and set(widths) <= {256, 512, 1024, 2048}:
         backbone['depth'] = 18
         neck['in_channels'] = [width // 4 for width in widths]

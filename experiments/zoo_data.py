@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +10,9 @@ from mmdet.structures import DetDataSample, TrackDataSample
 from mmdet.structures.mask import BitmapMasks
 from mmengine.structures import InstanceData, PixelData
 from torch.utils.data import Dataset
+
+from mmdet_multimix.checks.walk import nodes
+from mmdet_multimix.utils.registered import class_name
 
 OBJECTS = (3, 2)  # in each of the two images
 SIDES = {
@@ -34,7 +35,7 @@ class Samples(Dataset):
     metainfo = dict(classes=())
 
     def __init__(self, model: dict, classes: int) -> None:
-        kinds = set(_types(model))
+        kinds = [class_name(part['type']) for _, part in nodes(model, '') if 'type' in part]
         self.side = next((side for head, side in SIDES.items() if head in kinds), SIDE)
         self.classes = min(classes, _CLASSES)
         self.stride = 8 if _semantic_of_roi_head(model) else 1
@@ -45,7 +46,7 @@ class Samples(Dataset):
         else:
             self.form = self._image
         self.proposals = model['type'] == 'FastRCNN'
-        self.masks = bool(re.search('mask|ins|yolact', ' '.join(_types(model)), re.I))
+        self.masks = bool(re.search('mask|ins|yolact', ' '.join(kinds), re.I))
 
     def __len__(self) -> int:
         return len(OBJECTS)
@@ -110,16 +111,6 @@ class Samples(Dataset):
         branches = {'sup': self._image(index)}
         branches.update({name: self._image(index, 1) for name in ('unsup_teacher', 'unsup_student')})
         return {key: {n: x[key] for n, x in branches.items()} for key in ('inputs', 'data_samples')}
-
-
-def _types(node: Any) -> Iterator[str]:
-    """The classes of all parts of a model."""
-    if isinstance(node, dict):
-        if 'type' in node:
-            yield getattr(node['type'], '__name__', node['type'])
-        yield from (name for part in node.values() for name in _types(part))
-    elif isinstance(node, (list, tuple)):
-        yield from (name for part in node for name in _types(part))
 
 
 def _semantic_of_roi_head(model: dict) -> bool:

@@ -18,6 +18,9 @@ import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 
+from mmdet_multimix.checks.walk import nodes
+from mmdet_multimix.utils.registered import class_name
+
 ROOT = Path(mmdet.__file__).parent / '.mim' / 'configs'
 # Of a kind, the config whose name says that it is cheap: a higher number is dearer.
 _DEAR = {
@@ -60,31 +63,15 @@ def _kind_of(path: Path) -> tuple | None:
     if not model or 'type' not in model:
         return None
     parts = []
-    for name, part in dicts_of(model, named=True):
-        loss = part.get('loss_cls')
+    for key, part in nodes(model, ''):
+        name = re.sub(r'^\.|\[\d+\]', '', key)  # the members of a list are of one kind
+        kind, loss = class_name(part.get('type', '')), part.get('loss_cls')
         if isinstance(loss, dict):
-            flags = [key for key in ('use_sigmoid', 'activated', 'class_weight') if loss.get(key)]
-            parts.append(f'{name}: {type_of(part)} with {" ".join([type_of(loss), *flags])}')
+            flags = [flag for flag in ('use_sigmoid', 'activated', 'class_weight') if loss.get(flag)]
+            parts.append(f'{name}: {kind} with {" ".join([class_name(loss.get("type", "")), *flags])}')
         elif name.split('.')[-1] in ('bbox_head', 'roi_head', 'detector') or name.endswith('rcnn.sampler'):
-            parts.append(f'{name}: {type_of(part)}')
-    return type_of(model), *sorted(set(parts))
-
-
-def dicts_of(node: Any, name: str = '', *, named: bool = False) -> Iterator[Any]:
-    """All dicts of a config, of its lists too, with their places if wanted."""
-    if isinstance(node, dict):
-        yield (name, node) if named else node
-        for key, value in node.items():
-            yield from dicts_of(value, f'{name}.{key}'.lstrip('.'), named=named)
-    elif isinstance(node, (list, tuple)):
-        for value in node:
-            yield from dicts_of(value, name, named=named)
-
-
-def type_of(part: dict) -> str:
-    """The name of a part's class."""
-    kind = part.get('type', '')
-    return kind if isinstance(kind, str) else kind.__name__
+            parts.append(f'{name}: {kind}')
+    return class_name(model.type), *sorted(set(parts))
 
 
 def _cost(path: Path) -> tuple:

@@ -146,9 +146,9 @@ def form_of(loss_cls: nn.Module) -> MixedForm:
     if kind is CrossEntropyLoss:
         return _cross_entropy(loss_cls)
     if kind is FocalLoss:
-        return _focal(loss_cls)
+        return MixedForm('focal', gamma=loss_cls.gamma, alpha=loss_cls.alpha)
     if kind is QualityFocalLoss:
-        return _quality_focal(loss_cls)
+        return MixedForm('quality', gamma=loss_cls.beta)
     if kind is VarifocalLoss:
         raise UnmixableError(
             'VarifocalLoss treats targets of exactly zero apart, and no mixed target is exactly zero'
@@ -175,14 +175,6 @@ def softmax_form(loss_cls: nn.Module, owner: str) -> MixedForm:
         return form_of(loss_cls)
     except UnmixableError as error:
         raise UnmixableError(f'{owner}: {error}') from None
-
-
-def _focal(loss_cls: FocalLoss) -> MixedForm:
-    return MixedForm('focal', gamma=loss_cls.gamma, alpha=loss_cls.alpha)
-
-
-def _quality_focal(loss_cls: QualityFocalLoss) -> MixedForm:
-    return MixedForm('quality', gamma=loss_cls.beta)
 
 
 def _cross_entropy(loss_cls: CrossEntropyLoss) -> MixedForm:

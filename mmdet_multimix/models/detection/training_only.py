@@ -32,9 +32,6 @@ class TrainingOnlyLinear(nn.Linear):
         out_features: Number of classes.
     """
 
-    def __init__(self, in_features: int, out_features: int) -> None:
-        super().__init__(in_features, out_features)
-
     def reset_parameters(self) -> None:
         """Zeros."""
         nn.init.zeros_(self.weight)
