@@ -12,7 +12,7 @@ from mmdet.datasets import CocoDataset
 
 from ..utils.names import quote, shorten
 from . import coco_file
-from .images import SHOWN, Listed, check_images, sample
+from .images import SHOWN, Listed, check_images
 from .kept import CROWD, Kept, judge, say_alike
 from .remark import Remark
 from .taken import check_taken, filters_as_here, taken
@@ -61,8 +61,7 @@ def check_content(dataset: DataSet) -> Iterator[str]:
     if filters_as_here(dataset):
         if all(isinstance(line, Remark) for line in judged):
             yield from check_taken(dataset, images)
-        found = taken(dataset, images)
-        yield from check_images(dataset, sample(found), len(found))
+        yield from check_images(dataset, taken(dataset, images))
 
 
 def listed(dataset: DataSet, coco: dict[str, Any]) -> list[Listed]:

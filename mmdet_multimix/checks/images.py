@@ -11,6 +11,7 @@ from PIL import Image
 from ..datasets.unread_images import header_of
 from ..utils.names import shorten
 from ..utils.registered import class_name
+from ..utils.spacing import evenly_spaced
 from .remark import Remark
 from .walk import DataSet, nodes
 
@@ -32,12 +33,6 @@ class Listed:
     path: Path
     size: tuple[int, int] | None
     boxes: Sequence[Sequence[float]] = ()
-
-
-def sample(items: Sequence, number: int = _SAMPLE) -> list:
-    """Take some items, evenly spaced."""
-    count = min(number, len(items))
-    return [items[index * len(items) // count] for index in range(count)]
 
 
 def loaded_size(path: Path, upright: bool | None = True) -> tuple[int, int] | None:
@@ -73,7 +68,7 @@ def _lies(image: Image.Image) -> bool:
     return image.getexif().get(ORIENTATION, 1) >= 5
 
 
-def check_images(dataset: DataSet, listed: Sequence[Listed], total: int) -> Iterator[str]:
+def check_images(dataset: DataSet, images: Sequence[Listed]) -> Iterator[str]:
     """Look for some images of a set, and compare their sizes with those in the annotations.
 
     mmdet clips boxes to the size in the annotations, then scales them with the image that is there. A box
@@ -81,8 +76,7 @@ def check_images(dataset: DataSet, listed: Sequence[Listed], total: int) -> Iter
 
     Args:
         dataset: The set.
-        listed: A sample of its images.
-        total: How many it has.
+        images: Those that it loads.
 
     Yields:
         A line for each kind of fault; a remark where every box is inside, and only some sizes differ or their
@@ -90,10 +84,10 @@ def check_images(dataset: DataSet, listed: Sequence[Listed], total: int) -> Iter
     """
     if dataset.remote_images:
         return
-    path = dataset.annotations
+    path, listed = dataset.annotations, evenly_spaced(images, _SAMPLE)
     without = [image.path for image in listed if not has_content(image.path)]
     if without:
-        among = '' if len(listed) == total else f' of {len(listed)} looked for'
+        among = '' if len(listed) == len(images) else f' of {len(listed)} looked for'
         line = f'{len(without)} images{among} listed in {path} are not there or empty'
         windows = any('\\' in str(image) for image in without)
         remedy = r'Their names have the \ of Windows: write /' if windows else dataset.remedy

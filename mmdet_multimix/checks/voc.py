@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..utils.names import quote, shorten
+from ..utils.spacing import evenly_spaced
 from . import voc_content
 from .encoding import check_encoding
-from .images import SHOWN, check_images, sample
+from .images import SHOWN, check_images
 from .kept import Kept, judge, say_alike
 from .remark import Remark
 from .taken import check_taken, filters_as_here, taken
@@ -44,7 +45,7 @@ def check(dataset: DataSet) -> Iterator[str]:
     own = dataset.learnt and bool(dataset.chosen_classes)
     whole = len(names) <= _XML_FILES_READ
     try:
-        found = voc_content.read(dataset, tuple(names if whole else sample(names, _XML_FILES_READ)))
+        found = voc_content.read(dataset, tuple(evenly_spaced(names, _XML_FILES_READ)))
         if not whole and own and classes - set(found.names):
             found, whole = voc_content.read(dataset, tuple(names)), True
     except FileNotFoundError as error:
@@ -74,8 +75,7 @@ def check(dataset: DataSet) -> Iterator[str]:
     if filters_as_here(dataset) and (whole or dataset.cfg.get('indices') is None):
         if whole and all(isinstance(line, Remark) for line in judged):
             yield from check_taken(dataset, found.images)
-        images = taken(dataset, found.images)
-        yield from check_images(dataset, sample(images), len(images))
+        yield from check_images(dataset, taken(dataset, found.images))
 
 
 def check_whole(dataset: DataSet, wanted: int | None) -> Iterator[str]:

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Subset
 
 from ..utils.names import check_num_classes, check_same_classes
 from ..utils.progress import show_progress
+from ..utils.spacing import evenly_spaced
 from .attacks import fgsm, pgd
 from .calibration import Reliability, reliability
 from .corruptions import corrupt
@@ -291,8 +292,4 @@ class Evaluation:
         )
 
     def _places(self, count: int | None) -> Sequence[int]:
-        """Evenly spaced places in the set, of all images without a count."""
-        total = _count(self.loader)
-        if count is None or count >= total:
-            return range(total)
-        return [index * total // count for index in range(count)]
+        return evenly_spaced(range(_count(self.loader)), count)

@@ -14,7 +14,7 @@ from PIL import Image
 from tiny_sets import coco_with, voc_with
 
 from mmdet_multimix.checks import check_config, check_data
-from mmdet_multimix.checks.images import loaded_size, loads_upright, sample
+from mmdet_multimix.checks.images import loaded_size, loads_upright
 from mmdet_multimix.checks.walk import DataSet
 
 
@@ -160,11 +160,6 @@ def test_an_image_that_is_missing_or_empty_is_named(dataset):
     annotations = Path(dataset['data_root'], 'ann.json')
     annotations.write_text(annotations.read_text().replace('1.png', 'nowhere.png'))
     assert 'nowhere.png' in error_of(training_on(dataset))
-
-
-def test_a_sample_is_evenly_spaced():
-    assert sample(range(10), 5) == [0, 2, 4, 6, 8]
-    assert sample(range(3)) == [0, 1, 2]
 
 
 def left_out(root, kind, **cfg):

@@ -10,6 +10,7 @@ import numpy as np
 from torch.utils.data import Subset
 
 from ...utils.progress import Progress
+from ...utils.spacing import evenly_spaced
 from ..corruptions import SMALLEST, CorruptImage
 from ..ood import detection_measures
 from .boxes import Detections, GroundTruth
@@ -183,8 +184,7 @@ class DetectorEvaluation:
 
     def _chosen(self) -> np.ndarray:
         """The items that are corrupted."""
-        total, count = len(self.dataset), self.settings.corrupted_images
-        return np.arange(total) if count is None or count >= total else np.arange(count) * total // count
+        return np.array(evenly_spaced(range(len(self.dataset)), self.settings.corrupted_images))
 
     def _ap(self, truth: GroundTruth, found: Detections) -> dict[str, float]:
         values = ap_measures(match(truth, found, AP_IOUS, ('all',)), truth.names, truth.frequencies)
