@@ -19,9 +19,9 @@ from experiments.comparison_cells import comparison_plan
 from experiments.comparison_checks import problems_of
 from experiments.comparison_cost import write_cost
 from experiments.comparison_report import write_report
-from experiments.engine import add_arguments, drive, engine_of, parse, refuse
 from experiments.estimate import describe, why
 from experiments.experiment_file import work_root
+from experiments.front_end import add_arguments, drive, engine_of, parse, refuse
 from mmdet_multimix.utils.arguments import at_least
 from mmdet_multimix.utils.one_line import one_line
 

@@ -17,9 +17,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # `experiments` is
 from experiments.demo import demo_plan
 from experiments.demo_report import Demo, write_report
 from experiments.digits import prepare_digits
-from experiments.engine import add_arguments, drive, engine_of, parse
 from experiments.estimate import describe
 from experiments.experiment_file import work_root
+from experiments.front_end import add_arguments, drive, engine_of, parse
 from mmdet_multimix.utils.arguments import at_least
 from mmdet_multimix.utils.one_line import one_line
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # `experiments` is no part of the package
 
-from experiments.engine import add_arguments, drive, engine_of, parse, refuse
 from experiments.estimate import describe, why
 from experiments.experiment_file import work_root
+from experiments.front_end import add_arguments, drive, engine_of, parse, refuse
 from experiments.transfer import load_experiment, problems_of
 from experiments.transfer_report import write_report
 from mmdet_multimix.utils.one_line import one_line

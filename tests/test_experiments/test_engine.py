@@ -4,7 +4,8 @@ import argparse
 
 import pytest
 
-from experiments.engine import SLURM, add_arguments, engine_of, parse
+from experiments.engine import SLURM
+from experiments.front_end import add_arguments, engine_of, parse
 
 
 @pytest.fixture
