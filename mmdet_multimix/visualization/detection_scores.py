@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from .ood_scores import draw_histograms
 from .plots import COLORS, save_figure
 
-_RIGHT, _WRONG = COLORS[1], COLORS[6]
 _COLUMNS = 5
 
 
@@ -120,30 +120,9 @@ def plot_highest_scores(
         score_thr: The score from which a detection is confident, drawn as a line.
         title: Title.
     """
-    columns = min(3, len(outside))
-    rows = -(-len(outside) // columns)
-    figure = Figure(figsize=(0.6 + 4.2 * columns, 1.1 + 3.1 * rows), layout='constrained')
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat
-    edges = np.linspace(0, 1, 21)
-    for place, axes in enumerate(grid):
-        if place >= len(outside):
-            axes.set_visible(False)
-            continue
-        name, scores = list(outside.items())[place]
-        for label, values, color in (
-            ('test images', inside, _RIGHT),
-            ('images without any known class', scores, _WRONG),
-        ):
-            weights = np.full(len(values), 1 / len(values))
-            axes.hist(values, edges, weights=weights, color=color, alpha=0.55, label=label)
+    names = 'test images', 'images without any known class'
+    figure = draw_histograms(inside, outside, captions, np.linspace(0, 1, 21), names, title=title)
+    for axes in figure.axes[: len(outside)]:
         axes.axvline(score_thr, color='black', linestyle='--', linewidth=1)
-        axes.set_title(f'{name}: {captions[name]}', fontsize=10)
         axes.set_xlabel('highest score in the image')
-        axes.spines[['top', 'right']].set_visible(False)
-        if place % columns == 0:
-            axes.set_ylabel('share of images')
-    figure.legend(
-        *figure.axes[0].get_legend_handles_labels(), loc='outside lower center', ncols=2, frameon=False
-    )
-    figure.suptitle(title)
     save_figure(figure, path)

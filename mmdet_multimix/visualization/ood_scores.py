@@ -32,38 +32,57 @@ def plot_ood_scores(
         captions: For each set what its panel says beside its name.
         title: Title.
     """
-    columns = min(_COLUMNS, len(outside))
-    rows = -(-len(outside) // columns)
-    figure = Figure(figsize=(0.6 + 4.2 * columns, 0.9 + 3.1 * rows), layout='constrained')
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat
     # In log-odds: most scores of a trained classifier are so close to 1 that they would make a single bar.
     inside, outside = _log_odds(inside), {name: _log_odds(scores) for name, scores in outside.items()}
     everything = np.concatenate([inside, *outside.values()])
     edges = np.linspace(everything.min() - 0.1, everything.max() + 0.1, _BINS + 1)
     ticks = _ticks(edges[0], edges[-1])
-    for index, axes in enumerate(grid):
-        if index >= len(outside):
-            axes.set_visible(False)
-            continue
-        name, scores = list(outside.items())[index]
-        for label, values, color in (
-            ('test set', inside, COLORS[1]),
-            ('out of distribution', scores, COLORS[6]),
-        ):
-            weights = np.full(len(values), 1 / len(values))
-            axes.hist(values, edges, weights=weights, color=color, alpha=0.55, label=label)
+    names = 'test set', 'out of distribution'
+    figure = draw_histograms(inside, outside, captions, edges, names, title=title)
+    for axes in figure.axes[: len(outside)]:
         axes.set_xticks(list(ticks), list(ticks.values()))
-        axes.set_title(f'{name}: {captions[name]}', fontsize=11)
-        axes.spines[['top', 'right']].set_visible(False)
         axes.tick_params(labelbottom=True)
         axes.set_xlabel('maximum softmax probability')
-        if index % columns == 0:
-            axes.set_ylabel('share of images')
-    figure.legend(
-        *figure.axes[0].get_legend_handles_labels(), loc='outside lower center', ncols=2, frameon=False
-    )
-    figure.suptitle(title)
     save_figure(figure, path)
+
+
+def draw_histograms(
+    inside: np.ndarray,
+    outside: dict[str, np.ndarray],
+    captions: dict[str, str],
+    edges: np.ndarray,
+    names: tuple[str, str],
+    *,
+    title: str,
+) -> Figure:
+    """A figure with a panel for each set of images from outside, and the images inside in all of them.
+
+    Args:
+        inside: Scores, ``(N,)``.
+        outside: Scores of the others by the name of their set.
+        captions: For each set what its panel says beside its name.
+        edges: Of the bars.
+        names: What the legend calls those inside, and the others.
+        title: Title.
+    """
+    columns = min(_COLUMNS, len(outside))
+    rows = -(-len(outside) // columns)
+    figure = Figure(figsize=(0.6 + 4.2 * columns, 1.1 + 3.1 * rows), layout='constrained')
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    for axes, (name, scores) in zip(grid.flat, outside.items(), strict=False):
+        for label, values, color in zip(names, (inside, scores), (COLORS[1], COLORS[6]), strict=True):
+            weights = np.full(len(values), 1 / len(values))
+            axes.hist(values, edges, weights=weights, color=color, alpha=0.55, label=label)
+        axes.set_title(f'{name}: {captions[name]}', fontsize=10)
+        axes.spines[['top', 'right']].set_visible(False)
+    for axes in grid.flat[len(outside) :]:
+        axes.set_visible(False)
+    for axes in grid[:, 0]:
+        axes.set_ylabel('share of images')
+    handles = figure.axes[0].get_legend_handles_labels()
+    figure.legend(*handles, loc='outside lower center', ncols=2, frameon=False)
+    figure.suptitle(title)
+    return figure
 
 
 def _log_odds(scores: np.ndarray) -> np.ndarray:

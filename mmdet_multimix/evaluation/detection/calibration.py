@@ -112,9 +112,7 @@ def laece(
         tau: IoU that a match needs, above 0 where it is 0.
         bins: Number of bins.
     """
-    counts, _, iou = matches.at(tau)
-    if thresholds is not None:
-        counts = counts & (matches.scores >= thresholds[matches.labels])
+    counts, _, iou = matches.at(tau, thresholds)
     objects = matches.objects[0]
     classes = np.full(len(objects), np.nan)
     for label in np.flatnonzero(objects):

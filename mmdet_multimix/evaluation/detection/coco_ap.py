@@ -25,9 +25,7 @@ def average_precision(matches: Matches, area: str = 'all') -> np.ndarray:
     a = matches.areas.index(area)
     objects = matches.objects[a]
     ap = np.full((len(matches.thresholds), len(objects)), np.nan)
-    of_class = np.argsort(matches.labels, kind='stable')
-    ends = np.cumsum(np.bincount(matches.labels, minlength=len(objects)))
-    for c, mine in enumerate(np.split(of_class, ends[:-1])):
+    for c, mine in enumerate(matches.by_class()):
         if objects[c]:
             for t in range(len(ap)):
                 counts = ~matches.ignored[a, t, mine]

@@ -48,9 +48,7 @@ def lrp(matches: Matches, thresholds: np.ndarray | None = None, *, tau: float = 
         thresholds: ``(C,)`` scores from which detections are kept; None keeps all.
         tau: IoU that a match needs, above 0 where it is 0.
     """
-    counts, found, iou = matches.at(tau)
-    if thresholds is not None:
-        counts = counts & (matches.scores >= thresholds[matches.labels])
+    counts, found, iou = matches.at(tau, thresholds)
     objects = matches.objects[0].astype(np.float64)
     c = len(objects)
     right, false = found & counts, counts & ~found
@@ -87,9 +85,7 @@ def lrp_thresholds(matches: Matches, *, tau: float = LRP_TAU) -> np.ndarray:
     counts, found, iou = matches.at(tau)
     objects = matches.objects[0]
     thresholds = np.zeros(len(objects))
-    of_class = np.argsort(matches.labels, kind='stable')
-    ends = np.cumsum(np.bincount(matches.labels, minlength=len(objects)))
-    for c, mine in enumerate(np.split(of_class, ends[:-1])):
+    for c, mine in enumerate(matches.by_class()):
         mine = mine[counts[mine]]
         if not found[mine].any():
             continue

@@ -60,10 +60,23 @@ class Matches:
         kept = {name: getattr(self, name)[..., keep] for name in columns}
         return replace(self, objects=self.objects if objects is None else objects, **kept)
 
-    def at(self, tau: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of objects of any size at a threshold: counts at all, found, IoU; ``(D,)`` each."""
+    def at(
+        self, tau: float, min_scores: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of objects of any size at a threshold: counts at all, found, IoU; ``(D,)`` each.
+
+        With ``min_scores`` of the classes, ``(C,)``, what is below does not count.
+        """
         t = self.thresholds.index(tau)
-        return ~self.ignored[0, t], self.found[0, t], self.ious[t] * self.found[0, t]
+        counts = ~self.ignored[0, t]
+        if min_scores is not None:
+            counts &= self.scores >= min_scores[self.labels]
+        return counts, self.found[0, t], self.ious[t] * self.found[0, t]
+
+    def by_class(self) -> list[np.ndarray]:
+        """The indices of the detections of each of the C classes, by descending score."""
+        ends = np.cumsum(np.bincount(self.labels, minlength=self.objects.shape[1]))
+        return np.split(np.argsort(self.labels, kind='stable'), ends[:-1])
 
 
 def match(

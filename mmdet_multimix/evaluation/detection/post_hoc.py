@@ -98,12 +98,11 @@ def fit_calibrator(method: str, target: str, matches: Matches, category_ids: lis
         raise ValueError(f'method must be of {METHODS}, target of {TARGETS}, got {method!r}, {target!r}')
     fit = _temperature if method == 'temperature' else _isotonic
     if target == 'precision':
-        counts, values, _ = matches.at(D_ECE_TAU)
         min_scores = np.full(len(category_ids), D_ECE_SCORE)
+        chosen, values, _ = matches.at(D_ECE_TAU, min_scores)
     else:
-        counts, _, values = matches.at(LAECE_TAU)
         min_scores = lrp_thresholds(matches, tau=LAECE_TAU)
-    chosen = counts & (matches.scores >= min_scores[matches.labels])
+        chosen, _, values = matches.at(LAECE_TAU, min_scores)
     scores, labels, values = matches.scores[chosen], matches.labels[chosen], values[chosen].astype(np.float64)
     pooled = fit(scores, values) if len(scores) else None
     classes = {}
