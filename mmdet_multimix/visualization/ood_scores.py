@@ -41,7 +41,6 @@ def plot_ood_scores(
     figure = draw_histograms(inside, outside, captions, edges, names, title=title)
     for axes in figure.axes[: len(outside)]:
         axes.set_xticks(list(ticks), list(ticks.values()))
-        axes.tick_params(labelbottom=True)
         axes.set_xlabel('maximum softmax probability')
     save_figure(figure, path)
 
@@ -74,6 +73,7 @@ def draw_histograms(
             weights = np.full(len(values), 1 / len(values))
             axes.hist(values, edges, weights=weights, color=color, alpha=0.55, label=label)
         axes.set_title(f'{name}: {captions[name]}', fontsize=10)
+        axes.tick_params(labelbottom=True)
         axes.spines[['top', 'right']].set_visible(False)
     for axes in grid.flat[len(outside) :]:
         axes.set_visible(False)
