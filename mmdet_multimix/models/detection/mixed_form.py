@@ -131,11 +131,11 @@ class MixedForm:
         return mixed_focal_loss(logits, targets, weights, kind=self.kind, gamma=self.gamma, alpha=self.alpha)
 
 
-def form_of(loss_cls: nn.Module) -> MixedForm:
+def form_of(loss_cls: Any) -> MixedForm:
     """The mixed counterpart of a detector's classification loss.
 
     Args:
-        loss_cls: A loss of mmdet.
+        loss_cls: A loss, the module of mmdet or of anybody.
 
     Raises:
         UnmixableError: There is none; with the reason.
