@@ -10,6 +10,7 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 from torch import nn
 
+from mmdet_multimix.checks.hooks import check_hook_arguments
 from mmdet_multimix.checks.shapes import build_shapes
 from mmdet_multimix.checks.unread import unread_overrides
 
@@ -25,7 +26,7 @@ def build_model(cfg: Config) -> nn.Module:
 
 
 def unbuildable(where: str, path: str | Path, options: Mapping[str, Any]) -> Iterator[str]:
-    """A line for overrides that have no place in a config, or no effect, or that its model refuses.
+    """A line for overrides that have no place in a config, or no effect, or that a part of it refuses.
 
     Args:
         where: What they are of, for the line.
@@ -34,7 +35,8 @@ def unbuildable(where: str, path: str | Path, options: Mapping[str, Any]) -> Ite
     """
     try:
         cfg = read_config(path, options)
-        yield from (f'{where}: {line}' for line in unread_overrides(cfg, options))
+        lines = [*unread_overrides(cfg, options), *check_hook_arguments(cfg)]
+        yield from (f'{where}: {line}' for line in lines)
         build_model(cfg)
     except Exception as error:
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__

@@ -15,7 +15,7 @@ all annotations and looks for every image of several configs, in seconds. Both a
 - ``metrics``: whether an evaluation gives the metrics that are asked for.
 - ``checkpoints``: whether the files of initial weights are there, fit, and are of the same classes.
 - ``shapes``: models without memory for them, as others need them.
-- ``lost_hooks``: whether a list of hooks has replaced those of its base.
+- ``hooks``: whether hooks take what they are given, and whether a list has replaced those of its base.
 - ``unread``: whether a run reads the keys that somebody sets.
 - ``remark``: what is only said, as mmdet trains on it.
 """

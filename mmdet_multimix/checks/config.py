@@ -20,7 +20,7 @@ from .checkpoints import (
 )
 from .classes import check_heads, check_same
 from .data import EVALUATORS, LOADERS, check_set
-from .lost_hooks import check_lost_hooks
+from .hooks import check_hook_arguments, check_lost_hooks
 from .metrics import check_best, check_evaluators
 from .remark import Remark, say_remarks
 from .splits import check_evaluated, check_learnt
@@ -62,6 +62,7 @@ def problems_of(cfg: Config, stage: str) -> list[str]:
     problems += check_heads(cfg, sets)
     problems += check_evaluators(cfg, EVALUATORS[stage])
     problems += check_load_from(cfg)
+    problems += check_hook_arguments(cfg)
     if stage == 'test' or cfg.get('resume'):
         problems += check_stored_classes(cfg, sets)
     else:

@@ -6,7 +6,7 @@ from mmengine.config import Config
 
 from mmdet_multimix.checks import check_config
 from mmdet_multimix.checks.config_file import read_config
-from mmdet_multimix.checks.lost_hooks import check_lost_hooks
+from mmdet_multimix.checks.hooks import check_lost_hooks
 from mmdet_multimix.checks.remark import Remark
 from mmdet_multimix.checks.unread import check_unread, unread_overrides
 from mmdet_multimix.commands.running import load_config

@@ -56,6 +56,7 @@ def small(folder, **changes):
     [
         ('model.roi_head.bbox_head.loss_cls.odd', "unexpected keyword argument 'odd'"),
         ('optimizer.lr', "no run reads 'optimizer'. Did you mean optim_wrapper.optimizer?"),
+        ('custom_hooks.0.ess', "CheckInvalidLossHook takes no 'ess'"),
     ],
 )
 def test_a_detector_that_refuses_its_options_is_named(tmp_path, option, reason):

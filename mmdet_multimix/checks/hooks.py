@@ -1,22 +1,49 @@
-"""Whether a config has lost the hooks of its bases: a list in a config replaces that of its base."""
+"""Whether the hooks of a config take what they are given, and whether it has lost those of its bases."""
 
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from mmdet.registry import HOOKS
 from mmengine.config import Config
 
-from ..utils.registered import class_name
+from ..utils.registered import class_name, registered
 from .remark import Remark
 from .walk import files_of
 
+_OF_MMENGINE = {'type', 'priority', '_scope_'}  # which it takes out before it makes a hook
 _ONE_OF = {'EpochSeedHook', 'IterSeedHook'}  # who takes the one leaves the other
 
 
+def check_hook_arguments(cfg: Config) -> Iterator[str]:
+    """Look for keys that the class of a hook does not take, such as those of another hook of the list.
+
+    A training ends on them as it begins, but that of an experiment does not begin at once.
+
+    Args:
+        cfg: The config. Of a hook that takes ``**kwargs``, or is not registered, nothing is known.
+
+    Yields:
+        A line for each.
+    """
+    for where, hook in _hooks(cfg):
+        kind = registered(hook['type'], HOOKS)
+        if not isinstance(kind, type):
+            continue
+        taken = inspect.signature(kind).parameters
+        if any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()):
+            continue
+        for key in sorted(hook.keys() - _OF_MMENGINE - taken.keys()):
+            known = f'it takes {", ".join(taken)}' if taken else 'it takes nothing'
+            yield f'{where}: {class_name(hook["type"])} takes no {key!r}; {known}'
+
+
 def check_lost_hooks(cfg: Config) -> Iterator[str]:
-    """Compare ``custom_hooks`` with those of the files that a config is based on.
+    """Compare ``custom_hooks`` with those of the files that a config is based on, which a list replaces.
 
     RTMDet without its ``PipelineSwitchHook`` or YOLOX without its ``EMAHook`` trains, and ends elsewhere. An
     empty list is taken for what is meant. Bases that are imported (``with read_base()``) are not looked at.
@@ -59,5 +86,11 @@ def _sets_hooks(path: str) -> bool:
 
 
 def _types(cfg: Config) -> list[str]:
-    hooks = cfg.get('custom_hooks') or []
-    return [class_name(hook['type']) for hook in hooks if isinstance(hook, dict) and 'type' in hook]
+    return [class_name(hook['type']) for where, hook in _hooks(cfg) if where.startswith('custom_hooks')]
+
+
+def _hooks(cfg: Config) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The places of all hooks, and what makes them."""
+    named = [(f'custom_hooks.{i}', hook) for i, hook in enumerate(cfg.get('custom_hooks') or ())]
+    named += [(f'default_hooks.{name}', hook) for name, hook in (cfg.get('default_hooks') or {}).items()]
+    return ((where, hook) for where, hook in named if isinstance(hook, dict) and 'type' in hook)

@@ -1,10 +1,12 @@
-"""Hooks of a base that a config has replaced without meaning to."""
+"""Hooks that do not take what they are given, and those of a base that a config has replaced."""
 
 import pytest
 from checking import ROOT
 from mmengine.config import Config
+from mmengine.hooks import Hook
 
-from mmdet_multimix.checks import check_config
+from mmdet_multimix.checks import PreflightError, check_config
+from mmdet_multimix.engine import MultiMixHook
 
 OURS = "dict(type='MultiMixHook', n=10)"
 
@@ -67,3 +69,41 @@ def test_no_config_of_the_project_loses_a_hook(path, capsys):
     cfg = Config.fromfile(path, import_custom_modules=False)
     check_config(Config(dict(custom_hooks=cfg.custom_hooks), filename=cfg.filename))
     assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('hooks', 'line'),
+    [
+        (
+            dict(custom_hooks=[dict(type='CheckInvalidLossHook'), dict(type='IterSeedHook', ess=3)]),
+            "custom_hooks.1: IterSeedHook takes no 'ess'; it takes nothing",
+        ),
+        (
+            dict(custom_hooks=[dict(type='CheckInvalidLossHook', loss_weight=0.5, priority=50)]),
+            "custom_hooks.0: CheckInvalidLossHook takes no 'loss_weight'; it takes interval",
+        ),
+        (
+            dict(default_hooks=dict(logger=None, timer=dict(type='IterTimerHook', interval=5))),
+            "default_hooks.timer: IterTimerHook takes no 'interval'; it takes nothing",
+        ),
+    ],
+)
+def test_a_key_that_a_hook_does_not_take_is_named(hooks, line):
+    with pytest.raises(PreflightError) as refused:
+        check_config(Config(hooks))
+    assert line in str(refused.value)
+
+
+def test_hooks_that_mmengine_makes_are_not_refused():
+    class Anything(Hook):
+        def __init__(self, **options):
+            pass
+
+    hooks = [
+        dict(type='EMAHook', ema_type='ExpMomentumEMA', priority=49, anything=1),  # which it passes on
+        dict(type=Anything, any=1),
+        dict(type='SomebodysHook', any=1),  # not registered yet
+        dict(type='CheckpointHook', _scope_='mmengine', interval=1, priority='LOW'),
+        MultiMixHook(),
+    ]
+    check_config(Config(dict(custom_hooks=hooks)))
