@@ -147,13 +147,18 @@ def class_name(name: object, path: Path) -> str:
     return ' '.join(str(name).split())
 
 
+def split_named(name: str) -> str | None:
+    """The split of which a name is one, as ``train2017`` or ``Validation`` is."""
+    match = _SPLIT.fullmatch(name.lower())
+    return _NAMES.get(match[1], match[1]) if match else None
+
+
 def split_in(names: Iterable[str]) -> str | None:
-    """The split that the last telling of some names tells of, as ``train2017`` or ``valid`` does."""
+    """The split that the last telling of some names tells of by itself or by a word of it."""
     for name in reversed(list(names)):
         for word in (name, *reversed(re.split(r'[^a-z0-9]+', name.lower()))):
-            match = _SPLIT.fullmatch(word.lower())
-            if match:
-                return _NAMES.get(match[1], match[1])
+            if split := split_named(word):
+                return split
     return None
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from ..checks.voc_content import BOX
-from .found import Example, Found, Marked, Nearest, read_lines, split_of
+from .found import SPLITS, Example, Found, Marked, Nearest, read_lines, split_named, split_of
 
 _ENCODING = re.compile(rb'<\?xml[^>]*encoding=["\']([\w.:-]+)["\'][^>]*\?>')
+_NO_SPLIT = 'default'  # as CVAT calls the list of images that were given none
 
 
 def is_one(path: Path) -> bool:
@@ -80,35 +81,49 @@ def parse(path: Path) -> ElementTree.Element:
         raise ValueError(f'{type(error).__name__}: {error}'.split(': line')[0]) from error
 
 
-def _lists(files: list[Path]) -> dict[Path, dict[str, set[str]]]:
-    """The names in ``ImageSets/Main/*.txt``, by the folder above ``ImageSets`` and by split."""
-    found: dict[Path, dict[str, set[str]]] = {}
+def _lists(files: list[Path]) -> dict[Path, dict[Path, set[str]]]:
+    """The names in the lists of ``ImageSets/Main``, by the folder above ``ImageSets`` and by list.
+
+    Tools name them as their users name the splits: ``train.txt``, ``Validation.txt``, ``default.txt``. Those of
+    classes, such as ``cat_train.txt``, are none.
+    """
+    found: dict[Path, dict[Path, set[str]]] = {}
     for path in files:
-        is_list = path.name in ('train.txt', 'val.txt', 'test.txt', 'trainval.txt')
+        is_list = path.suffix.lower() == '.txt' and (split_named(path.stem) or path.stem.lower() == _NO_SPLIT)
         if is_list and path.parent.parts[-2:] == ('ImageSets', 'Main'):
-            found.setdefault(path.parents[2], {})[path.stem] = set(read_lines(path))
+            names = {line.replace('\\', '/') for line in read_lines(path)}
+            found.setdefault(path.parents[2], {})[path] = names
+    if all(path.stem.lower() == _NO_SPLIT for lists in found.values() for path in lists):
+        return {}
     return found
 
 
 def _leave_out_lacking(
-    found: Found, listed: dict[Path, dict[str, set[str]]], annotations: list[Path]
+    found: Found, listed: dict[Path, dict[Path, set[str]]], annotations: list[Path]
 ) -> None:
     """Note the names in lists that have no annotations, such as ``a.jpg`` where it should be ``a``."""
     for folder, lists in listed.items():
-        there = {path.stem for path in annotations if path.is_relative_to(folder)}
-        for name, names in lists.items():
+        there: set[str] = set()
+        there.update(*(_names(path, folder) for path in annotations if path.is_relative_to(folder)))
+        for place, names in lists.items():
             for lacking in sorted(names - there):
-                place = folder / f'ImageSets/Main/{name}.txt'
                 found.leave_out('names in ImageSets/Main without annotations', f'{lacking} ({place})')
 
 
-def _listed_split(listed: dict[Path, dict[str, set[str]]], path: Path) -> str | None:
+def _listed_split(listed: dict[Path, dict[Path, set[str]]], path: Path) -> str | None:
     for folder, lists in listed.items():
         if path.is_relative_to(folder):
-            for name, split in (('test', 'test'), ('val', 'val'), ('train', 'train'), ('trainval', 'train')):
-                if path.stem in lists.get(name, ()):
-                    return split
+            ours = _names(path, folder)
+            splits = {split_named(place.stem) or 'train' for place, names in lists.items() if ours & names}
+            if splits:
+                return max(splits, key=SPLITS.index)  # trainval.txt has what val.txt has
     return None
+
+
+def _names(path: Path, folder: Path) -> set[str]:
+    """What lists may call an annotation: by its name, or by folders as well where several have one of it."""
+    parts = path.relative_to(folder).with_suffix('').parts
+    return {'/'.join(parts[index:]) for index in range(len(parts))}
 
 
 def _objects(node: ElementTree.Element) -> list[Marked]:

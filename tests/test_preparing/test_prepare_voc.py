@@ -74,6 +74,57 @@ def test_names_in_lists_that_lead_nowhere_are_named(tmp_path, names):
         prepared(tmp_path / 'kit')
 
 
+def kit(root, lists, names):
+    """VOC's folders, with images of some names and lists of them."""
+    for number, name in enumerate(names):
+        photograph(root / f'JPEGImages/{name}.jpg', seed=number)
+        xml(root / f'Annotations/{name}.xml')
+    for name, listed in lists.items():
+        path = root / f'ImageSets/Main/{name}'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(''.join(f'{line}\n' for line in listed))
+    return root
+
+
+@pytest.mark.parametrize(
+    ('train', 'val'),
+    [
+        ('Train.txt', 'Validation.txt'),
+        ('default.txt', 'Val.txt'),
+        ('TRAIN.TXT', 'valid.txt'),
+        ('train2007.txt', 'val2007.txt'),
+    ],
+)
+def test_lists_in_any_spelling_are_the_splits(tmp_path, train, val):
+    """CVAT names them as its users name their subsets, and as default what is in none."""
+    lists = {train: ['a', 'my photo'], val: ['c'], 'cat_train.txt': ['a  1', 'my photo  1']}
+    _, splits, report = prepared(kit(tmp_path / 'set', lists, ['a', 'my photo', 'c']))
+    assert {split: set(images) for split, images in splits.items()} == {
+        'train': {'JPEGImages/a.jpg', 'JPEGImages/my photo.jpg'},
+        'val': {'JPEGImages/c.jpg'},
+    }
+    assert not report['files_left_out']
+
+
+def test_a_list_of_all_without_a_split_says_nothing(tmp_path):
+    root = kit(tmp_path / 'set', {'default.txt': ['a', 'lost']}, ['a', 'b'])
+    _, splits, report = prepared(root)
+    assert len(splits['train']) == 2 and not report['files_left_out']
+
+
+@pytest.mark.parametrize('between', ['/', '\\'])
+def test_lists_with_folders(tmp_path, between):
+    names = ['one/a', 'one/b', 'two/a']
+    lists = {'train.txt': ['one/a', 'one/b'], 'val.txt': ['two/a']}
+    lists = {path: [name.replace('/', between) for name in listed] for path, listed in lists.items()}
+    _, splits, report = prepared(kit(tmp_path / 'set', lists, names))
+    assert {split: set(images) for split, images in splits.items()} == {
+        'train': {'JPEGImages/one/a.jpg', 'JPEGImages/one/b.jpg'},
+        'val': {'JPEGImages/two/a.jpg'},
+    }
+    assert not report['files_left_out']
+
+
 def test_images_of_one_name_are_told_apart_by_what_the_annotations_say(tmp_path):
     root = flat_voc(tmp_path / 'set', 1)
     for name in ('a.png', 'a.jpg', 'b.png', 'b.jpg'):
