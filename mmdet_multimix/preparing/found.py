@@ -176,7 +176,9 @@ def alike(one: Sequence[str], other: Sequence[str]) -> int:
         other: Those of another.
     """
     pairs = zip(reversed(one), reversed(other), strict=False)
-    return next((n for n, (a, b) in enumerate(pairs) if _key(a) != _key(b)), min(len(one), len(other)))
+    return next(
+        (n for n, (a, b) in enumerate(pairs) if as_compared(a) != as_compared(b)), min(len(one), len(other))
+    )
 
 
 class Nearest:
@@ -190,11 +192,11 @@ class Nearest:
     def __init__(self, files: Iterable[Path], annotations: Iterable[Path] = ()) -> None:
         self._annotations: dict[str, list[Path]] = {}
         for path in annotations:
-            self._annotations.setdefault(_key(path.stem), []).append(path)
+            self._annotations.setdefault(as_compared(path.stem), []).append(path)
         self._images: dict[str, list[Path]] = {}
         for path in files:
             if path.suffix.lower() in IMAGES:
-                self._images.setdefault(_key(path.stem), []).append(path)
+                self._images.setdefault(as_compared(path.stem), []).append(path)
         self._beside: dict[tuple[Path, str], list[Path]] = {}
         for key, paths in self._images.items():
             for path in paths:
@@ -212,7 +214,7 @@ class Nearest:
             near: The file.
             named: The whole name of the image as its annotations have it.
         """
-        key = _key(stem)
+        key = as_compared(stem)
         found = self._beside.get((near.parent, key)) or self._images.get(key, [])
 
         others = self._annotations.get(key, [])
@@ -231,7 +233,11 @@ class Nearest:
             name: The path in the list.
             near: The file with the list.
         """
-        found = [path for path in self._images.get(_key(name.stem), []) if _key(path.name) == _key(name.name)]
+        found = [
+            path
+            for path in self._images.get(as_compared(name.stem), [])
+            if as_compared(path.name) == as_compared(name.name)
+        ]
         found = _best(found, lambda path: alike(path.parts, name.parts))
         return _best(found, lambda path: (_shared(path, near.parent / name), path.name == name.name))
 
@@ -251,6 +257,6 @@ def _best(paths: list[Path], fit: Callable[[Path], Any]) -> list[Path]:
     return [path for path in paths if fit(path) == best]
 
 
-def _key(stem: str) -> str:
+def as_compared(stem: str) -> str:
     """A name as it is compared: macOS writes an umlaut as two characters, and endings come in any case."""
     return unicodedata.normalize('NFC', stem).casefold()

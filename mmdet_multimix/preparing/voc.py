@@ -84,8 +84,8 @@ def parse(path: Path) -> ElementTree.Element:
 def _lists(files: list[Path]) -> dict[Path, dict[Path, set[str]]]:
     """The names in the lists of ``ImageSets/Main``, by the folder above ``ImageSets`` and by list.
 
-    Tools name them as their users name the splits: ``train.txt``, ``Validation.txt``, ``default.txt``. Those of
-    classes, such as ``cat_train.txt``, are none.
+    Tools name them as their users name the splits: ``train.txt``, ``Validation.txt``, ``default.txt``. Lists
+    of a class, such as ``cat_train.txt``, are none of them.
     """
     found: dict[Path, dict[Path, set[str]]] = {}
     for path in files:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .found import IMAGES, Example, Found, PreparingError
-from .yolo_labels import labels_of, lines_of, numbers_in, objects_in
+from .yolo_labels import LabelFiles, lines_of, numbers_in, objects_in
 from .yolo_names import LISTS, description, names_in, read_yaml
 from .yolo_splits import images_of, named_beside
 
@@ -49,9 +49,10 @@ def read(root: Path, files: list[Path]) -> Found:
     splits, content = (path, content) if is_yaml else named_beside(path, root, files, found)
     points = content.get('kpt_shape') is not None
     there = [file for file in files if file.suffix.lower() in IMAGES]
-    without = 0
+    without, label_files = 0, LabelFiles()
     listed = [
-        (image, split, labels_of(image)) for image, split in images_of(root, there, splits, content, found)
+        (image, split, label_files.of(image))
+        for image, split in images_of(root, there, splits, content, found)
     ]
     twins = _twins({image: labels for image, _, labels in listed if labels is not None})
     for image, split, labels in listed:
@@ -112,11 +113,11 @@ def _leave_out_rest(
     splits: Path,
 ) -> None:
     """Note the images that no split has, and the label files of images that are not there."""
-    labels = set(listed.values())
+    labels, label_files = set(listed.values()), LabelFiles()
     for image in there:
         if image not in listed:
             found.leave_out(f'images that are in no split of {splits.name}', image)
-            labels.add(labels_of(image))
+            labels.add(label_files.of(image))
     for file in files:
         if file != path and file not in labels and is_one(file):
             found.leave_out('annotations without an image', file)

@@ -7,25 +7,48 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..utils.names import quote
-from .found import Marked, PreparingError
+from .found import IMAGES, Marked, PreparingError, as_compared
 
 
-def labels_of(image: Path) -> Path | None:
-    """The label file of an image: in ``labels`` where it is in ``images``, or beside it."""
-    parts = list(image.parts)
-    candidates = []
-    for index in reversed(range(len(parts) - 1)):
-        if parts[index].lower() in ('images', 'jpegimages'):
-            for name in ('labels', 'Labels'):
-                candidates.append(Path(*parts[:index], name, *parts[index + 1 :]))
-            break
-    candidates.append(image)
-    candidates.append(image.parent / 'labels' / image.name)
-    for path in candidates:
-        for suffix in ('.txt', '.TXT'):
-            if path.with_suffix(suffix).is_file():
-                return path.with_suffix(suffix)
-    return None
+class LabelFiles:
+    """Finds the label file of an image: in ``labels`` where it is in ``images``, or beside it."""
+
+    def __init__(self) -> None:
+        self._below: dict[Path, dict[str, list[Path]]] = {}
+
+    def of(self, image: Path) -> Path | None:
+        """The label file of an image, None where there is none.
+
+        Case and the ways to write an umlaut matter only where several images differ in nothing else.
+        """
+        parts = list(image.parts)
+        candidates = []
+        for index in reversed(range(len(parts) - 1)):
+            if parts[index].lower() in ('images', 'jpegimages'):
+                for name in ('labels', 'Labels'):
+                    candidates.append(Path(*parts[:index], name, *parts[index + 1 :]))
+                break
+        candidates.append(image)
+        candidates.append(image.parent / 'labels' / image.name)
+        for path in candidates:
+            for suffix in ('.txt', '.TXT'):
+                if path.with_suffix(suffix).is_file():
+                    return path.with_suffix(suffix)
+        images = {other.stem for other in self._like(image) if other.suffix.lower() in IMAGES}
+        for path in candidates:
+            found = [other for other in self._like(path) if other.suffix.lower() == '.txt']
+            if len(found) == 1 and found[0].stem not in images:
+                return found[0]
+        return None
+
+    def _like(self, path: Path) -> list[Path]:
+        """The files in the folder of a path whose names are the same as they are compared."""
+        folder = path.parent
+        if folder not in self._below:
+            below = self._below[folder] = {}
+            for other in folder.iterdir() if folder.is_dir() else ():
+                below.setdefault(as_compared(other.stem), []).append(other)
+        return self._below[folder].get(as_compared(path.stem), [])
 
 
 def lines_of(labels: Path) -> Iterator[tuple[int, str]]:

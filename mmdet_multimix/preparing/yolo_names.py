@@ -17,10 +17,11 @@ LISTS = ('classes.txt', 'obj.names', 'labels.txt', '_darknet.labels', 'names.txt
 
 def description(root: Path, files: list[Path]) -> Path | None:
     """The file with the names of the classes; one that also lists the folders first."""
-    for path in files:
-        if path.suffix.lower() in ('.yaml', '.yml') and _has_names(path):
-            _check_lists(path, files)
-            return path
+    described = [path for path in files if path.suffix.lower() in ('.yaml', '.yml') and _has_names(path)]
+    for path in described[:1]:
+        _check_others(path, described[1:])
+        _check_lists(path, files)
+        return path
     for file, pairs in data_files(files):
         if named := place_of(pairs.get('names', ''), file.parent, root):
             return named
@@ -30,6 +31,22 @@ def description(root: Path, files: list[Path]) -> Path | None:
         if paths := [path for path in kind if read_lines(path)]:
             return _longest(paths)
     return None
+
+
+def _check_others(path: Path, others: list[Path]) -> None:
+    """Refuse several descriptions in which a number stands for two classes, as those of two sets do."""
+    names = names_in(path, read_yaml(path))
+    for other in others:
+        try:
+            theirs = names_in(other, read_yaml(other))
+        except PreparingError:  # names of something else
+            continue
+        for number in sorted(names.keys() & theirs.keys()):
+            if names[number] != theirs[number]:
+                raise PreparingError(
+                    f'{path} has {names[number]!r} as number {number}, {other} has {theirs[number]!r}: take '
+                    'away the one that the labels are not of, or prepare each part by itself'
+                )
 
 
 def _check_lists(path: Path, files: list[Path]) -> None:

@@ -59,7 +59,8 @@ def _listed(
     while parts and parts[0] in ('..', '.'):  # Roboflow's are of one folder further up
         parts = parts[1:]
     seen: dict[Path, list[Path]] = {}
-    for folder in (path.parent / base / named, base / named, path.parent / named, root.joinpath(*parts)):
+    inside = path.parent.joinpath(*parts), root.joinpath(*parts)
+    for folder in (path.parent / base / named, base / named, path.parent / named, *inside):
         if folder.is_dir():
             seen[folder] = _in_folder(folder, there)
         elif folder.is_file():

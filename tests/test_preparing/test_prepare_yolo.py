@@ -1,6 +1,7 @@
 """YOLO's text files in the layouts that people have."""
 
 import shutil
+import unicodedata
 
 import pytest
 from photographs import BOXES, SIZE, WHOLE, YOLO_LINES, coco, fractions, label, photograph, prepared, yolo
@@ -97,6 +98,29 @@ def test_splits_of_links(tmp_path, linked):
     if linked == 'folder below':
         expected['valid/images/more/valid.png'] = near(WHOLE)
     assert prepared(root)[1]['val'] == expected
+
+
+def test_a_set_in_a_folder_of_its_own(tmp_path):
+    """As an archive of Roboflow is unpacked."""
+    roboflow(tmp_path / 'set/cards-1')
+    assert prepared(tmp_path / 'set')[1] == {
+        split: {f'cards-1/{folder}/images/{folder}.png': near(WHOLE)}
+        for split, folder in (('train', 'train'), ('val', 'valid'))
+    }
+
+
+@pytest.mark.parametrize('text', ['', 'train: images\n'])
+def test_two_sets_whose_numbers_stand_for_other_classes_are_refused(tmp_path, text):
+    root = tmp_path / 'set'
+    for number, (part, names) in enumerate((('a', 'cat, dog, cow'), ('b', 'dog, cat'))):
+        photograph(root / f'{part}/images/{part}.png', seed=number)
+        label(root / f'{part}/labels/{part}.txt', *YOLO_LINES)
+        (root / f'{part}/data.yaml').write_text(f'{text}names: [{names}]\n')
+    with pytest.raises(PreparingError, match=r"a/data\.yaml has 'cat' as number 0, .*b/data\.yaml has 'dog'"):
+        prepared(root)
+    (root / 'b/data.yaml').write_text('names: [cat, dog]\n')
+    (root / 'b/z.yaml').write_text('names: 3\n')
+    assert len(prepared(root)[1]['train']) == (1 if text else 2)  # each names its own images
 
 
 @pytest.mark.parametrize(
@@ -328,6 +352,24 @@ def test_labels_of_images_that_are_turned_upright(tmp_path):
     (root / 'images/train/train0.png').unlink()
     photograph(root / 'images/train/train0.jpg', SIZE[::-1], exif=6)
     assert prepared(root)[1]['train'] == {'images/train/train0.jpg': near(WHOLE)}
+
+
+@pytest.mark.parametrize('folders', [('images/', 'labels/'), ('', ''), ('', 'labels/')])
+def test_labels_in_another_case_and_of_another_system(tmp_path, folders):
+    """Their images would be background."""
+    root = tmp_path / 'set'
+    umlauts = tuple(unicodedata.normalize(form, 'Blüte') for form in ('NFC', 'NFD'))
+    names = [('IMG_1', 'img_1'), umlauts, ('a', 'a'), ('A', None)]
+    for number, (image, labels) in enumerate(names):
+        photograph(root / f'{folders[0]}{image}.JPG', seed=number, format='JPEG')
+        if labels:
+            label(root / f'{folders[1]}{labels}.txt', *YOLO_LINES)
+    (root / 'classes.txt').write_text('cat\ndog\n')
+    said, splits, report = prepared(root)
+    assert splits['train'] == {
+        f'{folders[0]}{image}.JPG': near(WHOLE) if labels else [] for image, labels in names
+    }
+    assert not report['files_left_out'] and '1 images have no label file' in said
 
 
 def test_an_image_in_two_splits_is_said(tmp_path):
