@@ -46,7 +46,7 @@ def loaded_size(path: Path, upright: bool | None = True) -> tuple[int, int] | No
         with header_of(path) as image:
             if not _lies(image):
                 return image.size
-            if upright is None or image.format not in ('JPEG', 'MPO', 'PNG'):
+            if upright is None or image.format not in ('JPEG', 'MPO', 'PNG') or not _in_exif(image):
                 return None  # some versions of OpenCV and Pillow turn it and others do not
             return image.size[::-1] if upright else image.size
     except (OSError, ValueError, SyntaxError):
@@ -66,6 +66,13 @@ def loads_upright(dataset: DataSet) -> bool | None:
 def _lies(image: Image.Image) -> bool:
     """Whether Exif says that the picture lies on its side."""
     return image.getexif().get(ORIENTATION, 1) >= 5
+
+
+def _in_exif(image: Image.Image) -> bool:
+    """Whether it is Exif that says how to turn it, and not XMP, which only Pillow reads."""
+    exif = Image.Exif()
+    exif.load(image.info.get('exif', b''))
+    return ORIENTATION in exif
 
 
 def check_images(dataset: DataSet, images: Sequence[Listed]) -> Iterator[str]:

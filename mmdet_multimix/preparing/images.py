@@ -60,15 +60,17 @@ def look(path: Path) -> Photograph:
         raise ValueError('images that cannot be read') from None
     turn = turn if isinstance(turn, int) and 1 <= turn <= 8 else 1
     is_jpeg = data[:2] == b'\xff\xd8'
-    loaded = _decode(data, cv2.IMREAD_REDUCED_COLOR_8 if is_jpeg else cv2.IMREAD_COLOR)  # smaller is quicker
+    flags = cv2.IMREAD_REDUCED_COLOR_8 if is_jpeg else cv2.IMREAD_COLOR  # smaller is quicker
+    loaded = _decode(data, flags)
     if loaded is None:
         raise ValueError('images that OpenCV, which mmdet reads with, cannot decode')
+    # Which formats are turned depends on the versions of OpenCV and Pillow, and only Pillow reads XMP.
+    raw = _decode(data, flags | cv2.IMREAD_IGNORE_ORIENTATION) if turn > 1 else loaded
+    turn = 1 if np.array_equal(raw, loaded) else turn
     if is_jpeg:
         size = stored[::-1] if turn >= 5 else stored
-    else:  # which formats are turned depends on the versions of OpenCV and of Pillow
-        size = loaded.shape[1::-1]
-        raw = _decode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION) if turn > 1 else loaded
-        stored, turn = (size, 1) if np.array_equal(raw, loaded) else (raw.shape[1::-1], turn)
+    else:
+        size, stored = loaded.shape[1::-1], raw.shape[1::-1]
     return Photograph(size, stored, turn, hashlib.blake2b(data, digest_size=16).digest())
 
 

@@ -6,7 +6,9 @@ import mmcv
 import pytest
 from photographs import BOXES, SIZE, WHOLE, flat_voc, photograph, prepared, xml
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+from mmdet_multimix.checks.images import loaded_size
 from mmdet_multimix.preparing import PreparingError
 
 
@@ -277,6 +279,24 @@ def test_photographs_that_lie_on_their_side(tmp_path, turn):
     if swapped:
         assert splits['train']['stored.jpg'] == [('white', seen, 0)] and '1 images lie on their side' in said
     assert ('2 images are turned by 180' in said) == (turn in (2, 3, 4))
+
+
+@pytest.mark.parametrize('ending', ['jpg', 'png'])
+@pytest.mark.parametrize('camera', [None, 'mine'])
+def test_a_turn_that_only_xmp_tells_of_is_none(tmp_path, ending, camera):
+    """As programs for photographs leave it behind: Pillow reads it, OpenCV does not."""
+    path = photograph(tmp_path / f'set/a.{ending}')
+    text = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    info = PngInfo()
+    info.add_itxt('XML:com.adobe.xmp', text)
+    exif = Image.Exif()
+    exif.update({} if camera is None else {0x0110: camera})
+    options = dict(xmp=text.encode()) if ending == 'jpg' else dict(pnginfo=info)
+    Image.open(path).save(path, exif=exif, **options)
+    assert mmcv.imread(str(path)).shape[1::-1] == SIZE and loaded_size(path) in (SIZE, None)
+    xml(tmp_path / 'set/a.xml')
+    said, splits, _ = prepared(tmp_path / 'set')
+    assert splits['train'] == {path.name: WHOLE} and 'lie on their side' not in said
 
 
 @pytest.mark.parametrize(
