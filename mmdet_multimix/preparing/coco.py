@@ -27,6 +27,7 @@ from .found import (
 
 _KEYS = (b'"images"', b'"annotations"', b'"categories"')
 _NO = ('0', '0.0', 'False', 'false', 'None', '')  # some tools write text
+_NOT_THERE = 'images that are listed and not there'
 _BOXES = 'instances_'
 _COMPANIONS = ('person_keypoints_', 'stuff_', 'panoptic_', 'captions_')
 _OWN = ('id', 'image_id', 'category_id', 'bbox', 'area', 'iscrowd', 'ignore')
@@ -57,6 +58,7 @@ def read(root: Path, files: list[Path]) -> Found:
     paths = [path for path in files if is_one(path)]
     paths = _without_companions(paths, found)
     classes: dict[str, None] = {}
+    listed: list[str] = []  # the name of each example
     for path in paths:
         content = _content(path, found)
         names = {entry['id']: class_name(entry['name'], path) for entry in content['categories']}
@@ -72,14 +74,16 @@ def read(root: Path, files: list[Path]) -> Found:
         places = _without_strangers(names_of, [_image(name, path, root, images, split) for name in names_of])
         for image, there in zip(content['images'], places, strict=True):
             if there is None:
-                found.leave_out('images that are listed and not there', f'{image["file_name"]} ({path})')
+                found.leave_out(_NOT_THERE, f'{image["file_name"]} ({path})')
                 continue
             size = _side(image.get('width')), _side(image.get('height'))
             size = None if None in size else size
             objects = of_image.get(image['id'], [])
             found.examples.append(Example(there, path, split, objects, size))
+            listed.append(str(image['file_name']))
             sizes.append(Listed(there, size, [marked.box for marked in objects if marked.box]))
         found.notes += map(str, check_corners(path, sizes))
+    _leave_out_namesakes(root, found, listed)
     found.classes = tuple(classes)
     coco_file.forget()
     return found
@@ -157,6 +161,27 @@ def _without_strangers(names: list[str], places: list[Path | None]) -> list[Path
         None if length == 1 and len(part) > 1 and part[-2].casefold() in real else there
         for there, part, length in zip(places, parts, fit, strict=True)
     ]
+
+
+def _leave_out_namesakes(root: Path, found: Found, names: list[str]) -> None:
+    """Leave out images of another split's folder that its own list has, where those of a list are in theirs.
+
+    Frames of films are called 0001.jpg in every folder, and one that is missing is not that of another film.
+    """
+    folders = [
+        split_in(example.image.parent.relative_to(root).parts) if example.image.is_relative_to(root) else None
+        for example in found.examples
+    ]
+    pairs = list(zip(found.examples, folders, names, strict=True))
+    ours = {example.image for example, folder, _ in pairs if folder == example.split}
+    at_home = {example.source for example, folder, _ in pairs if folder == example.split}
+    found.examples = []
+    for example, folder, name in pairs:
+        is_other = folder not in (None, example.split) and example.image in ours and example.source in at_home
+        if is_other and split_in(Path(name.replace('\\', '/')).parts[:-1]) is None:
+            found.leave_out(_NOT_THERE, f'{name} ({example.source})')
+        else:
+            found.examples.append(example)
 
 
 def _image(name: str, path: Path, root: Path, images: Nearest, split: str) -> Path | None:

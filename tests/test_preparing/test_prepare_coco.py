@@ -297,6 +297,44 @@ def test_an_image_of_another_folder_is_not_taken_for_one_that_is_missing(tmp_pat
     assert lost.startswith('cam1/1.png (')
 
 
+@pytest.mark.parametrize('folder', ['', 'images/'])
+def test_an_image_of_another_split_is_not_taken_for_one_that_is_missing(tmp_path, folder):
+    """As frames are called alike in each split, and lists beside them name no folder that tells of it."""
+    root = tmp_path / 'set'
+    for split, number in (('train', 3), ('valid', 2)):
+        content = coco(root, number, f'{split}/_annotations.coco.json', f'{split}/{folder}')
+        for image in content['images']:
+            photograph(root / f'{split}/{folder}{image["file_name"]}', seed=image['id'] + 9 * number)
+            image['file_name'] = folder + image['file_name']
+        write(root / f'{split}/_annotations.coco.json', content)
+    (root / f'train/{folder}1.png').unlink()
+    said, splits, report = prepared(root)
+    assert {split: set(images) for split, images in splits.items()} == {
+        'train': {f'train/{folder}0.png', f'train/{folder}2.png'},
+        'val': {f'valid/{folder}0.png', f'valid/{folder}1.png'},
+    }
+    assert 'more than one split' not in said
+    assert report['files_left_out'] == {
+        'images that are listed and not there': [f'{folder}1.png ({root}/train/_annotations.coco.json)']
+    }
+
+
+def test_lists_that_split_anew_what_is_in_folders_of_splits(tmp_path):
+    root = tmp_path / 'set'
+    content = coco(root, 4, 'x.json', 'train')
+    (root / 'x.json').unlink()
+    (root / 'val').mkdir()
+    (root / 'train/3.png').rename(root / 'val/3.png')
+    for name, ids in (('train', (0, 3)), ('val', (1, 2))):
+        images = [image for image in content['images'] if image['id'] in ids]
+        write(root / f'{name}.json', {**content, 'images': images})
+    splits = prepared(root)[1]
+    assert {split: set(images) for split, images in splits.items()} == {
+        'train': {'train/0.png', 'val/3.png'},
+        'val': {'train/1.png', 'train/2.png'},
+    }
+
+
 def test_every_file_of_boxes_is_read_and_a_companion_named(tmp_path):
     root = tmp_path / 'set'
     coco(root, 2)
