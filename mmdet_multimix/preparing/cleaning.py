@@ -201,6 +201,7 @@ def _add(
             continue
         seen.add((name, box, marked.crowd))
         counts['cut'] += is_cut
+        counts['rotated'] += marked.rotated
         if turns:
             target.lost.update(key for key, value in marked.more.items() if value)
         area = box[2] * box[3]
@@ -271,6 +272,7 @@ def _say(
             found.notes.append(line.format(len(doubtful[key]), shorten(doubtful[key])))
     for key, line in (
         ('turned', '{} images lie on their side and were annotated so: their boxes are turned with them'),
+        ('rotated', '{} boxes were drawn rotated: the upright box around each is taken'),
         ('cut', '{} boxes reach over the border of their image and are cut there'),
         ('crowds', '{} objects are crowds or difficult: neither learnt nor background, and not measured'),
     ):  # fmt: skip

@@ -21,12 +21,13 @@ from .found import (
     alike,
     class_name,
     is_file,
+    is_set,
     split_in,
     split_of,
+    upright,
 )
 
 _KEYS = (b'"images"', b'"annotations"', b'"categories"')
-_NO = ('0', '0.0', 'False', 'false', 'None', '')  # some tools write text
 _NOT_THERE = 'images that are listed and not there'
 _BOXES = 'instances_'
 _COMPANIONS = ('person_keypoints_', 'stuff_', 'panoptic_', 'captions_')
@@ -135,10 +136,15 @@ def _marked(entry: dict[str, Any], name: str) -> Marked:
     if not is_box(entry.get('bbox')):
         return Marked(name, None)
     x, y, w, h = entry['bbox']
-    crowd = any(str(entry.get(key)).strip() not in _NO for key in ('iscrowd', 'ignore'))
+    drawn = x, y, x + w, y + h
+    attributes = entry.get('attributes')
+    has_outline = bool(entry.get('segmentation'))  # around which the box is already
+    degrees = attributes.get('rotation') if isinstance(attributes, dict) and not has_outline else None
+    box = upright(drawn, degrees)
+    crowd = any(is_set(entry.get(key)) for key in ('iscrowd', 'ignore'))
     more = {key: value for key, value in entry.items() if key not in _OWN}
     area = entry['area'] if 0 < entry['area'] < math.inf else None  # some tools write zeros
-    return Marked(name, (x, y, x + w, y + h), crowd, more, area)
+    return Marked(name, box, crowd, more, area, rotated=box != drawn)
 
 
 def _side(value: Any) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import unicodedata
@@ -16,6 +17,7 @@ from ..utils.one_line import InputError
 IMAGES = {'.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm', '.pgm'}
 SPLITS = ('train', 'val', 'test')
 _SPLIT = re.compile(r'(train|val|valid|validation|dev|test)(?:ing)?(?:val)?[-_]?(?:\d{2,4})?')
+_NO = ('0', '0.0', 'false', 'no', 'none', 'unspecified', '')
 _NAMES = {'valid': 'val', 'validation': 'val', 'dev': 'val'}
 
 
@@ -34,6 +36,7 @@ class Marked:
         crowd: Whether it is to be ignored: neither an object nor background.
         more: What else COCO's format knows of it, such as its segmentation in pixels.
         area: Of its outline in pixels, None where the annotations have none and it is that of the box.
+        rotated: Whether it was drawn as a box that stands askew, and its box is the upright one around that.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Marked:
     crowd: bool = False
     more: dict[str, Any] = field(default_factory=dict)
     area: float | None = None
+    rotated: bool = False
 
 
 @dataclass
@@ -145,6 +149,31 @@ def class_name(name: object, path: Path) -> str:
         meant = 'yes' if name is True else 'no' if name is False else 'null'
         raise PreparingError(f'{path} has the class name {name!r}: write it in quotes, such as "{meant}"')
     return ' '.join(str(name).split())
+
+
+def is_set(value: object) -> bool:
+    """Whether a flag is set, of which some tools write text."""
+    return str(value).strip().casefold() not in _NO
+
+
+def upright(box: tuple[float, ...], degrees: object) -> tuple[float, ...]:
+    """The box around one that is rotated about its middle, as CVAT stores it beside what was drawn.
+
+    Args:
+        box: ``(x1, y1, x2, y2)`` before it is rotated.
+        degrees: By how much; what is no number is nothing.
+    """
+    try:
+        angle = math.radians(float(degrees) % 180)
+    except (TypeError, ValueError):
+        return box
+    if not angle or not math.isfinite(angle):
+        return box
+    x1, y1, x2, y2 = box
+    x, y, w, h = (x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1
+    sine, cosine = abs(math.sin(angle)), abs(math.cos(angle))
+    w, h = w * cosine + h * sine, w * sine + h * cosine
+    return x - w / 2, y - h / 2, x + w / 2, y + h / 2
 
 
 def split_named(name: str) -> str | None:

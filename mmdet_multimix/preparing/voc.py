@@ -9,9 +9,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from ..checks.voc_content import BOX
-from .found import SPLITS, Example, Found, Marked, Nearest, read_lines, split_named, split_of
+from .found import SPLITS, Example, Found, Marked, Nearest, is_set, read_lines, split_named, split_of, upright
 
 _ENCODING = re.compile(rb'<\?xml[^>]*encoding=["\']([\w.:-]+)["\'][^>]*\?>')
+_ATTRIBUTE = 'attributes/attribute'
 _NO_SPLIT = 'default'  # as CVAT calls the list of images that were given none
 
 
@@ -136,8 +137,13 @@ def _objects(node: ElementTree.Element) -> list[Marked]:
             box = None
         if box and not all(map(math.isfinite, box)):
             box = None
-        difficult = (entry.findtext('difficult') or '0').strip() not in ('', '0')
-        found.append(Marked(name, box, difficult))
+        degrees = next(
+            (a.findtext('value') for a in entry.iterfind(_ATTRIBUTE) if a.findtext('name') == 'rotation'),
+            None,
+        )
+        around = box and upright(box, degrees)
+        difficult = is_set(entry.findtext('difficult'))
+        found.append(Marked(name, around, difficult, rotated=around != box))
     return found
 
 

@@ -155,6 +155,26 @@ def test_crowds_in_any_spelling(tmp_path, value):
     }
 
 
+@pytest.mark.parametrize(
+    ('more', 'box'),
+    [
+        (dict(attributes=dict(occluded=False, rotation=90.0)), (20, 5, 30, 35)),
+        (dict(attributes=dict(rotation=90.0), segmentation=[]), (20, 5, 30, 35)),
+        (dict(attributes=dict(rotation=90.0), segmentation=[[10, 15, 40, 15, 40, 25]]), (10, 15, 40, 25)),
+        (dict(attributes=dict(rotation=0.0)), (10, 15, 40, 25)),
+        (dict(attributes=['rotation']), (10, 15, 40, 25)),
+    ],
+)
+def test_rotated_boxes_become_the_upright_ones_around_them(tmp_path, more, box):
+    """CVAT writes the box before it is rotated, and beside it by how much it is."""
+    content = coco(tmp_path / 'set', 1)
+    content['annotations'][0].update(bbox=[10, 15, 30, 10], area=300, **more)
+    write(tmp_path / 'set/annotations/instances_train.json', content)
+    said, splits, _ = prepared(tmp_path / 'set')
+    assert splits['train']['train/0.png'] == [('cat', pytest.approx(box), 0), WHOLE[1]]
+    assert ('1 boxes were drawn rotated' in said) == (box == (20, 5, 30, 35))
+
+
 @pytest.mark.parametrize('kind', [int, float, str, lambda side: f'{side}.0'])
 def test_sizes_in_any_spelling_are_compared(tmp_path, kind):
     content = coco(tmp_path / 'set')

@@ -232,6 +232,42 @@ def test_difficult_objects_are_neither_learnt_nor_background(tmp_path):
     assert report['splits']['train']['boxes'] == dict(cat=1, dog=2) and '1 objects are crowds' in said
 
 
+@pytest.mark.parametrize('text', ['False', 'false', ' 0 ', '0.0', 'no', 'Unspecified', ''])
+def test_objects_that_are_not_difficult_in_any_spelling(tmp_path, text):
+    root = flat_voc(tmp_path / 'set', 2)
+    for path in root.glob('*.xml'):
+        path.write_text(path.read_text().replace('</name>', f'</name><difficult>{text}</difficult>'))
+    assert prepared(root)[1]['train'] == {f'IMG_{index}.JPG': WHOLE for index in range(2)}
+
+
+@pytest.mark.parametrize(
+    ('degrees', 'box'),
+    [
+        ('0.0', (10, 15, 40, 25)),
+        ('90.0', (20, 5, 30, 35)),
+        ('270', (20, 5, 30, 35)),
+        ('180.0', (10, 15, 40, 25)),
+        ('30', (9.51, 8.17, 40.49, 31.83)),
+        ('askew', (10, 15, 40, 25)),
+        ('nan', (10, 15, 40, 25)),
+    ],
+)
+def test_rotated_boxes_become_the_upright_ones_around_them(tmp_path, degrees, box):
+    """CVAT writes the box before it is rotated, and beside it by how much it is."""
+    root = flat_voc(tmp_path / 'set', 1)
+    xml(root / 'IMG_0.xml', [('cat', (10, 15, 40, 25))])
+    attribute = f'<attribute><name>rotation</name><value>{degrees}</value></attribute>'
+    text = (
+        (root / 'IMG_0.xml')
+        .read_text()
+        .replace('</object>', f'<attributes>{attribute}</attributes></object>')
+    )
+    (root / 'IMG_0.xml').write_text(text)
+    said, splits, _ = prepared(root)
+    assert splits['train']['IMG_0.JPG'] == [('cat', pytest.approx(box, abs=0.01), 0)]
+    assert ('1 boxes were drawn rotated: the upright box' in said) == (box != (10, 15, 40, 25))
+
+
 @pytest.mark.parametrize('ending', ['jpg', 'png', 'tif', 'webp', 'bmp'])
 def test_formats_that_are_turned_or_not_are_taken_as_mmdet_loads_them(tmp_path, ending):
     path = photograph(tmp_path / f'set/a.{ending}', SIZE, exif=8)
