@@ -68,8 +68,34 @@ def read(root: Path, files: list[Path]) -> Found:
     if found.examples and without == len(found.examples):
         raise PreparingError(f'none of the {without} images below {root} has a label file of its name')
     _leave_out_rest(found, {image: labels for image, _, labels in listed}, files, there, path, splits)
+    _refuse_points(found)
     _note_corners(found)
     return found
+
+
+def _refuse_points(found: Found) -> None:
+    """Refuse boxes with points of which nothing says that they are no polygons.
+
+    Raises:
+        PreparingError: Behind four numbers all lines have as many points, of which each is in the box that
+            the four are, and has 0, 1 or 2 behind it, which says whether it is seen.
+    """
+    lines = [values for e in found.examples for o in e.objects for values in o.more.get('segmentation', ())]
+    lengths = set(map(len, lines))
+    if len(lengths) == 1 and (max(lengths) - 4) % 3 == 0 and all(map(_has_points, lines)):
+        raise PreparingError(
+            f'the {len(lines)} labels of {max(lengths) + 1} numbers seem to be boxes with points, not '
+            f'polygons: write kpt_shape: [{(max(lengths) - 4) // 3}, 3] into data.yaml, beside the names'
+        )
+
+
+def _has_points(values: list[float]) -> bool:
+    x, y, w, h, *rest = values
+    points = list(zip(rest[::3], rest[1::3], rest[2::3], strict=True))
+    return all(
+        seen in (0, 1, 2) and (not seen or (abs(a - x) <= w / 2 + _EDGE and abs(b - y) <= h / 2 + _EDGE))
+        for a, b, seen in points
+    )
 
 
 def _note_corners(found: Found) -> None:

@@ -301,6 +301,26 @@ def test_polygons_and_points(tmp_path):
     assert prepared(root)[1]['train']['images/train/train0.png'] == near(WHOLE)
 
 
+def test_poses_that_would_be_read_as_polygons_are_refused(tmp_path):
+    """Where a tool has written a list of the names alone, which cannot say it."""
+    root = yolo(tmp_path / 'set', ('train',), 2)
+    (root / 'data.yaml').unlink()
+    (root / 'classes.txt').write_text('cat\ndog\n')
+    poses = [f'{YOLO_LINES[0]} 0.2 0.3 2 0.3 0.5 1', f'{YOLO_LINES[1]} 0 0 0 0.7 0.5 2']
+    for path in root.glob('labels/train/*'):
+        label(path, *poses)
+    with pytest.raises(
+        PreparingError, match=r'4 labels of 11 numbers .* write kpt_shape: \[2, 3\] into data\.yaml'
+    ):
+        prepared(root)
+    (root / 'data.yaml').write_text('train: images/train\nkpt_shape: [2, 3]\nnames: [cat, dog]\n')
+    assert prepared(root)[1]['train'] == {f'images/train/train{i}.png': near(WHOLE) for i in range(2)}
+    (root / 'data.yaml').unlink()
+    for path in root.glob('labels/train/*'):  # polygons that touch the border
+        label(path, '0 0 0.5 1 0.5 0.5 0 1 1 0.2 1', '1 0 0.5 1 0.5 0.5 0 1 0 0.2 1')
+    assert len(prepared(root)[1]['train']) == 2
+
+
 @pytest.mark.parametrize(
     ('lines', 'message'),
     [
