@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from .found import SPLITS, Example, Found, Marked, PreparingError
 from .images import Photograph, look, turned
 
 _FAR = 1.5  # a fraction of the image that no label in fractions comes to
+_COPY = re.compile(r'\.rf\.\w+\.\w+$')  # what Roboflow ends the names of augmented copies with
 _BEYOND = 1.0  # pixels that a box may reach over the border without a word
 
 
@@ -43,7 +45,7 @@ def split_off(examples: Sequence[Example], share: float, seed: int) -> list[Exam
     """Make some of the training images validation images, at random.
 
     Args:
-        examples: The images.
+        examples: The images. The copies that Roboflow makes of one, ``a_jpg.rf.HASH.jpg``, stay together.
         share: Of the training images, in (0, 1).
         seed: Of the choice.
 
@@ -52,11 +54,14 @@ def split_off(examples: Sequence[Example], share: float, seed: int) -> list[Exam
     """
     if any(example.split == 'val' for example in examples):
         raise PreparingError('--split: there is a validation split already; leave --split out')
-    ours = sorted((e for e in examples if e.split == 'train'), key=lambda example: str(example.image))
+    copies: dict[str, list[Example]] = {}
+    for example in sorted((e for e in examples if e.split == 'train'), key=lambda e: str(e.image)):
+        copies.setdefault(_COPY.sub('', str(example.image)), []).append(example)
+    ours = list(copies.values())
     if len(ours) < 2:
         raise PreparingError(f'--split: needs two training images at least, and there are {len(ours)}')
     count = min(max(round(share * len(ours)), 1), len(ours) - 1)
-    chosen = {id(example) for example in random.Random(seed).sample(ours, count)}
+    chosen = {id(example) for group in random.Random(seed).sample(ours, count) for example in group}
     return [replace(e, split='val') if id(e) in chosen else e for e in examples]
 
 

@@ -16,7 +16,7 @@ from ..utils.one_line import InputError
 
 IMAGES = {'.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm', '.pgm'}
 SPLITS = ('train', 'val', 'test')
-_SPLIT = re.compile(r'(train|val|valid|validation|dev|test)(?:ing)?(?:val)?[-_]?(?:\d{2,4})?')
+_SPLIT = re.compile(r'(train|val|valid|validation|dev|test)(?:ing)?(?:val)?(?:set|images?)?[-_]?(?:\d{2,4})?')
 _NO = ('0', '0.0', 'false', 'no', 'none', 'unspecified', '')
 _NAMES = {'valid': 'val', 'validation': 'val', 'dev': 'val'}
 

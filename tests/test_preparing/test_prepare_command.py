@@ -72,6 +72,23 @@ def test_the_output_may_be_anywhere(tmp_path, where, monkeypatch):
         assert len(DATASETS.build(cfg.train_dataloader.dataset)) == 2
 
 
+@pytest.mark.parametrize(
+    ('folder', 'split'),
+    [
+        ('testset', 'test'),
+        ('TestImages', 'test'),
+        ('valset', 'val'),
+        ('valimages2017', 'val'),
+        ('trainset', 'train'),
+    ],
+)
+def test_folders_of_splits_in_one_word(tmp_path, folder, split):
+    flat_voc(tmp_path / 'set/training', 2)
+    photograph(tmp_path / f'set/{folder}/x.png', seed=9)
+    xml(tmp_path / f'set/{folder}/x.xml')
+    assert f'{folder}/x.png' in prepared(tmp_path / 'set')[1][split]
+
+
 def test_a_split_is_random_and_repeatable(tmp_path):
     root = flat_voc(tmp_path / 'set', 20)
     _, first, _ = prepared(root, split=0.3, seed=1)
@@ -82,6 +99,22 @@ def test_a_split_is_random_and_repeatable(tmp_path):
     assert prepared(root, split=0.3, seed=2)[1] != first
     assert set(prepared(root)[1]) == {'train'} and not (tmp_path / 'set_out/val.json').exists()
     assert not (tmp_path / 'set_out/val.jpg').exists()
+
+
+def test_augmented_copies_of_one_photograph_stay_together(tmp_path):
+    """What is measured on one was learnt from the others; Roboflow makes them."""
+    root = tmp_path / 'set'
+    for index, copy in ((index, copy) for index in range(8) for copy in 'abc'):
+        photograph(root / f'{index}_jpg.rf.{copy * 8}.jpg', seed=ord(copy) * 8 + index)
+        xml(root / f'{index}_jpg.rf.{copy * 8}.xml')
+    for seed in range(3):
+        splits = prepared(root, split=0.25, seed=seed)[1]
+        train, val = ({name.partition('_')[0] for name in splits[split]} for split in ('train', 'val'))
+        assert len(splits['val']) == 6 and len(val) == 2 and not train & val
+    with pytest.raises(PreparingError, match='--split: needs two training images'):
+        for path in root.glob('[1-7]_*'):
+            path.unlink()
+        prepared(root, split=0.25)
 
 
 @pytest.mark.parametrize('share', [0, 1, -0.2, 5])
