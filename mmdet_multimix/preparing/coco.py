@@ -117,6 +117,7 @@ def _content(path: Path, found: Found) -> dict[str, Any]:
             raise ValueError('it has no list of categories')
         if not all(isinstance(entry, dict) for entry in content['categories']):
             raise ValueError('its categories must be like {"id": 1, "name": "cat"}')
+        content['categories'] = _without_empty_twins(content)
         names = [entry['name'] for entry in content['categories'] if entry['id'] is not None]
         cfg = dict(type='CocoDataset', ann_file=str(path), metainfo=dict(classes=tuple(names)))
         boxed = [entry for entry in content['annotations'] if is_box(entry.get('bbox'))]
@@ -130,6 +131,15 @@ def _content(path: Path, found: Found) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise PreparingError(f'{path} cannot be read as COCO annotations: {error}') from error
     return content
+
+
+def _without_empty_twins(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """The categories but those of nothing that have the name of another, as Roboflow lists the project's."""
+    used = {entry['category_id'] for entry in content['annotations']}
+    with_objects = {entry['name'] for entry in content['categories'] if entry['id'] in used}
+    return [
+        entry for entry in content['categories'] if entry['id'] in used or entry['name'] not in with_objects
+    ]
 
 
 def _marked(entry: dict[str, Any], name: str) -> Marked:

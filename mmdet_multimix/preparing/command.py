@@ -182,6 +182,12 @@ def _judge(root: Path, sets: dict[str, CleanSet], classes: Sequence[str]) -> lis
     for name, content in sets.items():
         cfg = dict(type='CocoDataset', ann_file=str(root), metainfo=dict(classes=tuple(classes)))
         loader = 'train' if name == 'train' else 'val'
+        crowds = len(content.annotations) if not content.kept.kept and not content.kept.dropped else 0
+        if name == 'train' and crowds:
+            raise PreparingError(
+                f'train: all {crowds:,} objects are crowds or difficult, of which nothing is learnt. Where a '
+                'tool marks all outlines that are masks so, as CVAT does, write iscrowd: 0'
+            )
         for line in judge(DataSet(f'{loader}_dataloader.dataset', cfg, name == 'train'), content.kept):
             if not isinstance(line, Remark):
                 raise PreparingError(f'{name}: {line}')

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .found import IMAGES, Example, Found, PreparingError
+from . import voc
+from .found import IMAGES, Example, Found, PreparingError, as_compared
 from .yolo_labels import LabelFiles, lines_of, numbers_in, objects_in
 from .yolo_names import LISTS, description, names_in, read_yaml
 from .yolo_splits import images_of, named_beside
@@ -54,10 +55,14 @@ def read(root: Path, files: list[Path]) -> Found:
         (image, split, label_files.of(image))
         for image, split in images_of(root, there, splits, content, found)
     ]
+    others = _of_voc(files) if any(labels is None for *_, labels in listed) else set()
     twins = _twins({image: labels for image, _, labels in listed if labels is not None})
     for image, split, labels in listed:
         if image in twins:
             found.leave_out(twins[image], image)
+            continue
+        if labels is None and as_compared(image.stem) in others:
+            found.leave_out('images that have annotations of Pascal VOC and none of YOLO', image)
             continue
         if labels is None:
             without += 1
@@ -71,6 +76,11 @@ def read(root: Path, files: list[Path]) -> Found:
     _refuse_points(found)
     _note_corners(found)
     return found
+
+
+def _of_voc(files: list[Path]) -> set[str]:
+    """The names that annotations in Pascal VOC's format have: labelImg changes the format by one key."""
+    return {as_compared(file.stem) for file in files if voc.is_one(file)}
 
 
 def _refuse_points(found: Found) -> None:

@@ -33,6 +33,29 @@ def test_roboflows_layout_with_a_category_of_nothing(tmp_path):
     assert report['classes'] == ['cat', 'dog'] and "classes without a box are left out: 'animals'" in said
 
 
+def test_a_category_of_nothing_with_the_name_of_a_class(tmp_path):
+    """Roboflow lists the project's name first, which is often that of its only class."""
+    root = tmp_path / 'set'
+    content = coco(root, 2, 'train/_annotations.coco.json')
+    content['categories'].insert(0, dict(id=0, name='cat', supercategory='none'))
+    write(root / 'train/_annotations.coco.json', content)
+    _, splits, report = prepared(root)
+    assert splits['train'] == {f'train/{i}.png': WHOLE for i in range(2)} and report['classes'] == [
+        'cat',
+        'dog',
+    ]
+
+
+def test_objects_that_are_all_crowds_are_refused_with_the_reason(tmp_path):
+    root = tmp_path / 'set'
+    content = coco(root, 2)
+    for entry in content['annotations']:  # as CVAT writes masks
+        entry.update(iscrowd=1, segmentation=dict(counts=[0, 10, 2390], size=[40, 60]))
+    write(root / 'annotations/instances_train.json', content)
+    with pytest.raises(PreparingError, match=r'train: all 4 objects are crowds .* write iscrowd: 0'):
+        prepared(root)
+
+
 @pytest.mark.parametrize('name', ['{}', './{}', 'train\\{}', '/wrong/disk/{}', '{root}/train/{}'])
 def test_where_the_names_of_images_lead(tmp_path, name):
     root = tmp_path / 'set'

@@ -9,7 +9,19 @@ import pytest
 from mmdet.registry import DATASETS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from photographs import BOXES, WHOLE, coco, flat_voc, photograph, prepared, write, xml, yolo
+from photographs import (
+    BOXES,
+    WHOLE,
+    YOLO_LINES,
+    coco,
+    flat_voc,
+    label,
+    photograph,
+    prepared,
+    write,
+    xml,
+    yolo,
+)
 from PIL import Image
 
 from mmdet_multimix.checks import check_config
@@ -164,6 +176,23 @@ def test_the_format_is_found_or_asked_for(tmp_path):
         prepared(tmp_path / 'plain', format='voc')
     with pytest.raises(PreparingError, match='for test only, and none to train on'):
         prepared(flat_voc(tmp_path / 'lone/test', 2).parent)
+
+
+def test_images_of_the_other_of_two_formats_are_no_background(tmp_path):
+    """A key of labelImg changes the format, so that one set has both."""
+    root = flat_voc(tmp_path / 'set', 4)
+    (root / 'IMG_3.xml').unlink()  # without objects
+    for index in range(2):
+        (root / f'IMG_{index}.xml').unlink()
+        label(root / f'IMG_{index}.txt', *YOLO_LINES)
+    (root / 'classes.txt').write_text('cat\ndog\n')
+    with pytest.raises(PreparingError, match='several formats, voc and yolo'):
+        prepared(root)
+    _, splits, report = prepared(root, format='yolo')
+    assert set(splits['train']) == {f'IMG_{index}.JPG' for index in (0, 1, 3)}
+    assert report['files_left_out'] == {
+        'images that have annotations of Pascal VOC and none of YOLO': [str(root / 'IMG_2.JPG')]
+    }
 
 
 def test_nothing_is_overwritten_or_left_half(tmp_path, monkeypatch):
