@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets.unread_images import NOT_READ
-from .found import IMAGES, SPLITS, Found, PreparingError, alike, is_file, read_lines, split_of
+from .found import IMAGES, SPLITS, Found, PreparingError, alike, is_file, read_lines, split_in, split_of
 
 _EMPTY: tuple[object, ...] = (None, '', [], {})  # what stands behind a key of data.yaml that says nothing
 _KEYS = {'train': 'train', 'val': 'val', 'valid': 'val', 'validation': 'val', 'test': 'test'}
@@ -23,6 +23,7 @@ def images_of(
     root: Path, there: list[Path], path: Path, content: dict[str, Any], found: Found
 ) -> Iterator[tuple[Path, str]]:
     """All images and their splits: as data.yaml says, or else by their folders."""
+    content = {str(key).lower(): value for key, value in content.items()}  # as users name them in CVAT
     wanted = {split: key for key, split in _KEYS.items() if content.get(key, '') not in _EMPTY}
     for key in _KEYS if wanted else ():
         if key in content and _KEYS[key] not in wanted:
@@ -59,8 +60,10 @@ def _listed(
     while parts and parts[0] in ('..', '.'):  # Roboflow's are of one folder further up
         parts = parts[1:]
     seen: dict[Path, list[Path]] = {}
-    inside = path.parent.joinpath(*parts), root.joinpath(*parts)
-    for folder in (path.parent / base / named, base / named, path.parent / named, *inside):
+    # A path of another machine ends as one here. Less than tells of the split could be a folder of all.
+    ends = [parts[n:] for n in range(1, len(parts)) if split_in(parts[n:]) == _KEYS[key]]
+    below = [above.joinpath(*end) for end in (parts, *ends) for above in (path.parent, root)]
+    for folder in (path.parent / base / named, base / named, path.parent / named, *below):
         if folder.is_dir():
             seen[folder] = _in_folder(folder, there)
         elif folder.is_file():

@@ -100,6 +100,35 @@ def test_splits_of_links(tmp_path, linked):
     assert prepared(root)[1]['val'] == expected
 
 
+@pytest.mark.parametrize(
+    'text',
+    [
+        'train: /content/cards-1/train/images\nval: /content/cards-1/valid/images\n',
+        'train: cards-1/train/images\nval: cards-1/valid/images\n',
+        'train: C:\\Users\\me\\cards\\train\\images\nval: C:\\Users\\me\\cards\\valid\\images\n',
+        'Train: train/images\nVALID: valid/images\n',
+    ],
+)
+def test_paths_of_other_machines_in_data_yaml(tmp_path, text):
+    root = roboflow(tmp_path / 'set', text)
+    photograph(root / 'images/other.png', seed=9)
+    _, splits, report = prepared(root)
+    assert splits == {
+        split: {f'{folder}/images/{folder}.png': near(WHOLE)}
+        for split, folder in (('train', 'train'), ('val', 'valid'))
+    }
+    assert report['files_left_out'] == {
+        'images that are in no split of data.yaml': [f'{root}/images/other.png']
+    }
+
+
+def test_the_end_of_a_path_that_tells_of_no_split_is_not_taken(tmp_path):
+    root = yolo(tmp_path / 'set', ('train',))
+    (root / 'data.yaml').write_text('train: images/train\nval: /content/val/images\nnames: [cat, dog]\n')
+    with pytest.raises(PreparingError, match='names /content/val/images, which is neither'):
+        prepared(root)
+
+
 def test_a_set_in_a_folder_of_its_own(tmp_path):
     """As an archive of Roboflow is unpacked."""
     roboflow(tmp_path / 'set/cards-1')
