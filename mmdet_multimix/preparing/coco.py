@@ -55,6 +55,13 @@ def read(root: Path, files: list[Path]) -> Found:
     Raises:
         PreparingError: A file cannot be read, or ids in it do not say what they should.
     """
+    try:
+        return _read(root, files)
+    finally:  # a file that is refused is corrected, and read again
+        coco_file.forget()
+
+
+def _read(root: Path, files: list[Path]) -> Found:
     found, images = Found('COCO'), Nearest(files)
     paths = [path for path in files if is_one(path)]
     paths = _without_companions(paths, found)
@@ -86,7 +93,6 @@ def read(root: Path, files: list[Path]) -> Found:
         found.notes += map(str, check_corners(path, sizes))
     _leave_out_namesakes(root, found, listed)
     found.classes = tuple(classes)
-    coco_file.forget()
     return found
 
 

@@ -9,7 +9,21 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from ..checks.voc_content import BOX
-from .found import SPLITS, Example, Found, Marked, Nearest, is_set, read_lines, split_named, split_of, upright
+from ..utils.names import shorten
+from .found import (
+    IMAGES,
+    SPLITS,
+    Example,
+    Found,
+    Marked,
+    Nearest,
+    as_compared,
+    is_set,
+    read_lines,
+    split_named,
+    split_of,
+    upright,
+)
 
 _ENCODING = re.compile(rb'<\?xml[^>]*encoding=["\']([\w.:-]+)["\'][^>]*\?>')
 _ATTRIBUTE = 'attributes/attribute'
@@ -33,6 +47,8 @@ def read(root: Path, files: list[Path]) -> Found:
     """
     annotations = list(filter(is_one, files))
     found, images = Found('Pascal VOC'), Nearest(files, annotations)
+    names = {as_compared(path.name) for path in files if path.suffix.lower() in IMAGES}
+    contrary = []
     listed = _lists(files)
     used = set()
     _leave_out_lacking(found, listed, annotations)
@@ -55,11 +71,18 @@ def read(root: Path, files: list[Path]) -> Found:
             found.leave_out('annotations of an image that has some already', path)
         else:
             used.add(there[0])
+            if as_compared(named) in names - {as_compared(there[0].name)}:
+                contrary.append(path)
             split = _listed_split(listed, path) if listed else split_of(path, root)
             if split is None:
                 found.leave_out('images that are in no list of ImageSets/Main', there[0])
                 continue
             found.examples.append(Example(there[0], path, split, _objects(node), _size(node)))
+    if contrary:
+        found.notes.append(
+            f'{len(contrary)} annotations say in filename that they are of another image that is there, and '
+            f'count for that of their own name: see whether their boxes are right: {shorten(contrary)}'
+        )
     return found
 
 

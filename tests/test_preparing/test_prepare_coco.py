@@ -281,6 +281,17 @@ def test_what_does_not_say_what_it_should_is_refused(tmp_path, change, message):
         prepared(tmp_path / 'set')
 
 
+def test_a_file_that_was_refused_is_read_again(tmp_path):
+    """In a notebook the same process reads what a user has corrected."""
+    content = coco(tmp_path / 'set')
+    path = tmp_path / 'set/annotations/instances_train.json'
+    write(path, {**content, 'images': [dict(image, id='a') for image in content['images']]})
+    with pytest.raises(PreparingError, match=r'image ids of .* are given twice'):
+        prepared(tmp_path / 'set')
+    write(path, content)
+    assert len(prepared(tmp_path / 'set')[1]['train']) == 2
+
+
 def test_a_file_that_is_cut_off(tmp_path):
     coco(tmp_path / 'set')
     path = tmp_path / 'set/annotations/instances_train.json'

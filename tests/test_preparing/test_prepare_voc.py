@@ -76,6 +76,20 @@ def test_names_in_lists_that_lead_nowhere_are_named(tmp_path, names):
         prepared(tmp_path / 'kit')
 
 
+def test_annotations_that_name_another_image_that_is_there_are_said(tmp_path):
+    """Who renames images with their annotations leaves the old names in these; others count them differently."""
+    root = tmp_path / 'set'
+    for index in range(3):
+        photograph(root / f'images/{index}.jpg', seed=index)
+        xml(root / f'labels/{index}.xml', filename=f'{index + 1}.JPG')
+    said, splits, _ = prepared(root)
+    assert splits['train'] == {f'images/{index}.jpg': WHOLE for index in range(3)}
+    assert '2 annotations say in filename that they are of another image' in said and '0.xml' in said
+    for index in range(3):
+        xml(root / f'labels/{index}.xml', filename=f'{index}.png')
+    assert 'say in filename' not in prepared(root)[0]
+
+
 def kit(root, lists, names):
     """VOC's folders, with images of some names and lists of them."""
     for number, name in enumerate(names):
