@@ -157,7 +157,7 @@ def clean(found: Found, classes: Sequence[str], same: dict[str, str]) -> dict[st
         counts['turned'] += turns
         if example.objects and photograph.turn in (2, 3, 4):
             doubtful['mirrored'].append(str(example.image))
-        elif example.objects and photograph.is_turned and example.size is None:
+        elif example.objects and photograph.is_turned and (example.size is None or photograph.is_square):
             doubtful['lying'].append(str(example.image))
         _add(sets[example.split], example, photograph, classes, same, turns, counts)
     lost = sum((content.lost for content in sets.values()), Counter())

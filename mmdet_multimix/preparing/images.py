@@ -37,6 +37,11 @@ class Photograph:
         """Whether loading swaps width and height."""
         return self.turn >= 5
 
+    @property
+    def is_square(self) -> bool:
+        """Whether its size is the same however it is turned."""
+        return self.size[0] == self.size[1]
+
 
 def look(path: Path) -> Photograph:
     """Load an image.

@@ -331,6 +331,18 @@ def test_photographs_that_lie_on_their_side(tmp_path, turn):
     assert ('2 images are turned by 180' in said) == (turn in (2, 3, 4))
 
 
+@pytest.mark.parametrize(
+    ('size', 'turn', 'is_said'), [((40, 40), 6, True), ((40, 40), 1, False), (SIZE, 6, False)]
+)
+def test_square_photographs_that_are_turned_are_named_as_their_size_tells_nothing(
+    tmp_path, size, turn, is_said
+):
+    photograph(tmp_path / 'set/a.jpg', size, exif=turn)
+    xml(tmp_path / 'set/a.xml', [('cat', (5, 6, 25, 30))], size)
+    said = prepared(tmp_path / 'set')[0]
+    assert ('nothing says on which image their boxes were drawn' in said) == is_said
+
+
 @pytest.mark.parametrize('ending', ['jpg', 'png'])
 @pytest.mark.parametrize('camera', [None, 'mine'])
 def test_a_turn_that_only_xmp_tells_of_is_none(tmp_path, ending, camera):
