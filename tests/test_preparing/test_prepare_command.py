@@ -414,6 +414,16 @@ def test_a_damaged_set_that_a_training_would_refuse(tmp_path):
     assert prepared(root)[2]['format'] == 'YOLO'
 
 
+@pytest.mark.parametrize('split', ['val', 'test'])
+def test_a_split_without_any_box_is_said(tmp_path, split):
+    """Test images without labels measure nothing, though they count as images without objects."""
+    root = yolo(tmp_path / 'set', ('train', split))
+    line = f'{split}: no image has a box, so metrics will be -1 or 0'
+    assert line not in prepared(root)[0]
+    shutil.rmtree(root / f'labels/{split}')
+    assert line in prepared(root)[0]
+
+
 def test_an_image_of_very_many_pixels_is_read(tmp_path, monkeypatch):
     """Pillow takes it for a bomb; aerial photographs are as large."""
     root = flat_voc(tmp_path / 'set', count=1)
