@@ -35,7 +35,7 @@ class LabelFiles:
                 if path.with_suffix(suffix).is_file():
                     return path.with_suffix(suffix)
         images = {other.stem for other in self._like(image) if other.suffix.lower() in IMAGES}
-        for path in candidates:
+        for path in (*candidates, *(path.with_name(f'{path.name}.txt') for path in candidates)):
             found = [other for other in self._like(path) if other.suffix.lower() == '.txt']
             if len(found) == 1 and found[0].stem not in images:
                 return found[0]

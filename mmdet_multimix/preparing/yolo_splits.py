@@ -151,9 +151,11 @@ def lines_if_text(path: Path) -> list[str]:
 
 
 def _by_name(images: Iterable[Path]) -> dict[str, list[Path]]:
+    """Images by their names, with their endings and without, as lists may have them."""
     found: dict[str, list[Path]] = {}
     for image in images:
-        found.setdefault(image.name, []).append(image)
+        for name in (image.name, image.stem):
+            found.setdefault(name, []).append(image)
     return found
 
 
@@ -166,6 +168,9 @@ def _resolve(line: str, listed: Path, root: Path, by_name: dict[str, list[Path]]
             if is_file(folder / text):
                 return Path(os.path.abspath(folder / text))  # as the same file is called elsewhere
     found = by_name.get(parts[-1], []) if parts else []
+    if len(parts) == 1 and len(found) == 1:  # in a list that names no folder at all
+        splits = {split_in((listed.stem,)), split_in(found[0].parent.relative_to(root).parts)} - {None}
+        return found[0] if len(splits) < 2 else listed.parent / inside
     length = max((alike(image.parts, parts) for image in found), default=0)
     fit = [image for image in found if alike(image.parts, parts) == length]
     # Not by the name alone: train/0.jpg is not val/0.jpg.

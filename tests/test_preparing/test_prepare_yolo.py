@@ -254,6 +254,47 @@ def test_lists_of_other_systems_and_machines(tmp_path, line, end):
         prepared(root)
 
 
+@pytest.mark.parametrize('ending', ['.png', ''])
+@pytest.mark.parametrize('names', ['data.yaml', 'classes.txt'])
+def test_lists_of_names_without_folders(tmp_path, ending, names):
+    root = tmp_path / 'set'
+    for index in range(4):
+        photograph(root / f'images/{index}.png', seed=index)
+        label(root / f'labels/{index}.txt', *YOLO_LINES)
+    (root / names).write_text(
+        'train: train.txt\nval: val.txt\nnames: [cat, dog]\n' if names == 'data.yaml' else 'cat\ndog\n'
+    )
+    for split, indices in (('train', (0, 2)), ('val', (1, 3))):
+        (root / f'{split}.txt').write_text(''.join(f'{index}{ending}\n' for index in indices))
+    splits = prepared(root)[1]
+    assert splits == {
+        'train': {f'images/{index}.png': near(WHOLE) for index in (0, 2)},
+        'val': {f'images/{index}.png': near(WHOLE) for index in (1, 3)},
+    }
+
+
+def test_a_list_without_folders_takes_no_image_of_another_split(tmp_path):
+    root = yolo(tmp_path / 'set')
+    for split in ('train', 'val'):
+        (root / f'{split}.txt').write_text(f'{split}0.png\ntrain1.png\n')
+    (root / 'data.yaml').write_text('train: train.txt\nval: val.txt\nnames: [cat, dog]\n')
+    _, splits, report = prepared(root)
+    assert set(splits['train']) == {'images/train/train0.png', 'images/train/train1.png'}
+    assert set(splits['val']) == {'images/val/val0.png'}
+    assert report['files_left_out']['images that are not there'] == [f'{root}/train1.png']
+
+
+def test_labels_that_are_named_after_the_whole_name_of_an_image(tmp_path):
+    root = tmp_path / 'set'
+    for index, name in enumerate(('0.png.txt', '1.txt', '2.PNG.txt')):
+        photograph(root / f'images/{index}.png', seed=index)
+        label(root / f'labels/{name}', *YOLO_LINES)
+    (root / 'classes.txt').write_text('cat\ndog\n')
+    _, splits, report = prepared(root)
+    assert splits['train'] == {f'images/{index}.png': near(WHOLE) for index in range(3)}
+    assert not report['files_left_out']
+
+
 def test_labels_that_are_corners_are_said(tmp_path):
     root = yolo(tmp_path / 'set')
     assert 'reach' not in prepared(root)[0]
