@@ -156,7 +156,7 @@ def is_set(value: object) -> bool:
     return str(value).strip().casefold() not in _NO
 
 
-def upright(box: tuple[float, ...], degrees: object) -> tuple[float, ...]:
+def upright(box: tuple[float, ...], degrees: Any) -> tuple[float, ...]:
     """The box around one that is rotated about its middle, as CVAT stores it beside what was drawn.
 
     Args:
