@@ -24,6 +24,7 @@ from .found import (
     split_of,
     upright,
 )
+from .yolo_splits import lines_if_text
 
 _ENCODING = re.compile(rb'<\?xml[^>]*encoding=["\']([\w.:-]+)["\'][^>]*\?>')
 _ATTRIBUTE = 'attributes/attribute'
@@ -78,6 +79,8 @@ def read(root: Path, files: list[Path]) -> Found:
                 found.leave_out('images that are in no list of ImageSets/Main', there[0])
                 continue
             found.examples.append(Example(there[0], path, split, _objects(node), _size(node)))
+    if not listed:
+        _note_other_lists(found, files)
     if contrary:
         found.notes.append(
             f'{len(contrary)} annotations say in filename that they are of another image that is there, and '
@@ -106,20 +109,42 @@ def parse(path: Path) -> ElementTree.Element:
 
 
 def _lists(files: list[Path]) -> dict[Path, dict[Path, set[str]]]:
-    """The names in the lists of ``ImageSets/Main``, by the folder above ``ImageSets`` and by list.
+    """The names in the lists of ``ImageSets/Main``, or else of ``ImageSets``, by folder and list.
 
     Tools name them as their users name the splits: ``train.txt``, ``Validation.txt``, ``default.txt``. Lists
     of a class, such as ``cat_train.txt``, are none of them.
     """
-    found: dict[Path, dict[Path, set[str]]] = {}
-    for path in files:
-        is_list = path.suffix.lower() == '.txt' and (split_named(path.stem) or path.stem.lower() == _NO_SPLIT)
-        if is_list and path.parent.parts[-2:] == ('ImageSets', 'Main'):
-            names = {line.replace('\\', '/') for line in read_lines(path)}
-            found.setdefault(path.parents[2], {})[path] = names
-    if all(path.stem.lower() == _NO_SPLIT for lists in found.values() for path in lists):
-        return {}
-    return found
+    for folders in (('ImageSets', 'Main'), ('ImageSets',)):
+        found: dict[Path, dict[Path, set[str]]] = {}
+        for path in filter(_is_list, files):
+            if path.parent.parts[-len(folders) :] == folders:
+                names = {line.replace('\\', '/') for line in read_lines(path)}
+                found.setdefault(path.parents[len(folders)], {})[path] = names
+        if any(path.stem.lower() != _NO_SPLIT for lists in found.values() for path in lists):
+            return found
+    return {}
+
+
+def _is_list(path: Path) -> bool:
+    is_named = split_named(path.stem) is not None or path.stem.lower() == _NO_SPLIT
+    return is_named and path.suffix.lower() == '.txt'
+
+
+def _note_other_lists(found: Found, files: list[Path]) -> None:
+    """Say what could be lists of splits in another place than VOC's, whose images are all for training."""
+    stems = {example.source.stem for example in found.examples}
+    others = [
+        str(path)
+        for path in filter(_is_list, files)
+        if any(
+            Path(word).stem in stems for line in lines_if_text(path) for word in re.split(r'[\s\\/]', line)
+        )
+    ]
+    if others and all(example.split == 'train' for example in found.examples):
+        found.notes.append(
+            'lists of images that are not read, as those of Pascal VOC are in ImageSets/Main, where names '
+            f'have no endings: move them there: {shorten(others)}'
+        )
 
 
 def _leave_out_lacking(

@@ -121,10 +121,11 @@ def named_beside(path: Path, root: Path, files: list[Path], found: Found) -> tup
                 )
             return file, content
     content = {}
-    for key in _KEYS:
-        place = place_of(f'{key}.txt', path.parent, root)
-        if lists(place):
-            content[key] = str(place)
+    beside = [file for file in files if file.suffix.lower() == '.txt' and file.parent in (path.parent, root)]
+    for file in sorted(beside, key=lambda file: file.parent != path.parent):
+        key = file.stem.lower()  # users of CVAT name their subsets as they like
+        if key in _KEYS and lists(file):
+            content.setdefault(key, str(file))
     return (Path(content['train']), content) if 'train' in content else (path, {})
 
 

@@ -122,6 +122,24 @@ def test_lists_in_any_spelling_are_the_splits(tmp_path, train, val):
     assert not report['files_left_out']
 
 
+def test_lists_without_main_are_the_splits(tmp_path):
+    root = kit(tmp_path / 'set', {'../train.txt': ['a'], '../val.txt': ['b']}, ['a', 'b'])
+    assert {split: len(images) for split, images in prepared(root)[1].items()} == {'train': 1, 'val': 1}
+
+
+@pytest.mark.parametrize('line', ['{}', 'JPEGImages/{}.jpg', 'JPEGImages\\{}.jpg Annotations\\{}.xml'])
+def test_lists_in_another_place_are_said(tmp_path, line):
+    """All of their images are learnt."""
+    root = kit(tmp_path / 'set', {}, ['a', 'b'])
+    (root / 'notes.txt').write_text('a\n')
+    (root / 'test.txt').write_text('of the camera\n')
+    assert 'lists of images' not in prepared(root)[0]
+    (root / 'Val.txt').write_text(line.format('a', 'a'))
+    said, splits, _ = prepared(root)
+    assert set(splits) == {'train'} and 'are in ImageSets/Main, where names have no endings: ' in said
+    assert f'move them there: {root}/Val.txt\n' in said
+
+
 def test_a_list_of_all_without_a_split_says_nothing(tmp_path):
     root = kit(tmp_path / 'set', {'default.txt': ['a', 'lost']}, ['a', 'b'])
     _, splits, report = prepared(root)

@@ -521,6 +521,14 @@ def test_darknets_lists_are_the_splits(tmp_path, data):
     }
 
 
+def test_lists_beside_names_in_any_case(tmp_path):
+    darknet(tmp_path / 'set')
+    for old, new in (('train', 'Train'), ('valid', 'Validation')):
+        (tmp_path / f'set/{old}.txt').rename(tmp_path / f'set/{new}.txt')
+    splits = prepared(tmp_path / 'set')[1]
+    assert {split: len(images) for split, images in splits.items()} == {'train': 4, 'val': 2}
+
+
 def test_a_list_of_darknet_that_is_not_here_is_said(tmp_path):
     darknet(tmp_path / 'set', 'train = train.txt\nvalid = lost.txt\n')
     said, splits, report = prepared(tmp_path / 'set')
