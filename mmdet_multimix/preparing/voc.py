@@ -49,7 +49,7 @@ def read(root: Path, files: list[Path]) -> Found:
     annotations = list(filter(is_one, files))
     found, images = Found('Pascal VOC'), Nearest(files, annotations)
     names = {as_compared(path.name) for path in files if path.suffix.lower() in IMAGES}
-    contrary = []
+    contrary, by_name = [], set()
     listed = _lists(files)
     used = set()
     _leave_out_lacking(found, listed, annotations)
@@ -72,13 +72,16 @@ def read(root: Path, files: list[Path]) -> Found:
             found.leave_out('annotations of an image that has some already', path)
         else:
             used.add(there[0])
-            if as_compared(named) in names - {as_compared(there[0].name)}:
+            if as_compared(named) == as_compared(there[0].name):
+                by_name.add(path)
+            elif as_compared(named) in names:
                 contrary.append(path)
             split = _listed_split(listed, path) if listed else split_of(path, root)
             if split is None:
                 found.leave_out('images that are in no list of ImageSets/Main', there[0])
                 continue
             found.examples.append(Example(there[0], path, split, _objects(node), _size(node)))
+    _leave_out_masks(found, by_name, files)
     if not listed:
         _note_other_lists(found, files)
     if contrary:
@@ -87,6 +90,33 @@ def read(root: Path, files: list[Path]) -> Found:
             f'count for that of their own name: see whether their boxes are right: {shorten(contrary)}'
         )
     return found
+
+
+def _leave_out_masks(found: Found, by_name: set[Path], files: list[Path]) -> None:
+    """Leave out what is in a folder of namesakes of the images that annotations name with their ending.
+
+    Where an image is missing, a mask of its name would be learnt.
+    """
+    named: dict[Path, list[Path]] = {}
+    for example in found.examples:
+        if example.source in by_name:
+            named.setdefault(example.source.parent, []).append(example.image)
+    folders: dict[str, set[Path]] = {}
+    for path in files:
+        if path.suffix.lower() in IMAGES:
+            folders.setdefault(as_compared(path.stem), set()).add(path.parent)
+    masks = {
+        source: set().union(*(folders[as_compared(image.stem)] for image in images))
+        - {image.parent for image in images}
+        for source, images in named.items()
+    }
+    examples, found.examples = found.examples, []
+    for example in examples:
+        is_mask = example.image.parent in masks.get(example.source.parent, ())
+        if is_mask and example.source not in by_name:
+            found.leave_out('annotations without an image', example.source)
+        else:
+            found.examples.append(example)
 
 
 def parse(path: Path) -> ElementTree.Element:

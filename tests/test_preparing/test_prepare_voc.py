@@ -395,6 +395,30 @@ def test_a_mask_that_is_nearer_than_the_image_of_the_name(tmp_path, image, mask,
     assert prepared(root)[1] == {'train': {image: WHOLE}}
 
 
+def test_a_mask_is_not_taken_for_an_image_that_is_missing(tmp_path):
+    root = tmp_path / 'set'
+    for index in range(3):
+        photograph(root / f'images/{index}.jpg', seed=index)
+        photograph(root / f'masks/{index}.png', seed=9 + index)
+        xml(root / f'labels/{index}.xml', filename=f'{index}.jpg')
+    (root / 'images/1.jpg').unlink()
+    photograph(root / 'images/2.png', seed=2)  # converted since
+    (root / 'images/2.jpg').unlink()
+    (root / 'masks/2.png').unlink()
+    _, splits, report = prepared(root)
+    assert splits['train'] == {'images/0.jpg': WHOLE, 'images/2.png': WHOLE}
+    assert report['files_left_out']['annotations without an image'] == [f'{root}/labels/1.xml']
+    assert report['files_left_out']['images without annotations'] == [f'{root}/masks/{i}.png' for i in (0, 1)]
+
+
+def test_images_in_a_folder_of_their_own_that_were_converted_are_taken(tmp_path):
+    root = tmp_path / 'set'
+    for name, ending in (('0', 'jpg'), ('1', 'png')):
+        photograph(root / f'images/{ending}/{name}.{ending}', seed=int(name))
+        xml(root / f'labels/{name}.xml', filename=f'{name}.jpg')
+    assert set(prepared(root)[1]['train']) == {'images/jpg/0.jpg', 'images/png/1.png'}
+
+
 def test_images_of_one_name_in_folders_as_those_of_the_annotations(tmp_path):
     root = tmp_path / 'set'
     for number, split in enumerate(('train', 'val')):
