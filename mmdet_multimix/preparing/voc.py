@@ -132,10 +132,13 @@ def parse(path: Path) -> ElementTree.Element:
     try:
         if declared:  # expat knows no encoding of several bytes but UTF-8 and UTF-16
             text = data.decode('utf-8' if is_marked else declared[1].decode())
-            return ElementTree.fromstring(text[text.index('?>') + 2 :].encode())
-        return ElementTree.fromstring(data)
+            data = text[text.index('?>') + 2 :].encode()
+        root = ElementTree.fromstring(data)
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise ValueError(f'{type(error).__name__}: {error}'.split(': line')[0]) from error
+    for node in root.iter():
+        node.tag = node.tag.rpartition('}')[2]  # of a namespace, which no tool means anything by
+    return root
 
 
 def _lists(files: list[Path]) -> dict[Path, dict[Path, set[str]]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from . import voc
 from .found import IMAGES, Example, Found, PreparingError, as_compared
 from .yolo_labels import LabelFiles, lines_of, numbers_in, objects_in
-from .yolo_names import LISTS, description, names_in, read_yaml
+from .yolo_names import LISTS, description, is_yaml, names_in, read_yaml
 from .yolo_splits import images_of, named_beside
 
 _SMALL, _EDGE = 2.0, 0.01  # fractions of the image: larger are pixels; what rounding leaves
@@ -43,11 +43,10 @@ def read(root: Path, files: list[Path]) -> Found:
             f'{root} has YOLO labels, but neither data.yaml nor classes.txt with the names of the classes: '
             'write one name a line into classes.txt, in the order of the numbers'
         )
-    is_yaml = path.suffix.lower() in ('.yaml', '.yml')
-    content = read_yaml(path) if is_yaml else {}
+    content = read_yaml(path) if is_yaml(path) else {}
     names = names_in(path, content)
     found.classes = tuple(names.values())
-    splits, content = (path, content) if is_yaml else named_beside(path, root, files, found)
+    splits, content = (path, content) if is_yaml(path) else named_beside(path, root, files, found)
     points = content.get('kpt_shape') is not None
     there = [file for file in files if file.suffix.lower() in IMAGES]
     without, label_files = 0, LabelFiles()

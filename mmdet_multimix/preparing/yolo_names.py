@@ -17,10 +17,10 @@ LISTS = ('classes.txt', 'obj.names', 'labels.txt', '_darknet.labels', 'names.txt
 
 def description(root: Path, files: list[Path]) -> Path | None:
     """The file with the names of the classes; one that also lists the folders first."""
-    described = [path for path in files if path.suffix.lower() in ('.yaml', '.yml') and _has_names(path)]
+    described = [path for path in files if is_yaml(path) and _has_names(path)]
     for path in described[:1]:
         _check_others(path, described[1:])
-        _check_lists(path, files)
+        _check_lists(path, root, files)
         return path
     for file, pairs in data_files(files):
         if named := place_of(pairs.get('names', ''), file.parent, root):
@@ -29,6 +29,7 @@ def description(root: Path, files: list[Path]) -> Path | None:
     kinds.append([path for path in files if path.suffix.lower() == '.names'])
     for kind in kinds:
         if paths := [path for path in kind if read_lines(path)]:
+            _check_lists(_longest(paths), root, files)
             return _longest(paths)
     return None
 
@@ -49,15 +50,15 @@ def _check_others(path: Path, others: list[Path]) -> None:
                 )
 
 
-def _check_lists(path: Path, files: list[Path]) -> None:
-    """Refuse a list beside data.yaml in which a class has another number."""
-    content = read_yaml(path)
+def _check_lists(path: Path, root: Path, files: list[Path]) -> None:
+    """Refuse another list, beside data.yaml or the labels, in which a class has another number."""
+    content = read_yaml(path) if is_yaml(path) else {}
     names = {name: number for number, name in names_in(path, content).items()}
     count = content.get('nc')
     if isinstance(count, int) and count != len(names):
         raise PreparingError(f'{path} has nc: {count}, but {len(names)} names: correct one of them')
     texts = [file for file in files if file.suffix.lower() == '.txt' and file.name.lower() not in LISTS]
-    places = {path.parent, *(file.parent for file in texts)}  # of labels, where labelImg writes one
+    places = {root, path.parent, *(file.parent for file in texts)}  # of labels, where labelImg writes one
     for file in files:
         if file.name.lower() not in LISTS or file.parent not in places:
             continue
@@ -85,6 +86,11 @@ def _longest(paths: list[Path]) -> Path:
                 'number would stand for two classes. Prepare each part by itself'
             )
     return longest
+
+
+def is_yaml(path: Path) -> bool:
+    """Whether a file is no list of names, but one that may also say where the images are."""
+    return path.suffix.lower() in ('.yaml', '.yml')
 
 
 def _has_names(path: Path) -> bool:

@@ -224,6 +224,15 @@ def test_a_byte_order_mark(tmp_path, head, encoding):
     assert prepared(tmp_path / 'set')[2]['classes'] == ['dog', '猫']
 
 
+def test_objects_in_a_namespace(tmp_path):
+    root = flat_voc(tmp_path / 'set', 1)
+    path = root / 'IMG_0.xml'
+    path.write_text(
+        path.read_text().replace('<annotation>', '<!-- mine --><annotation xmlns="http://x.org/a">')
+    )
+    assert prepared(root)[1]['train'] == {'IMG_0.JPG': WHOLE}
+
+
 def test_boxes_that_are_not_learnt(tmp_path):
     root = flat_voc(tmp_path / 'set', 1)
     photograph(root / 'bad.png', seed=9)

@@ -484,6 +484,18 @@ def test_lists_of_names_that_contradict_each_other_are_refused(tmp_path, name):
         prepared(tmp_path / 'set')
 
 
+def test_lists_of_other_names_that_contradict_each_other_are_refused(tmp_path):
+    root = yolo(tmp_path / 'set', ('train',))
+    (root / 'data.yaml').unlink()
+    (root / 'labels/train/classes.txt').write_text('cat\ndog\n')
+    (root / 'coco.names').write_text('person\ndog\ncat\n')  # which darknet brings along
+    (root / 'obj.names').write_text('cat\ndog\ncow\n')
+    assert prepared(root)[2]['classes'] == ['cat', 'dog']
+    (root / 'obj.names').write_text('dog\ncat\n')
+    with pytest.raises(PreparingError, match=r"obj\.names has 'dog' as number 0, .*classes\.txt as number 1"):
+        prepared(root)
+
+
 @pytest.mark.parametrize('lists', [(('cat', 'dog'), ('cat', 'dog')), (('cat', 'dog'), ('cat', 'dog', 'cow'))])
 def test_a_list_of_names_that_goes_on_is_taken(tmp_path, lists):
     parts(tmp_path / 'set', *lists)
