@@ -153,9 +153,9 @@ def losses_of(model, name='faster_rcnn_fpn', objects=(3, 2)):
     return model(**data, mode='loss')
 
 
-def mix(model, **settings):
+def mix(model, *, force=False, **settings):
     """Adds MultiMix to the heads of a model, as `MultiMixHook` does; gives the mixers."""
     return [
-        HeadMixer(name, head, DetectionMultiMix(form=form_in(model, name), **settings))
+        HeadMixer(name, head, DetectionMultiMix(form=form_in(model, name, force=force), **settings))
         for name, head in bbox_heads(model).items()
     ]

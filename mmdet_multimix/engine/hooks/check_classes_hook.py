@@ -1,8 +1,8 @@
 """Checks that a classifier and its data have the same classes, before the first iteration."""
 
-from mmdet.registry import HOOKS
 from mmengine.dataset import BaseDataset
 from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from ...checkpoints.stored_classes import classes_of

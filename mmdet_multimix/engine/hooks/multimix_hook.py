@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmdet.registry import HOOKS
+from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
 
 from ...models.detection.detection_multimix import DetectionMultiMix
 from ...models.detection.head_mixer import HeadMixer
-from ...models.detection.mixable_heads import bbox_heads, classification_losses, form_in, unknown
+from ...models.detection.mixable_heads import (
+    bbox_heads,
+    classification_losses,
+    form_in,
+    heads_of_other_names,
+    unknown,
+)
 from ...models.detection.mixed_form import UnmixableError
 from ...ops.checks import check_flag
 from ...utils.one_line import InputError
 from ...utils.unwrap import unwrapped
 from .schedule_hook import MultiMixScheduleHook
+
+_OTHER_NAME = 'no head of final classes (bbox_head)'
 
 
 @HOOKS.register_module()
@@ -52,7 +60,8 @@ class MultiMixHook(MultiMixScheduleHook):
     Raises:
         ValueError: There is nothing it can be added to: with the heads that there are and the reasons.
         InputError: After the first mini-batch with objects: a head has computed its losses past the
-            mechanism, so that nothing of it was mixed.
+            mechanism, so that nothing of it was mixed; or the detector does not learn what was mixed. After
+            ``interval`` iterations: none of the heads was asked for its losses.
     """
 
     def __init__(
@@ -73,6 +82,7 @@ class MultiMixHook(MultiMixScheduleHook):
         self.mark = object()  # of what it has put into heads
         self._mixers: list[HeadMixer] = []
         self._unheard: list[HeadMixer] = []
+        self._iterations = 0
 
     def before_train(self, runner: Runner) -> None:
         """Adds MultiMix to the heads, once averages of the model exist and weights are loaded."""
@@ -99,34 +109,67 @@ class MultiMixHook(MultiMixScheduleHook):
             unlisted = [
                 f'{name}: {kind}' for name, kind in classification_losses(model).items() if name not in heads
             ]
-            lines = [*reasons, *(f'{line}; no head of final classes (bbox_head)' for line in unlisted)]
+            lines = [*reasons, *(f'{line}; {_OTHER_NAME}' for line in unlisted)]
             seen = '\n'.join(f'  - {line}' for line in lines) or '  (no head with a loss_cls)'
             raise InputError(
                 f'MultiMixHook can be added to none of the heads of {type(model).__name__}:\n{seen}'
             )
-        for reason in reasons:
+        others = [f'{name}: {kind}; {_OTHER_NAME}' for name, kind in heads_of_other_names(model).items()]
+        for reason in [*reasons, *others]:
             runner.logger.warning(f'no MultiMix in {reason}')
-        self._unheard = list(self._mixers)
+        self._unheard, self._iterations = list(self._mixers), 0
         super().before_train(runner)
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
     ) -> None:
-        """Looks once whether each head has let itself be mixed."""
+        """Looks once whether each head has let itself be mixed, and whether that is learnt."""
+        self._iterations += 1
+        for mixer in self._unheard:
+            if mixer.heard:
+                _check_learnt(mixer, runner, outputs)
+            elif mixer.asked and has_objects(data_batch):
+                raise InputError(
+                    f'MultiMix found nothing to mix in {mixer.name}: {type(mixer.head).__name__} computes '
+                    'its losses without calling its loss_cls, so MultiMixHook cannot be used with it'
+                )
         self._unheard = [mixer for mixer in self._unheard if not mixer.heard]
-        if self._unheard and has_objects(data_batch):
-            mixer = self._unheard[0]
-            raise InputError(
-                f'MultiMix found nothing to mix in {mixer.name}: {type(mixer.head).__name__} computes its '
-                'losses without calling its loss_cls, so MultiMixHook cannot be used with it'
-            )
+        if self._unheard and self._iterations == self.interval:
+            self._say_unheard(runner)
+            if not any(mixer.asked for mixer in self._mixers):
+                raise InputError(
+                    f'{type(unwrapped(runner)).__name__} has asked no head for its losses, so that nothing '
+                    f'was mixed: it computes them without a call of {self._mixers[0].method} of '
+                    f'{self._mixers[0].name} ({type(self._mixers[0].head).__name__})'
+                )
         super().after_train_iter(runner, batch_idx, data_batch, outputs)
+
+    def _say_unheard(self, runner: Runner) -> None:
+        """Names the heads that have had their time; copies never learn, and some tasks are rare."""
+        for mixer in self._unheard:
+            why = 'called no loss_cls' if mixer.asked else 'was not asked for its losses'
+            runner.logger.warning(
+                f'nothing was mixed in {mixer.name} ({type(mixer.head).__name__}), which {why} in the first '
+                f'{self._iterations} iterations'
+            )
 
     def after_train(self, runner: Runner) -> None:
         """Takes MultiMix out again."""
         super().after_train(runner)
+        if 0 < self._iterations < self.interval:
+            self._say_unheard(runner)
         while self._mixers:
             self._mixers.pop().remove()
+
+
+def _check_learnt(mixer: HeadMixer, runner: Runner, outputs: Any) -> None:
+    """Refuses a detector that picks losses by name, so that the mixed one is in no gradient and no log."""
+    logged = not isinstance(outputs, dict) or any('loss_multimix' in str(key) for key in outputs)
+    if not mixer.learnt and not logged:
+        raise InputError(
+            f'{type(unwrapped(runner)).__name__} does not learn the loss_multimix of its {mixer.name}: it '
+            f'takes other losses of {type(mixer.head).__name__} by name. Let it return all of them'
+        )
 
 
 def has_objects(data: Any) -> bool:

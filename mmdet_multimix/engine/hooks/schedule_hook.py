@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 
 import torch
-from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import Tensor
 
@@ -159,7 +159,10 @@ class MultiMixScheduleHook(Hook):
         if not self._weights:
             return
         if self.every_n_train_iters(runner, self.interval):
-            found = [mixed_numbers(module) for module, _ in self._weights]
+            modules = [module for module, _ in self._weights]
+            # Not of heads that never compute a loss, such as averages of those that learn.
+            asked = [module for module in modules if getattr(module, 'mixed_labels', module) is not None]
+            found = [mixed_numbers(module) for module in asked or modules]
             means = {key: sum(numbers[key] for numbers in found) / len(found) for key in found[0]}
             signals = [module.signal(seed=runner.iter) for module, _ in self._weights]
             signals = [signal for signal in signals if signal is not None]

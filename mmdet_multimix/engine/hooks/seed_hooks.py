@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import torch
-from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
 from mmengine.runner import IterBasedTrainLoop, Runner
 
 from ...utils.one_line import InputError

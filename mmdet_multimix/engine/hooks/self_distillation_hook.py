@@ -1,7 +1,7 @@
 """The teacher of self-distillation: mmengine's moving average of the model."""
 
-from mmdet.registry import HOOKS
 from mmengine.hooks import EMAHook
+from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from ...checkpoints.loading import EVALUATED

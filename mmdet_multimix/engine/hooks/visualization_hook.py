@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 from mmdet.models.data_preprocessors import DetDataPreprocessor
-from mmdet.registry import HOOKS
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import BaseDataPreprocessor, BaseModel
+from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.nn import functional as F

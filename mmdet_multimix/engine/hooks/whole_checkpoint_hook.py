@@ -6,10 +6,10 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-from mmdet.registry import HOOKS
 from mmengine.dist import is_main_process
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
+from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from ...utils.files import remove_partial_files, whole_file

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from .dense_roi_multimix import DenseRoIMultiMix
 from .detection_multimix import DetectionMultiMix
-from .loss_call import LossCall
+from .loss_call import LossCall, argument_names
 from .origins import Origins, untagged
 
 
@@ -49,6 +49,10 @@ class HeadMixer:
         owner: A mark of the hook that takes it out again; None for a head that mixes for good.
     """
 
+    asked = False
+    """Whether the head was asked for its losses."""
+    learnt = False
+    """Whether a gradient has come back to the mixed one, or there is nothing that it could go to."""
     heard = False
     """Whether the head has called its ``loss_cls``, or had no RoI to call it for."""
     is_eager = False
@@ -72,7 +76,7 @@ class HeadMixer:
             self.method = 'loss_by_feat' if hasattr(head, 'loss_by_feat') else 'loss'
         self._calls: list[LossCall] | None = None
         self._compute = getattr(head, self.method)
-        self._names = _argument_names(head, self.method)
+        self._names = argument_names(head, self.method)
         self._origins: Origins | None = None
         head.__dict__[self.method] = self._losses
         if isinstance(head, SSDHead):
@@ -122,7 +126,7 @@ class HeadMixer:
     def _losses_of(self, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
         if self._calls is not None or kwargs.get('reduction_override') == 'none':
             return self._compute(*args, **kwargs)  # hard-example mining wants the loss of every RoI
-        self._calls = []
+        self._calls, self.asked = [], True
         given = {**dict(zip(self._names, args, strict=False)), **kwargs}
         try:
             with self._followed(given) as first:
@@ -134,9 +138,30 @@ class HeadMixer:
             calls = self._calls
         finally:
             self._calls = self._origins = None
-        losses = result['loss_bbox'] if self.method == 'loss_and_target' else result
-        losses.update(self._mixed(calls, losses, given))
+        losses = self._dict_in(result)
+        mixed = self._mixed(calls, losses, given)
+        for term in () if self.learnt else mixed.values():
+            if term.requires_grad:
+                term.register_hook(self._note)
+            else:
+                self.learnt = True
+        losses.update(mixed)
         return result
+
+    def _dict_in(self, result: Any) -> dict[str, Any]:
+        """The losses in what the method returns; some heads return more."""
+        first = result[0] if isinstance(result, (tuple, list)) and result else result
+        losses = first['loss_bbox'] if self.method == 'loss_and_target' else first
+        if not isinstance(losses, dict):
+            kind = type(self.head).__name__
+            raise RuntimeError(
+                f'{kind}.{self.method} must return a dict of losses, or a tuple that begins with one, to be '
+                f'mixed: {self.name} returns a {type(result).__name__}'
+            )
+        return losses
+
+    def _note(self, gradient: Tensor) -> None:
+        self.learnt = True
 
     @contextmanager
     def _followed(self, given: dict[str, Any]) -> Iterator[Any]:
@@ -207,6 +232,8 @@ class HeadMixer:
                 f'{type(self.head).__name__} did not call its loss_cls on this rank, and the others wait for '
                 f'its examples: {self.name} cannot be mixed with gather=True'
             )
+        if not losses:  # which a detector may look at
+            return {}
         anything = next(iter(losses.values()))
         anything = anything[0] if isinstance(anything, (list, tuple)) else anything
         return {'loss_multimix': anything.float().sum() * 0}
@@ -247,17 +274,6 @@ def keep_eager() -> None:
     if not HeadMixer.is_eager:
         HeadMixer._losses_of = torch._dynamo.disable(HeadMixer._losses_of)  # type: ignore[method-assign]
         HeadMixer.is_eager = True
-
-
-def _argument_names(head: nn.Module, method: str) -> tuple[str, ...]:
-    """The names of a method's arguments; those of its parent where an override passes ``*args`` on."""
-    parents = (vars(parent)[method] for parent in type(head).__mro__ if method in vars(parent))
-    bound = (function.__get__(head) for function in parents)
-    for function in (getattr(head, method), *bound):
-        parameters = inspect.signature(function).parameters.values()
-        if not any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
-            return tuple(parameter.name for parameter in parameters)
-    return tuple(inspect.signature(getattr(head, method)).parameters)
 
 
 def _of_rois(given: dict[str, Any]) -> Tensor | None:

@@ -5,9 +5,10 @@ Shape letters: b examples, c logits of an example.
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...ops.inputs import compute_dtype
 
@@ -51,3 +52,15 @@ class LossCall:
             weights = weights.reshape(len(logits), -1).amax(dim=1) if len(logits) else weights.reshape(-1)
         scores = None if scores is None else scores.reshape(-1)
         return cls(logits, labels, weights, scores, origins)
+
+
+def argument_names(head: nn.Module, method: str) -> tuple[str, ...]:
+    """The names of a method's arguments; those of its parent where an override passes them on unnamed."""
+    parents = (vars(parent)[method] for parent in type(head).__mro__ if method in vars(parent))
+    bound = (function.__get__(head) for function in parents)
+    for function in (getattr(head, method), *bound):
+        parameters = list(inspect.signature(function).parameters.values())
+        unnamed = any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
+        if not unnamed and parameters and parameters[0].kind is not parameters[0].VAR_KEYWORD:
+            return tuple(parameter.name for parameter in parameters)
+    return tuple(inspect.signature(getattr(head, method)).parameters)

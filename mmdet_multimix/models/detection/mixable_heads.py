@@ -61,7 +61,7 @@ def form_of_head(head: BaseModule, *, force: bool = False) -> MixedForm:
     for parent in parents:
         if parent in REFUSED:
             raise UnmixableError(REFUSED[parent])
-    if any('RPN' in parent for parent in parents):
+    if _is_rpn(type(head)):
         raise UnmixableError(_RPN)
     loss_cls = getattr(head, 'loss_cls', None)
     if hasattr(head, 'multimix') or isinstance(loss_cls, MultiMixLoss):
@@ -146,9 +146,8 @@ def bbox_heads(model: nn.Module) -> dict[str, nn.Module]:
     found = {}
     for name, module in model.named_modules():
         is_list = isinstance(module, (nn.ModuleList, nn.Sequential))
-        in_rpn = any(part.startswith('rpn') for part in name.split('.'))
         named = re.search(r'(^|\.)bbox_head(\.\d+)?$', name)
-        if named and not (is_list or in_rpn or in_teacher(name)):
+        if named and not (is_list or _in_rpn(name) or in_teacher(name)):
             found[name] = module
     return found
 
@@ -168,6 +167,25 @@ def classification_losses(model: nn.Module) -> dict[str, str]:
         for name, module in model.named_modules()
         if isinstance(getattr(module, 'loss_cls', None), nn.Module)
     }
+
+
+def heads_of_other_names(model: nn.Module) -> dict[str, str]:
+    """What has a ``loss_cls`` and learns, and is no ``bbox_head``, nor a part of one, nor an RPN."""
+    known = bbox_heads(model)
+    return {
+        name: kind
+        for name, kind in classification_losses(model).items()
+        if not (in_teacher(name) or _in_rpn(name) or any(f'{name}.'.startswith(f'{head}.') for head in known))
+        and not _is_rpn(type(model.get_submodule('' if name == 'model' else name)))
+    }
+
+
+def _in_rpn(name: str) -> bool:
+    return any(part.startswith('rpn') for part in name.split('.'))
+
+
+def _is_rpn(kind: type) -> bool:
+    return any('RPN' in parent.__name__ for parent in kind.__mro__)
 
 
 def _has_background_logit(head: nn.Module) -> bool:

@@ -4,6 +4,8 @@ import copy
 
 import pytest
 import torch
+from mmdet.models.dense_heads import RetinaHead
+from mmdet.models.utils import unpack_gt_instances
 from mmdet.registry import MODELS
 from mmengine.dataset import pseudo_collate
 from tiny_detectors import detector, losses_of, mix, samples, tiny_model
@@ -85,3 +87,73 @@ def test_a_copy_mixes_by_itself():
     theirs['loss_multimix'].backward()
     assert twin.bbox_head.retina_cls.weight.grad is not None
     assert all(p.grad is None for p in model.parameters())
+
+
+class OwnLoss(RetinaHead):
+    """Calls its loss in a way of its own."""
+
+    def loss(self, x, batch_data_samples):
+        objects, ignored, metas = unpack_gt_instances(batch_data_samples)
+        scores, boxes = self(x)
+        return self.called(scores, boxes, objects, metas, ignored)
+
+
+class GivesMore(OwnLoss):
+    def called(self, *args):
+        return self.loss_by_feat(*args)[0]
+
+    def loss_by_feat(self, *args):
+        return super().loss_by_feat(*args), args[0]
+
+
+class TakesNames(OwnLoss):
+    def called(self, *args):
+        return self.loss_by_feat(
+            **dict(zip(RetinaHead.loss_by_feat.__code__.co_varnames[1:6], args, strict=True))
+        )
+
+    def loss_by_feat(self, **kwargs):
+        return super().loss_by_feat(**kwargs)
+
+
+class GivesNothing(OwnLoss):
+    """Without an object."""
+
+    def called(self, *args):
+        return self.loss_by_feat(*args) or dict(loss_none=args[0][0].sum() * 0)
+
+    def loss_by_feat(self, scores, boxes, objects, *args):
+        return super().loss_by_feat(scores, boxes, objects, *args) if any(map(len, objects)) else {}
+
+
+class GivesASum(OwnLoss):
+    def called(self, *args):
+        return dict(loss=self.loss_by_feat(*args))
+
+    def loss_by_feat(self, *args):
+        return sum(super().loss_by_feat(*args)['loss_cls'])
+
+
+def of_kind(kind):
+    cfg = tiny_model('retinanet')
+    cfg.bbox_head.type = kind
+    return MODELS.build(cfg).train()
+
+
+@pytest.mark.parametrize('kind', [GivesMore, TakesNames, GivesNothing])
+def test_a_head_may_take_and_give_its_losses_in_a_way_of_its_own(kind):
+    torch.manual_seed(0)
+    model = of_kind(kind)
+    plain = losses_of(model, 'retinanet')
+    mix(model, n=20, force=True)
+    mixed = losses_of(model, 'retinanet')
+    assert mixed.pop('loss_multimix') > 0 and set(mixed) == set(plain)
+    without = losses_of(model, 'retinanet', (0, 0))
+    assert set(without) == ({'loss_none'} if kind is GivesNothing else {*plain, 'loss_multimix'})
+
+
+def test_a_head_that_gives_no_losses_by_name_is_told():
+    model = of_kind(GivesASum)
+    mix(model, n=20, force=True)
+    with pytest.raises(RuntimeError, match=r'GivesASum.loss_by_feat must return a dict .* returns a Tensor'):
+        losses_of(model, 'retinanet')
