@@ -220,6 +220,21 @@ def test_effective_numbers_in_the_limits(alpha, examples, classes):
     assert float(numbers['classes_per_tuple']) == pytest.approx(classes, rel=0.02)
 
 
+@pytest.mark.parametrize('soft', [False, True])
+def test_numbers_do_not_depend_on_the_defaults_of_torch(soft):
+    """Some programs compute in float64, or make all tensors where they train."""
+    module = DetectionMultiMix(alpha=1.0)
+    labels = torch.eye(4)[torch.arange(12) % 4] if soft else torch.arange(12) % 4
+    module.losses(torch.randn(12, 4), labels)
+    wanted = mixed_numbers(module)
+    try:
+        torch.set_default_dtype(torch.float64)
+        with torch.device('meta'):
+            assert mixed_numbers(module) == wanted
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
 def test_numbers_of_nothing():
     module = DetectionMultiMix(among='foreground')
     assert set(mixed_numbers(module).values()) == {0.0}

@@ -253,14 +253,16 @@ def mixed_weights(module: MultiMix, b: int, n: int, *, seed: int = 0) -> Tensor:
     Returns:
         ``(n, b)``, zeros where examples are of another group than a tuple.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator('cpu').manual_seed(seed)
     sizes = list(getattr(module, 'group_sizes', ())) or [b]
-    weights, start = torch.zeros(n, b), [0, 0]
+    # Whatever torch's defaults are: some programs set another dtype or device.
+    alike: dict[str, Any] = dict(dtype=torch.float32, device='cpu')
+    weights, start = torch.zeros(n, b, **alike), [0, 0]
     for count, size in zip(share_out(n, sizes), sizes, strict=True):
         if count:
             options = {**module.sampling(size), 'n': count}
             row, column = start
-            drawn = sample_weights(b=size, generator=generator, **options)
+            drawn = sample_weights(b=size, generator=generator, **options, **alike)
             weights[row : row + count, column : column + size] = drawn
         start = [start[0] + count, start[1] + size]
     return weights
