@@ -12,6 +12,7 @@ from mmengine.config import Config
 from ..utils.names import check_same_classes, quote
 from ..utils.registered import is_a
 from .encoding import check_encoding
+from .own_code import has_own_labels, has_own_model
 from .remark import Remark
 from .walk import DataSet, nodes
 
@@ -52,14 +53,14 @@ def check_same(cfg: Config, sets: Sequence[DataSet]) -> Iterator[str]:
         sets: Its data sets.
 
     Yields:
-        A line for each set in which a label means something else.
+        A line for each set in which a label means something else, a remark where the model may know.
     """
-    named = _with_classes(cfg, sets)
+    named, said = _with_classes(cfg, sets), Remark if has_own_model(cfg) else str
     for other in named[1:]:
         try:
             check_same_classes(named[0].classes, named[0].key, other.classes, other.key)
         except ValueError as error:
-            yield f'{other.key}.metainfo.classes: {error}'
+            yield said(f'{other.key}.metainfo.classes: {error}')
 
 
 def check_heads(cfg: Config, sets: Sequence[DataSet]) -> Iterator[str]:
@@ -71,9 +72,10 @@ def check_heads(cfg: Config, sets: Sequence[DataSet]) -> Iterator[str]:
 
     Yields:
         A line for each head that has another number. Where nothing is evaluated, a class too many is only a
-        remark.
+        remark, and any number where code of one's own says which label an object has.
     """
     named = _with_classes(cfg, sets)
+    own = has_own_model(cfg) or has_own_labels(cfg, ('train_dataloader', 'val_dataloader', 'test_dataloader'))
     classes = _with_boxes(named[0]) if named else ()
     for key, node in nodes(cfg.get('model'), 'model') if classes else ():
         count = node.get('num_classes')
@@ -87,7 +89,8 @@ def check_heads(cfg: Config, sets: Sequence[DataSet]) -> Iterator[str]:
             f'{quote(classes)}. Set num_classes={len(classes)}'
         )
         evaluated = any(not dataset.trained_on for dataset in named)
-        yield line if count < len(classes) or evaluated else Remark(line)
+        is_fault = not own and (count < len(classes) or evaluated)
+        yield line if is_fault else Remark(line)
 
 
 def check_stored(cfg: Config, path: str, stored: Sequence[str], sets: Sequence[DataSet]) -> Iterator[str]:
@@ -107,7 +110,7 @@ def check_stored(cfg: Config, path: str, stored: Sequence[str], sets: Sequence[D
         moved = [name for name in classes if name in stored and stored.index(name) != classes.index(name)]
         if moved:
             name = moved[0]
-            yield (
+            yield (Remark if has_own_model(cfg) else str)(
                 f'{path} was trained with class {name!r} as label {stored.index(name)}, but in {dataset.key} '
                 f'it is label {classes.index(name)}. Set metainfo=dict(classes=...) to the classes of the '
                 f'checkpoint, {quote(stored)}'

@@ -30,7 +30,7 @@ def check(dataset: DataSet) -> Iterator[str]:
         A line for each fault.
     """
     path, classes = dataset.annotations, dataset.classes
-    if not _is_read_by_mmdet(dataset):
+    if not dataset.read_by_mmdet:  # a reader of one's own may map the categories
         return
     wrong = list(check_encoding(path))
     yield from wrong
@@ -129,14 +129,6 @@ def kept(dataset: DataSet) -> Kept | None:
 def count(dataset: DataSet) -> int:
     """Count the images that the annotations list, without reading hundreds of megabytes into memory."""
     return coco_file.count(dataset.annotations)
-
-
-def _is_read_by_mmdet(dataset: DataSet) -> bool:
-    """Whether the labels are known to be the categories of the file; a reader of one's own may map them."""
-    return all(
-        getattr(dataset.type, name).__module__.startswith('mmdet.')
-        for name in ('__init__', 'load_data_list', 'parse_data_info')
-    )
 
 
 def _tuple(names: list[str]) -> str:

@@ -22,6 +22,7 @@ from mmengine.utils import import_modules_from_strings
 
 from ..utils.one_line import InputError, with_type
 from ..utils.registered import is_a, registered
+from .own_code import takes_several
 from .walk import data_sets, nodes
 
 _SUFFIXES = ('.py', '.yaml', '.yml', '.json')
@@ -127,11 +128,11 @@ def _lacking(cfg: Config, stage: str) -> Iterator[str]:
         value = cfg.get(key)
         if value is None:
             yield f'{key}: the config has none, without which it cannot {stage}; is it a part of a config?'
-        elif not isinstance(value, (dict, list, tuple) if key.endswith('evaluator') else dict):
+        elif not isinstance(value, (dict, list, tuple) if takes_several(cfg, key) else dict):
             yield f'{key} must be a dict, got {value!r}'
     for key in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         loader = cfg.get(key)
-        if isinstance(loader, dict) and not loader.get('dataset'):
+        if isinstance(loader, dict) and not loader.get('dataset') and not takes_several(cfg, key):
             yield f'{key}: it has no dataset'
     for key in ('custom_hooks', 'param_scheduler'):
         value = cfg.get(key)

@@ -14,7 +14,7 @@ from . import coco, coco_file, image_folders, voc
 from .classes import check_names, check_same
 from .metrics import check_evaluators
 from .packages import check_packages
-from .remark import say_remarks
+from .remark import Remark, say_remarks
 from .splits import check_evaluated
 from .walk import DataSet, data_sets
 
@@ -32,20 +32,20 @@ def check_set(dataset: DataSet) -> Iterator[str]:
     Yields:
         A line for each fault, naming file and remedy.
     """
-    path = dataset.annotations
+    path, said = dataset.annotations, str if dataset.read_by_mmdet else Remark
     lacking = list(check_packages(dataset.type))
     if dataset.type is None:
         yield f'unknown data set {dataset.type_name!r}; is its package in custom_imports?'
     elif dataset.remote or lacking:
         yield from lacking
-    elif path is not None and not path.is_file():
-        yield f'annotation file {path} does not exist. {dataset.remedy}'
+    elif path is not None and not (path.is_file() if dataset.read_by_mmdet else path.exists()):
+        yield said(f'annotation file {path} does not exist. {dataset.remedy}')
     else:
         prefixes = {prefix for prefix in dataset.prefixes.values() if '://' not in prefix}
         prefixes = set() if dataset.loads_by_backend else prefixes
         missing = [folder for folder in sorted(dataset.root / p for p in prefixes) if not folder.is_dir()]
         for folder in missing if path else ():
-            yield f'image folder {folder} does not exist. {dataset.remedy}'
+            yield said(f'image folder {folder} does not exist. {dataset.remedy}')
         faults = list(check_names(dataset))
         yield from faults
         if _format(dataset) and not missing and not faults:

@@ -28,6 +28,8 @@ _REMEDIES = {
     ),
 }
 
+PACKAGES = ('mmdet', 'mmcv', 'mmengine', 'mmdet_multimix')  # whose code is known here
+
 
 @dataclass(frozen=True)
 class DataSet:
@@ -58,7 +60,17 @@ class DataSet:
     @property
     def root(self) -> Path:
         """The folder that its other paths are relative to."""
-        return Path(self.cfg.get('data_root') or '')
+        root = self.cfg.get('data_root') or ''
+        return Path(root if isinstance(root, (str, Path)) else '')
+
+    @property
+    def read_by_mmdet(self) -> bool:
+        """Whether paths and labels are read as in mmdet; one's own reader may take folders or patterns."""
+        names = ('__init__', 'full_init', '_join_prefix', 'load_data_list', 'parse_data_info')
+        return all(
+            getattr(getattr(self.type, name, None), '__module__', '').partition('.')[0] in PACKAGES
+            for name in names
+        )
 
     @property
     def trained_on(self) -> bool:
@@ -84,14 +96,18 @@ class DataSet:
     @property
     def annotations(self) -> Path | None:
         """The file of its annotations, None of a set that has none or several."""
-        path = self.cfg.get('ann_file')
-        return self.root / path if path and isinstance(path, (str, Path)) else None
+        path, root = self.cfg.get('ann_file'), self.cfg.get('data_root') or ''
+        is_one = path and all(isinstance(part, (str, Path)) for part in (path, root))
+        return self.root / path if is_one else None
 
     @property
     def prefixes(self) -> dict[str, str]:
         """Its folders of images below the root; some types take one as a string."""
         prefix = self.cfg.get('data_prefix') or {}
-        return {'img': prefix} if isinstance(prefix, str) else prefix
+        prefixes = {'img': prefix} if isinstance(prefix, str) else prefix
+        if not isinstance(prefixes, dict):  # a reader of one's own may take anything
+            return {}
+        return {name: value for name, value in prefixes.items() if isinstance(value, str)}
 
     @property
     def text_for_classes(self) -> str | None:
@@ -151,6 +167,21 @@ def dataset_leaves(dataset: Any, key: str) -> Iterator[tuple[str, dict[str, Any]
         yield key, dataset
 
 
+def dataloaders(cfg: Config, names: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """List the dataloaders of a config by their keys; a loop of one's own may take several under one.
+
+    Args:
+        cfg: The config.
+        names: Such as ``'train_dataloader'``. One that the config lacks is passed over.
+    """
+    for name in names:
+        found = cfg.get(name)
+        if isinstance(found, (list, tuple)):
+            yield from ((f'{name}[{i}]', one) for i, one in enumerate(found) if isinstance(one, dict))
+        elif isinstance(found, dict):
+            yield name, found
+
+
 def check_wrapped(cfg: Config, loaders: Sequence[str]) -> Iterator[str]:
     """Look for sets that have another inside, as where a config lies above a base that wraps its set.
 
@@ -161,8 +192,8 @@ def check_wrapped(cfg: Config, loaders: Sequence[str]) -> Iterator[str]:
     Yields:
         A line for each.
     """
-    for loader in filter(cfg.get, loaders):
-        for key, node in nodes(cfg[loader].get('dataset'), f'{loader}.dataset'):
+    for loader, content in dataloaders(cfg, loaders):
+        for key, node in nodes(content.get('dataset'), f'{loader}.dataset'):
             inner = next((name for name in ('dataset', 'datasets') if node.get(name)), None)
             kind = registered(node.get('type'), DATASETS) if inner and 'type' in node else None
             # One of somebody's own may take one.
@@ -182,8 +213,12 @@ def data_sets(cfg: Config, loaders: Sequence[str]) -> list[DataSet]:
         loaders: Such as ``'train_dataloader'``. One that the config lacks has no sets.
     """
     found = []
-    for loader in filter(cfg.get, loaders):
-        leaves = list(dataset_leaves(cfg[loader].get('dataset'), f'{loader}.dataset'))
+    for loader in loaders:
+        leaves = [
+            leaf
+            for key, content in dataloaders(cfg, [loader])
+            for leaf in dataset_leaves(content.get('dataset'), f'{key}.dataset')
+        ]
         learnt = loader == 'train_dataloader' and len(leaves) == 1
         several = loader == 'train_dataloader' and len(leaves) > 1
         parts = tuple(dataset for _, dataset in leaves) if several else ()

@@ -1,0 +1,59 @@
+"""Whether code that is not mmdet's decides what a label means: then the checks may say, but not refuse."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from mmdet.registry import DATASETS, MODELS, TRANSFORMS
+from mmengine.config import Config
+from mmengine.registry import Registry
+
+from ..utils.registered import class_name, registered
+from .walk import PACKAGES, dataloaders, nodes
+
+_LOOPS = ('EpochBasedTrainLoop', 'IterBasedTrainLoop', 'ValLoop', 'TestLoop', 'TeacherStudentValLoop')
+
+
+def is_known(kind: Any) -> bool:
+    """Whether a class or function is of this package or of those below it."""
+    return getattr(kind, '__module__', '').partition('.')[0] in PACKAGES
+
+
+def has_own_model(cfg: Config) -> bool:
+    """Whether a detector or a head is of another package: it may count the background, or read words."""
+    return any(
+        _is_own(node, MODELS)
+        for key, node in nodes(cfg.get('model'), 'model')
+        if key == 'model' or key.split('[')[0].endswith('head')
+    )
+
+
+def has_own_labels(cfg: Config, loaders: tuple[str, ...]) -> bool:
+    """Whether a data set, its wrapper or a step of its pipeline may number classes in a way of its own."""
+    for key, loader in dataloaders(cfg, loaders):
+        for name, node in nodes(loader.get('dataset'), f'{key}.dataset'):
+            in_pipeline = 'pipeline' in name or 'transforms' in name
+            if not in_pipeline and _is_own(node, DATASETS):
+                return True
+            if in_pipeline and _is_own(node, TRANSFORMS) and _mentions_labels(node['type']):
+                return True
+    return False
+
+
+def _is_own(node: dict[str, Any], registry: Registry) -> bool:
+    return 'type' in node and not is_known(registered(node['type'], registry))
+
+
+def _mentions_labels(kind: Any) -> bool:
+    try:
+        return 'label' in inspect.getsource(registered(kind, TRANSFORMS))
+    except (OSError, TypeError):
+        return True  # nobody knows
+
+
+def takes_several(cfg: Config, key: str) -> bool:
+    """Whether a key may be a list: an evaluator's, or a dataloader's of a loop that is none of mmengine's."""
+    loop = cfg.get(key.replace('_dataloader', '_cfg'))
+    own = isinstance(loop, dict) and class_name(loop.get('type', _LOOPS[0])).split('.')[-1] not in _LOOPS
+    return key.endswith('evaluator') or (key.endswith('_dataloader') and own)
