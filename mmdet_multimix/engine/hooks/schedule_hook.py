@@ -6,6 +6,7 @@ Shape letters: b examples, n tuples, c classes.
 from __future__ import annotations
 
 import contextlib
+import sys
 
 import torch
 from mmengine.hooks import Hook
@@ -84,7 +85,7 @@ class MultiMixScheduleHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Finds what is to be scheduled."""
-        if runner.cfg.get('compile'):
+        if runner.cfg.get('compile') or 'torch._dynamo' in sys.modules:  # code of one's own may compile, too
             keep_eager()
         loop, scheduled = runner.train_loop, self.ramp or self.stop is not None
         if scheduled and self.by_epoch and not isinstance(loop, EpochBasedTrainLoop):
