@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from .dense_roi_multimix import DenseRoIMultiMix
 from .detection_multimix import DetectionMultiMix
-from .loss_call import LossCall, argument_names
+from .loss_call import LossCall, argument_names, check_call
 from .origins import Origins, untagged
 
 
@@ -247,6 +247,7 @@ class HeadMixer:
         logits, origins = self._origin(given[pred])
         # Scores of candidates, as in PAA's assignment, come unreduced; the losses proper are reduced.
         if given.get('reduction_override') != 'none':
+            check_call(self.head, self.name, logits, given[target])
             self._calls.append(LossCall.of(logits, given[target], given.get('weight'), origins))
         if self._origins is None:
             return None

@@ -54,6 +54,31 @@ class LossCall:
         return cls(logits, labels, weights, scores, origins)
 
 
+def check_call(head: nn.Module, name: str, logits: Tensor, target: Tensor | tuple[Tensor, Tensor]) -> None:
+    """Refuse what a head gives its loss where it is not one row of classes for each label, as maps are not.
+
+    Args:
+        head: The head.
+        name: Its name, for the message.
+        logits: As for :meth:`LossCall.of`.
+        target: Likewise.
+
+    Raises:
+        RuntimeError: The last axis is not that of the head's classes, or not every row has a label.
+    """
+    labels = target[0] if isinstance(target, (tuple, list)) else target
+    classes = getattr(head, 'num_classes', None)
+    known = {classes, classes + 1} if isinstance(classes, int) else {logits.shape[-1]}
+    of_classes = logits.shape[-1] in known | {getattr(head, 'cls_out_channels', None)}
+    wanted = logits.shape if labels.dim() == logits.dim() else logits.shape[:-1]
+    if not of_classes or labels.numel() != wanted.numel():
+        raise RuntimeError(
+            f'{type(head).__name__} gives its loss_cls logits {tuple(logits.shape)} and labels '
+            f'{tuple(labels.shape)}: {name} cannot be mixed, which takes a row of the scores of its '
+            f'{classes} classes for each label, such as logits (examples, classes)'
+        )
+
+
 def argument_names(head: nn.Module, method: str) -> tuple[str, ...]:
     """The names of a method's arguments; those of its parent where an override passes them on unnamed."""
     parents = (vars(parent)[method] for parent in type(head).__mro__ if method in vars(parent))

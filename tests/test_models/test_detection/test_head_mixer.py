@@ -157,3 +157,21 @@ def test_a_head_that_gives_no_losses_by_name_is_told():
     mix(model, n=20, force=True)
     with pytest.raises(RuntimeError, match=r'GivesASum.loss_by_feat must return a dict .* returns a Tensor'):
         losses_of(model, 'retinanet')
+
+
+class GivesMaps(OwnLoss):
+    """Of one level, so that rows of pixels might pass for rows of scores."""
+
+    def called(self, *args):
+        return self.loss_by_feat(*args)
+
+    def loss_by_feat(self, scores, *args):
+        return dict(loss_cls=self.loss_cls(scores[0], torch.zeros_like(scores[0])))
+
+
+def test_a_head_that_gives_its_loss_maps_is_told():
+    model = of_kind(GivesMaps)
+    assert set(losses_of(model, 'retinanet')) == {'loss_cls'}
+    mix(model, n=20, force=True)
+    with pytest.raises(RuntimeError, match=r'GivesMaps gives its loss_cls logits \(2, 45, 12, 12\)'):
+        losses_of(model, 'retinanet')
