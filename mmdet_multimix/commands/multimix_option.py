@@ -44,7 +44,8 @@ def add_multimix(cfg: Config, settings: dict[str, Any]) -> None:
         )
     hooks = list(cfg.get('custom_hooks') or [])
     name = MultiMixHook.__name__
-    mine = next((hook for hook in hooks if class_name(hook['type']).split('.')[-1] == name), None)
+    dicts = [hook for hook in hooks if isinstance(hook, dict)]  # a config in Python may build some
+    mine = next((hook for hook in dicts if class_name(hook.get('type')).split('.')[-1] == name), None)
     if mine is None:
         hooks.append(mine := dict(type=name))
     mine.update(settings)

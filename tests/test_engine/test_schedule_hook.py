@@ -287,6 +287,11 @@ def test_a_faint_signal_is_warned_of_once(caplog):
     assert len(warnings) == 1 and 'With ess=3.2' in warnings[0]
     with caplog.at_level('WARNING'):
         caplog.clear()
+        logged_signals(dict(ess=60), iterations=12)
+    assert 'multimix_signal stayed below' in caplog.text
+    assert 'alpha' not in caplog.text  # which nobody has set
+    with caplog.at_level('WARNING'):
+        caplog.clear()
         logged_signals(dict(ess=3))
         assert not [record for record in caplog.records if 'multimix_signal' in record.getMessage()]
 

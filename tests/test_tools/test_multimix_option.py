@@ -3,6 +3,7 @@
 import pytest
 from cli import ROOT
 from mmengine.config import Config
+from mmengine.hooks import Hook
 
 from mmdet_multimix.checks import PreflightError
 from mmdet_multimix.commands.multimix_option import add_multimix
@@ -76,6 +77,10 @@ def test_the_hooks_of_a_config_stay():
     add_multimix(cfg, {'ess': 3})
     assert cfg.custom_hooks == [*OTHERS, dict(type='MultiMixHook', ess=3)]
     assert cfg.custom_imports == dict(imports=['theirs', 'mmdet_multimix'])
+    cfg, built = Config({}), Hook()
+    cfg._cfg_dict['custom_hooks'] = [built]  # as a config in Python may have it
+    add_multimix(cfg, {})
+    assert cfg.custom_hooks[0] is built and cfg.custom_hooks[1] == dict(type='MultiMixHook')
     for empty in ({}, dict(custom_hooks=None, custom_imports=None)):
         cfg = Config(empty)
         add_multimix(cfg, {})

@@ -182,11 +182,15 @@ class MultiMixScheduleHook(Hook):
             return
         self._warned = True
         b = runner.message_hub.get_scalar('train/multimix_examples').current()
+        remedy = (
+            f'. With ess={b / (1 + WANTED * max(b - 1, 0)):.1f} in place of alpha it would start with a '
+            f'signal of {WANTED:.0%}'
+        )
+        by_alpha = all(module.ess is None for module, _ in self._weights)
         runner.logger.warning(
             f'multimix_signal stayed below {FAINT:.0%} for an epoch, {max(signals):.2%} at most: the mixed '
-            'term moves all examples alike and hardly tells them apart. With ess='
-            f'{b / (1 + WANTED * max(b - 1, 0)):.1f} in place of alpha it would start with a signal of '
-            f'{WANTED:.0%}; see docs/signal.md'
+            f'term moves all examples alike and hardly tells them apart{remedy if by_alpha else ""}; see '
+            'docs/signal.md'
         )
 
     def after_train(self, runner: Runner) -> None:
