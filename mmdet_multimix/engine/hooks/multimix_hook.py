@@ -114,8 +114,8 @@ class MultiMixHook(MultiMixScheduleHook):
             raise InputError(
                 f'MultiMixHook can be added to none of the heads of {type(model).__name__}:\n{seen}'
             )
-        others = [f'{name}: {kind}; {_OTHER_NAME}' for name, kind in heads_of_other_names(model).items()]
-        for reason in [*reasons, *others]:
+        unlisted = [f'{name}: {kind}; {_OTHER_NAME}' for name, kind in heads_of_other_names(model).items()]
+        for reason in [*reasons, *unlisted]:
             runner.logger.warning(f'no MultiMix in {reason}')
         self._unheard, self._iterations = list(self._mixers), 0
         super().before_train(runner)
