@@ -38,8 +38,8 @@ def check_hook_arguments(cfg: Config) -> Iterator[str]:
         if any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()):
             continue
         for key in sorted(hook.keys() - _OF_MMENGINE - taken.keys()):
-            known = f'it takes {", ".join(taken)}' if taken else 'it takes nothing'
-            yield f'{where}: {class_name(hook["type"])} takes no {key!r}; {known}'
+            known = ', '.join(taken) or 'nothing'
+            yield f'{where}: {class_name(hook["type"])} takes no {key!r}; it takes {known}'
 
 
 def check_lost_hooks(cfg: Config) -> Iterator[str]:
