@@ -50,7 +50,7 @@ def read(root: Path, files: list[Path]) -> Found:
     found, images = Found('Pascal VOC'), Nearest(files, annotations)
     names = {as_compared(path.name) for path in files if path.suffix.lower() in IMAGES}
     contrary, by_name = [], set()
-    listed = _lists(files)
+    listed = _lists(files, annotations)
     used = set()
     _leave_out_lacking(found, listed, annotations)
     for path in annotations:
@@ -78,7 +78,7 @@ def read(root: Path, files: list[Path]) -> Found:
                 contrary.append(path)
             split = _listed_split(listed, path) if listed else split_of(path, root)
             if split is None:
-                found.leave_out('images that are in no list of ImageSets/Main', there[0])
+                found.leave_out('images that are in no list of ImageSets', there[0])
                 continue
             found.examples.append(Example(there[0], path, split, _objects(node), _size(node)))
     _leave_out_masks(found, by_name, files)
@@ -141,26 +141,35 @@ def parse(path: Path) -> ElementTree.Element:
     return root
 
 
-def _lists(files: list[Path]) -> dict[Path, dict[Path, set[str]]]:
+def _lists(files: list[Path], annotations: list[Path]) -> dict[Path, dict[Path, set[str]]]:
     """The names in the lists of ``ImageSets/Main``, or else of ``ImageSets``, by folder and list.
 
     Tools name them as their users name the splits: ``train.txt``, ``Validation.txt``, ``default.txt``. Lists
-    of a class, such as ``cat_train.txt``, are none of them.
+    of a class, such as ``cat_train.txt``, are none of them. Those outside of ``Main`` may be of another tool,
+    and are lists of VOC where they name annotations as those do.
     """
+    stems = {path.stem for path in annotations}
     for folders in (('ImageSets', 'Main'), ('ImageSets',)):
+        is_main = folders[-1] == 'Main'
         found: dict[Path, dict[Path, set[str]]] = {}
         for path in filter(_is_list, files):
             if path.parent.parts[-len(folders) :] == folders:
-                names = {line.replace('\\', '/') for line in read_lines(path)}
+                lines = read_lines(path) if is_main else lines_if_text(path)
+                names = {line.replace('\\', '/') for line in lines}
                 found.setdefault(path.parents[len(folders)], {})[path] = names
-        if any(path.stem.lower() != _NO_SPLIT for lists in found.values() for path in lists):
+        all_lists = {path: names for lists in found.values() for path, names in lists.items()}
+        fit = is_main or any(name.rpartition('/')[2] in stems for name in set().union(*all_lists.values()))
+        if fit and any(map(_tells_of_split, all_lists)):
             return found
     return {}
 
 
+def _tells_of_split(path: Path) -> bool:
+    return split_named(path.stem) is not None and path.suffix.lower() == '.txt'
+
+
 def _is_list(path: Path) -> bool:
-    is_named = split_named(path.stem) is not None or path.stem.lower() == _NO_SPLIT
-    return is_named and path.suffix.lower() == '.txt'
+    return _tells_of_split(path) or path.name.lower() == f'{_NO_SPLIT}.txt'
 
 
 def _note_other_lists(found: Found, files: list[Path]) -> None:
@@ -168,7 +177,7 @@ def _note_other_lists(found: Found, files: list[Path]) -> None:
     stems = {example.source.stem for example in found.examples}
     others = [
         str(path)
-        for path in filter(_is_list, files)
+        for path in filter(_tells_of_split, files)
         if any(
             Path(word).stem in stems for line in lines_if_text(path) for word in re.split(r'[\s\\/]', line)
         )
@@ -189,7 +198,7 @@ def _leave_out_lacking(
         there.update(*(_names(path, folder) for path in annotations if path.is_relative_to(folder)))
         for place, names in lists.items():
             for lacking in sorted(names - there):
-                found.leave_out('names in ImageSets/Main without annotations', f'{lacking} ({place})')
+                found.leave_out('names in ImageSets without annotations', f'{lacking} ({place})')
 
 
 def _listed_split(listed: dict[Path, dict[Path, set[str]]], path: Path) -> str | None:

@@ -54,9 +54,7 @@ def test_vocs_own_lists_are_the_splits(tmp_path):
     assert set(splits['val']) == {'VOC2007/JPEGImages/b.jpg'}
     assert set(splits['test']) == {'VOC2012/JPEGImages/e.jpg'}
     lost = f'{tmp_path}/kit/VOC2007/JPEGImages/c.jpg'
-    assert report['files_left_out'] == {
-        'images that are in no list of ImageSets/Main': [lost]
-    }  # and said once
+    assert report['files_left_out'] == {'images that are in no list of ImageSets': [lost]}  # and said once
 
 
 @pytest.mark.parametrize('names', ['a.jpg\nb', 'a 1\nb', 'a\nb\nlost'])
@@ -70,9 +68,9 @@ def test_names_in_lists_that_lead_nowhere_are_named(tmp_path, names):
     (wrong,) = {'a.jpg', 'a 1', 'lost'} & set(names.split('\n'))
     _, splits, report = prepared(tmp_path / 'kit')
     assert len(splits['train']) == (2 if wrong == 'lost' else 1)
-    assert report['files_left_out']['names in ImageSets/Main without annotations'] == [f'{wrong} ({listed})']
+    assert report['files_left_out']['names in ImageSets without annotations'] == [f'{wrong} ({listed})']
     listed.rename(listed.with_name('val.txt'))
-    with pytest.raises(PreparingError, match=r'none to train on\. 1 names in ImageSets/Main without'):
+    with pytest.raises(PreparingError, match=r'none to train on\. 1 names in ImageSets without'):
         prepared(tmp_path / 'kit')
 
 
@@ -127,6 +125,18 @@ def test_lists_without_main_are_the_splits(tmp_path):
     assert {split: len(images) for split, images in prepared(root)[1].items()} == {'train': 1, 'val': 1}
 
 
+@pytest.mark.parametrize('line', ['{}.jpg', 'JPEGImages/{0}.jpg Annotations/{0}.xml', 'Blüte'])
+def test_lists_without_main_that_name_files_are_said(tmp_path, line):
+    """They may be of another tool, and no image would be left."""
+    root = kit(tmp_path / 'set', {}, ['a', 'b'])
+    (root / 'ImageSets').mkdir()
+    for name, split in (('a', 'train'), ('b', 'val')):
+        (root / f'ImageSets/{split}.txt').write_text(line.format(name), encoding='latin-1')
+    said, splits, report = prepared(root)
+    assert len(splits['train']) == 2 and not report['files_left_out']
+    assert ('lists of images that are not read' in said) == ('{' in line)
+
+
 @pytest.mark.parametrize('line', ['{}', 'JPEGImages/{}.jpg', 'JPEGImages\\{}.jpg Annotations\\{}.xml'])
 def test_lists_in_another_place_are_said(tmp_path, line):
     """All of their images are learnt."""
@@ -142,8 +152,8 @@ def test_lists_in_another_place_are_said(tmp_path, line):
 
 def test_a_list_of_all_without_a_split_says_nothing(tmp_path):
     root = kit(tmp_path / 'set', {'default.txt': ['a', 'lost']}, ['a', 'b'])
-    _, splits, report = prepared(root)
-    assert len(splits['train']) == 2 and not report['files_left_out']
+    said, splits, report = prepared(root)
+    assert len(splits['train']) == 2 and not report['files_left_out'] and 'lists of images' not in said
 
 
 @pytest.mark.parametrize('between', ['/', '\\'])
