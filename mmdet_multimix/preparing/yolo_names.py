@@ -19,7 +19,7 @@ def description(root: Path, files: list[Path]) -> Path | None:
     """The file with the names of the classes; one that also lists the folders first."""
     described = [path for path in files if is_yaml(path) and _has_names(path)]
     for path in described[:1]:
-        _check_others(path, described[1:])
+        _check_others(path, [other for other in described[1:] if _has_texts_below(other, files)])
         _check_lists(path, root, files)
         return path
     for file, pairs in data_files(files):
@@ -32,6 +32,16 @@ def description(root: Path, files: list[Path]) -> Path | None:
             _check_lists(_longest(paths), root, files)
             return _longest(paths)
     return None
+
+
+def _has_texts_below(path: Path, files: list[Path]) -> bool:
+    """Whether labels may be in the folder of a description; tools come with descriptions of other sets."""
+    return any(file.is_relative_to(path.parent) for file in _texts(files))
+
+
+def _texts(files: list[Path]) -> list[Path]:
+    """What may be labels."""
+    return [file for file in files if file.suffix.lower() == '.txt' and file.name.lower() not in LISTS]
 
 
 def _check_others(path: Path, others: list[Path]) -> None:
@@ -57,8 +67,8 @@ def _check_lists(path: Path, root: Path, files: list[Path]) -> None:
     count = content.get('nc')
     if isinstance(count, int) and count != len(names):
         raise PreparingError(f'{path} has nc: {count}, but {len(names)} names: correct one of them')
-    texts = [file for file in files if file.suffix.lower() == '.txt' and file.name.lower() not in LISTS]
-    places = {root, path.parent, *(file.parent for file in texts)}  # of labels, where labelImg writes one
+    folders = {file.parent for file in _texts(files)}  # of labels, where labelImg writes one
+    places = {root, path.parent, *folders}
     for file in files:
         if file.name.lower() not in LISTS or file.parent not in places:
             continue

@@ -152,6 +152,14 @@ def test_two_sets_whose_numbers_stand_for_other_classes_are_refused(tmp_path, te
     assert len(prepared(root)[1]['train']) == (1 if text else 2)  # each names its own images
 
 
+def test_descriptions_of_other_sets_that_a_tool_brings_along_say_nothing(tmp_path):
+    root = yolo(tmp_path / 'set')
+    photograph(root / 'yolov5/data/images/bus.jpg', seed=9)
+    (root / 'yolov5/data/coco.yaml').write_text('train: train2017.txt\nnames: {0: person, 1: bicycle}\n')
+    (root / 'yolov5/requirements.txt').write_text('torch\n')
+    assert prepared(root)[2]['classes'] == ['cat', 'dog']
+
+
 @pytest.mark.parametrize(
     'place', ['../valid/images', 'empty', '[train/images, empty]', 'empty.txt', 'lost.txt']
 )
