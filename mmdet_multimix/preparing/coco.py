@@ -142,10 +142,13 @@ def _content(path: Path, found: Found) -> dict[str, Any]:
 def _without_empty_twins(content: dict[str, Any]) -> list[dict[str, Any]]:
     """The categories but those of nothing that have the name of another, as Roboflow lists the project's."""
     used = {entry['category_id'] for entry in content['annotations']}
-    with_objects = {entry['name'] for entry in content['categories'] if entry['id'] in used}
-    return [
-        entry for entry in content['categories'] if entry['id'] in used or entry['name'] not in with_objects
-    ]
+    seen = {entry['name'] for entry in content['categories'] if entry['id'] in used}
+    kept = []
+    for entry in content['categories']:
+        if entry['id'] in used or entry['name'] not in seen:
+            kept.append(entry)
+            seen.add(entry['name'])
+    return kept
 
 
 def _marked(entry: dict[str, Any], name: str) -> Marked:

@@ -46,6 +46,17 @@ def test_a_category_of_nothing_with_the_name_of_a_class(tmp_path):
     ]
 
 
+def test_a_split_without_objects_whose_categories_have_one_name(tmp_path):
+    root = tmp_path / 'set'
+    for split in ('train', 'valid'):
+        content = coco(root, 2, f'{split}/_annotations.coco.json', split)
+        content['categories'].insert(0, dict(id=0, name='cat', supercategory='none'))
+        content['annotations'] = content['annotations'] if split == 'train' else []
+        write(root / f'{split}/_annotations.coco.json', content)
+    _, splits, report = prepared(root)
+    assert splits['val'] == {f'valid/{i}.png': [] for i in range(2)} and report['classes'] == ['cat', 'dog']
+
+
 def test_objects_that_are_all_crowds_are_refused_with_the_reason(tmp_path):
     root = tmp_path / 'set'
     content = coco(root, 2)
