@@ -59,7 +59,8 @@ def split_off(examples: Sequence[Example], share: float, seed: int) -> list[Exam
         copies.setdefault(_COPY.sub('', str(example.image)), []).append(example)
     ours = list(copies.values())
     if len(ours) < 2:
-        raise PreparingError(f'--split: needs two training images at least, and there are {len(ours)}')
+        alone = ' that is no copy of another' if any(len(group) > 1 for group in ours) else ''
+        raise PreparingError(f'--split: needs two training images at least, and there is {len(ours)}{alone}')
     count = min(max(round(share * len(ours)), 1), len(ours) - 1)
     chosen = {id(example) for group in random.Random(seed).sample(ours, count) for example in group}
     return [replace(e, split='val') if id(e) in chosen else e for e in examples]

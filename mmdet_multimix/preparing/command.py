@@ -188,7 +188,7 @@ def _judge(root: Path, sets: dict[str, CleanSet], classes: Sequence[str]) -> lis
                 f'train: all {crowds:,} objects are crowds or difficult, of which nothing is learnt. Where a '
                 'tool marks all outlines that are masks so, as CVAT does, write iscrowd: 0'
             )
-        if name != 'train' and not content.kept.kept and not content.kept.dropped:
+        if name != 'train' and not content.annotations and not content.kept.dropped:
             notes.append(f'{name}: no image has a box, so metrics will be -1 or 0 whatever is learnt')
         for line in judge(DataSet(f'{loader}_dataloader.dataset', cfg, name == 'train'), content.kept):
             if not isinstance(line, Remark):

@@ -92,6 +92,14 @@ def read(root: Path, files: list[Path]) -> Found:
     return found
 
 
+def has_objects(path: Path) -> bool:
+    """Whether annotations have objects, or nobody can tell, as they cannot be read."""
+    try:
+        return parse(path).find('object') is not None
+    except ValueError:
+        return True
+
+
 def _leave_out_masks(found: Found, by_name: set[Path], files: list[Path]) -> None:
     """Leave out what is in a folder of namesakes of the images that annotations name with their ending.
 

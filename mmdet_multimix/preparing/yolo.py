@@ -54,7 +54,7 @@ def read(root: Path, files: list[Path]) -> Found:
         (image, split, label_files.of(image))
         for image, split in images_of(root, there, splits, content, found)
     ]
-    others = _of_voc(files) if any(labels is None for *_, labels in listed) else set()
+    others = _of_voc(files, {as_compared(image.stem) for image, _, labels in listed if labels is None})
     twins = _twins({image: labels for image, _, labels in listed if labels is not None})
     for image, split, labels in listed:
         if image in twins:
@@ -77,9 +77,10 @@ def read(root: Path, files: list[Path]) -> Found:
     return found
 
 
-def _of_voc(files: list[Path]) -> set[str]:
-    """The names that annotations in Pascal VOC's format have: labelImg changes the format by one key."""
-    return {as_compared(file.stem) for file in files if voc.is_one(file)}
+def _of_voc(files: list[Path], names: set[str]) -> set[str]:
+    """Those names that have objects in Pascal VOC's format: labelImg changes the format by one key."""
+    ours = [file for file in files if as_compared(file.stem) in names]
+    return {as_compared(file.stem) for file in ours if voc.is_one(file) and voc.has_objects(file)}
 
 
 def _refuse_points(found: Found) -> None:

@@ -123,7 +123,7 @@ def test_augmented_copies_of_one_photograph_stay_together(tmp_path):
         splits = prepared(root, split=0.25, seed=seed)[1]
         train, val = ({name.partition('_')[0] for name in splits[split]} for split in ('train', 'val'))
         assert len(splits['val']) == 6 and len(val) == 2 and not train & val
-    with pytest.raises(PreparingError, match='--split: needs two training images'):
+    with pytest.raises(PreparingError, match='images at least, and there is 1 that is no copy of another'):
         for path in root.glob('[1-7]_*'):
             path.unlink()
         prepared(root, split=0.25)
@@ -193,6 +193,16 @@ def test_images_of_the_other_of_two_formats_are_no_background(tmp_path):
     assert report['files_left_out'] == {
         'images that have annotations of Pascal VOC and none of YOLO': [str(root / 'IMG_2.JPG')]
     }
+
+
+def test_images_that_have_no_object_in_the_other_of_two_formats_are_background(tmp_path):
+    root = flat_voc(tmp_path / 'set', 3)
+    label(root / 'IMG_0.txt', *YOLO_LINES)
+    xml(root / 'IMG_1.xml', [])
+    (root / 'IMG_2.xml').write_text('<annotation><obj')  # nobody knows
+    (root / 'classes.txt').write_text('cat\ndog\n')
+    train = prepared(root, format='yolo')[1]['train']
+    assert {name: len(boxes) for name, boxes in train.items()} == {'IMG_0.JPG': 2, 'IMG_1.JPG': 0}
 
 
 def test_nothing_is_overwritten_or_left_half(tmp_path, monkeypatch):
@@ -422,6 +432,17 @@ def test_a_split_without_any_box_is_said(tmp_path, split):
     assert line not in prepared(root)[0]
     shutil.rmtree(root / f'labels/{split}')
     assert line in prepared(root)[0]
+
+
+def test_a_split_of_crowds_alone_is_said_once(tmp_path):
+    root = tmp_path / 'set'
+    coco(root, 2)
+    content = coco(root, 2, 'annotations/instances_val.json', 'val')
+    for entry in content['annotations']:
+        entry['iscrowd'] = 1
+    write(root / 'annotations/instances_val.json', content)
+    said = prepared(root)[0]
+    assert 'none of the 4 boxes' in said and 'no image has a box' not in said
 
 
 def test_an_image_of_very_many_pixels_is_read(tmp_path, monkeypatch):
