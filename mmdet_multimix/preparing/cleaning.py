@@ -60,7 +60,7 @@ def split_off(examples: Sequence[Example], share: float, seed: int) -> list[Exam
     ours = list(copies.values())
     if len(ours) < 2:
         alone = ' that is no copy of another' if any(len(group) > 1 for group in ours) else ''
-        raise PreparingError(f'--split: needs two training images at least, and there is {len(ours)}{alone}')
+        raise PreparingError(f'--split: needs two training images at least, got {len(ours)}{alone}')
     count = min(max(round(share * len(ours)), 1), len(ours) - 1)
     chosen = {id(example) for group in random.Random(seed).sample(ours, count) for example in group}
     return [replace(e, split='val') if id(e) in chosen else e for e in examples]

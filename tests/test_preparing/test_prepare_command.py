@@ -123,7 +123,7 @@ def test_augmented_copies_of_one_photograph_stay_together(tmp_path):
         splits = prepared(root, split=0.25, seed=seed)[1]
         train, val = ({name.partition('_')[0] for name in splits[split]} for split in ('train', 'val'))
         assert len(splits['val']) == 6 and len(val) == 2 and not train & val
-    with pytest.raises(PreparingError, match='images at least, and there is 1 that is no copy of another'):
+    with pytest.raises(PreparingError, match='images at least, got 1 that is no copy of another'):
         for path in root.glob('[1-7]_*'):
             path.unlink()
         prepared(root, split=0.25)
