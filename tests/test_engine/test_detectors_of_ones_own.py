@@ -182,3 +182,4 @@ def test_a_package_with_a_scope_of_its_own_finds_the_hook(name):
     finally:
         del ENGINE_HOOKS.children['own']
         init_default_scope('mmdet')
+    assert type(ENGINE_HOOKS.build(dict(type=name, n=20))).__name__ == 'MultiMixHook'

@@ -1,5 +1,7 @@
 """Hooks of the Runner."""
 
+from mmdet.registry import HOOKS
+
 from .check_classes_hook import CheckClassesHook
 from .missed_validation_hook import MissedValidationHook
 from .multimix_hook import MultiMixHook
@@ -21,3 +23,7 @@ __all__ = [
     'WholeCheckpointHook',
     'write_whole_checkpoints',
 ]
+
+# mmengine has them, where every scope finds them; but in the scope of mmdet not as mmdet.MultiMixHook.
+for _hook in [globals()[name] for name in __all__ if name.endswith('Hook')]:
+    HOOKS.register_module(module=_hook)
