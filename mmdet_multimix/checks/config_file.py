@@ -22,7 +22,7 @@ from mmengine.utils import import_modules_from_strings
 
 from ..utils.one_line import InputError, with_type
 from ..utils.registered import is_a, registered
-from .own_code import takes_several
+from .own_code import has_own_runner, takes_several
 from .walk import data_sets, nodes
 
 _SUFFIXES = ('.py', '.yaml', '.yml', '.json')
@@ -36,7 +36,6 @@ _NEEDED = {
 _DETECTOR = ('backbone', 'neck', 'head', 'rpn_head', 'roi_head', 'bbox_head', 'mask_head')
 _PARTS = {'mmdet': _DETECTOR, 'mmdet_multimix': (*_DETECTOR, 'method')}
 _LONGEST = 500  # characters of somebody else's error
-_RUNNERS = (None, 'Runner', 'FlexibleRunner')  # others may need other keys
 
 
 class OverrideAction(DictAction):
@@ -122,7 +121,7 @@ def check_needed(cfg: Config, stage: str) -> None:
 
 
 def _lacking(cfg: Config, stage: str) -> Iterator[str]:
-    if cfg.get('runner_type') not in _RUNNERS:
+    if has_own_runner(cfg):
         return
     for key in ('model', *_NEEDED[stage]):
         value = cfg.get(key)

@@ -12,6 +12,7 @@ from mmdet.registry import HOOKS
 from mmengine.config import Config
 
 from ..utils.registered import class_name, registered
+from .own_code import has_own_runner
 from .remark import Remark
 from .walk import files_of
 
@@ -25,16 +26,17 @@ def check_hook_arguments(cfg: Config) -> Iterator[str]:
     A training ends on them as it begins, but that of an experiment does not begin at once.
 
     Args:
-        cfg: The config. Of a hook that takes ``**kwargs``, or is not registered, nothing is known.
+        cfg: The config. Of a hook that takes ``**kwargs``, or is not registered, nothing is known, nor of
+            those that a runner of one's own makes.
 
     Yields:
         A line for each.
     """
-    for where, hook in _hooks(cfg):
+    for where, hook in () if has_own_runner(cfg) else _hooks(cfg):
         kind = registered(hook['type'], HOOKS)
         if not isinstance(kind, type):
             continue
-        taken = inspect.signature(kind).parameters
+        taken = inspect.signature(kind, follow_wrapped=False).parameters  # decorators may rename arguments
         if any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()):
             continue
         for key in sorted(hook.keys() - _OF_MMENGINE - taken.keys()):

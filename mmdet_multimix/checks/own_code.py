@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from typing import Any
 
 from mmdet.registry import DATASETS, MODELS, TRANSFORMS
@@ -13,6 +14,7 @@ from ..utils.registered import class_name, registered
 from .walk import PACKAGES, dataloaders, nodes
 
 _LOOPS = ('EpochBasedTrainLoop', 'IterBasedTrainLoop', 'ValLoop', 'TestLoop', 'TeacherStudentValLoop')
+_RUNNERS = (None, 'Runner', 'FlexibleRunner')
 
 
 def is_known(kind: Any) -> bool:
@@ -25,7 +27,7 @@ def has_own_model(cfg: Config) -> bool:
     return any(
         _is_own(node, MODELS)
         for key, node in nodes(cfg.get('model'), 'model')
-        if key == 'model' or key.split('[')[0].endswith('head')
+        if key == 'model' or re.search(r'head(\[\d+\])*$', key)
     )
 
 
@@ -36,7 +38,7 @@ def has_own_labels(cfg: Config, loaders: tuple[str, ...]) -> bool:
             in_pipeline = 'pipeline' in name or 'transforms' in name
             if not in_pipeline and _is_own(node, DATASETS):
                 return True
-            if in_pipeline and _is_own(node, TRANSFORMS) and _mentions_labels(node['type']):
+            if in_pipeline and 'type' in node and _numbers_labels(node['type']):
                 return True
     return False
 
@@ -45,11 +47,19 @@ def _is_own(node: dict[str, Any], registry: Registry) -> bool:
     return 'type' in node and not is_known(registered(node['type'], registry))
 
 
-def _mentions_labels(kind: Any) -> bool:
+def _numbers_labels(kind: Any) -> bool:
+    found = registered(kind, TRANSFORMS)
+    if is_known(found) or (found is None and isinstance(kind, str)):  # such as steps inside Albu
+        return False
     try:
-        return 'label' in inspect.getsource(registered(kind, TRANSFORMS))
+        return 'label' in inspect.getsource(found or kind)
     except (OSError, TypeError):
         return True  # nobody knows
+
+
+def has_own_runner(cfg: Config) -> bool:
+    """Whether what reads the config is none of mmengine's: it may need other keys, and take others."""
+    return cfg.get('runner_type') not in _RUNNERS
 
 
 def takes_several(cfg: Config, key: str) -> bool:

@@ -1,5 +1,7 @@
 """Hooks that do not take what they are given, and those of a base that a config has replaced."""
 
+import functools
+
 import pytest
 from checking import ROOT
 from mmengine.config import Config
@@ -94,12 +96,28 @@ def test_a_key_that_a_hook_does_not_take_is_named(hooks, line):
     assert line in str(refused.value)
 
 
+def renaming(init):
+    """Takes arguments by their old names, as mmengine's ``deprecated_api_warning`` does."""
+
+    @functools.wraps(init)
+    def wrapper(self, *args, **kwargs):
+        init(self, *args, interval=kwargs['every'])
+
+    return wrapper
+
+
 def test_hooks_that_mmengine_makes_are_not_refused():
     class Anything(Hook):
         def __init__(self, **options):
             pass
 
+    class Renamed(Hook):
+        @renaming
+        def __init__(self, interval=1):
+            pass
+
     hooks = [
+        dict(type=Renamed, every=1),
         dict(type='EMAHook', ema_type='ExpMomentumEMA', priority=49, anything=1),  # which it passes on
         dict(type=Anything, any=1),
         dict(type='SomebodysHook', any=1),  # not registered yet
@@ -107,3 +125,10 @@ def test_hooks_that_mmengine_makes_are_not_refused():
         MultiMixHook(),
     ]
     check_config(Config(dict(custom_hooks=hooks)))
+
+
+def test_what_a_runner_of_ones_own_takes_is_not_known():
+    hooks = dict(default_hooks=dict(logger=dict(type='LoggerHook', any=1)))
+    check_config(Config(dict(hooks, runner_type='OwnRunner')))
+    with pytest.raises(PreflightError, match="LoggerHook takes no 'any'"):
+        check_config(Config(dict(hooks, runner_type='Runner')))

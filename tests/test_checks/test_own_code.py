@@ -132,6 +132,25 @@ def test_a_number_of_classes_that_own_code_may_want_is_said(tmp_path, capsys, wh
         assert said in capsys.readouterr().err
 
 
+def cascade_of(count):
+    """Of mmdet, whose heads are a list and have parts that are no models."""
+    coder = dict(type='DeltaXYWHBBoxCoder')
+    head = dict(type='Shared2FCBBoxHead', num_classes=count, bbox_coder=coder)
+    return dict(type='CascadeRCNN', roi_head=dict(type='CascadeRoIHead', bbox_head=[head, head]))
+
+
+def test_a_number_of_classes_of_stock_code_is_refused(tmp_path):
+    dataset = coco_with(tmp_path / 'coco')
+    cfg = training_on(dataset, model=cascade_of(3), val_dataloader=dict(dataset=dataset))
+    assert 'bbox_head[1].num_classes is 3, but' in error_of(cfg)
+    # Steps of albumentations are no transforms of mmdet, and never number classes.
+    steps = [dict(type='ShiftScaleRotate', p=0.5), dict(type='OneOf', transforms=[dict(type='MedianBlur')])]
+    boxes = dict(type='BboxParams', format='pascal_voc', label_fields=['gt_bboxes_labels'])
+    dataset['pipeline'] = [dict(type='Albu', transforms=steps, bbox_params=boxes)]
+    cfg = training_on(dataset, model=head_of(3), val_dataloader=dict(dataset=dataset))
+    assert 'bbox_head.num_classes is 3, but' in error_of(cfg)
+
+
 @pytest.mark.parametrize('own', [False, True])
 def test_a_model_of_ones_own_may_be_measured_on_other_classes(tmp_path, capsys, own):
     train, val = coco_with(tmp_path / 'train'), coco_with(tmp_path / 'val', ('cow', 'dog'))
