@@ -94,6 +94,33 @@ class Summing(RetinaNet):
         return {}
 
 
+class Warming(RetinaNet):
+    """Learns boxes alone at first."""
+
+    turn = 0
+
+    def loss(self, batch_inputs, batch_data_samples):
+        losses = super().loss(batch_inputs, batch_data_samples)
+        self.turn += 1
+        return losses if self.turn > 2 else dict(loss_bbox=losses['loss_bbox'])
+
+
+class Gathering(RetinaNet):
+    """Learns two mini-batches together, and logs their sum."""
+
+    waiting = None
+
+    def train_step(self, data, optim_wrapper):
+        losses = self._run_forward(self.data_preprocessor(data, True), mode='loss')
+        total = self.parse_losses(losses)[0]
+        if self.waiting is None:
+            self.waiting = total
+        else:
+            optim_wrapper.update_params(self.waiting + total)
+            self.waiting = None
+        return dict(loss=total.detach())
+
+
 class ByItself(StandardRoIHead):
     """Computes the loss of its box head in its place."""
 
@@ -152,7 +179,18 @@ def test_a_run_that_ends_early_says_it_too(tmp_path):
 
 def test_a_detector_that_leaves_the_mixed_loss_out_is_stopped(tmp_path):
     with pytest.raises(ValueError, match='Choosy does not learn the loss_multimix of its bbox_head'):
-        train('retinanet', tmp_path, HOOK, model=build(Choosy))
+        train('retinanet', tmp_path, dict(HOOK, interval=3), model=build(Choosy))
+    heard = Listening()
+    train('retinanet', tmp_path, dict(HOOK, interval=50), heard, model=build(Choosy))
+    (line,) = [line for line in heard.lines if 'loss_multimix' in line]
+    assert line.endswith('its bbox_head: it takes other losses of RetinaHead by name')
+
+
+@pytest.mark.parametrize('kind', [Warming, Gathering])
+def test_a_detector_may_learn_it_later(kind, tmp_path):
+    heard = Listening()
+    seen = train('retinanet', tmp_path, dict(HOOK, interval=4), heard, model=build(kind))
+    assert len(seen.losses) == 4 and not [line for line in heard.lines if 'learn' in line]
 
 
 @pytest.mark.parametrize('kind', [Renaming, Summing])

@@ -60,8 +60,8 @@ class MultiMixHook(MultiMixScheduleHook):
     Raises:
         ValueError: There is nothing it can be added to: with the heads that there are and the reasons.
         InputError: After the first mini-batch with objects: a head has computed its losses past the
-            mechanism, so that nothing of it was mixed; or the detector does not learn what was mixed. After
-            ``interval`` iterations: none of the heads was asked for its losses.
+            mechanism, so that nothing of it was mixed. After ``interval`` iterations: none of the heads was
+            asked for its losses, or the detector does not learn what was mixed.
     """
 
     def __init__(
@@ -82,6 +82,7 @@ class MultiMixHook(MultiMixScheduleHook):
         self.mark = object()  # of what it has put into heads
         self._mixers: list[HeadMixer] = []
         self._unheard: list[HeadMixer] = []
+        self._unlearnt: list[HeadMixer] = []
         self._iterations = 0
 
     def before_train(self, runner: Runner) -> None:
@@ -117,7 +118,7 @@ class MultiMixHook(MultiMixScheduleHook):
         unlisted = [f'{name}: {kind}; {_OTHER_NAME}' for name, kind in heads_of_other_names(model).items()]
         for reason in [*reasons, *unlisted]:
             runner.logger.warning(f'no MultiMix in {reason}')
-        self._unheard, self._iterations = list(self._mixers), 0
+        self._unheard, self._unlearnt, self._iterations = list(self._mixers), list(self._mixers), 0
         super().before_train(runner)
 
     def after_train_iter(
@@ -126,14 +127,20 @@ class MultiMixHook(MultiMixScheduleHook):
         """Looks once whether each head has let itself be mixed, and whether that is learnt."""
         self._iterations += 1
         for mixer in self._unheard:
-            if mixer.heard:
-                _check_learnt(mixer, runner, outputs)
-            elif mixer.asked and has_objects(data_batch):
+            if mixer.asked and not mixer.heard and has_objects(data_batch):
                 raise InputError(
                     f'MultiMix found nothing to mix in {mixer.name}: {type(mixer.head).__name__} computes '
                     'its losses without calling its loss_cls, so MultiMixHook cannot be used with it'
                 )
         self._unheard = [mixer for mixer in self._unheard if not mixer.heard]
+        if self._unlearnt:
+            logged = not isinstance(outputs, dict) or any('loss_multimix' in str(key) for key in outputs)
+            self._unlearnt = [
+                mixer for mixer in self._unlearnt if not (mixer.learnt or (mixer.heard and logged))
+            ]
+        # Not at once: some detectors learn parts of themselves first, or from several mini-batches together.
+        if self._iterations >= self.interval and (lines := self._in_vain(runner)):
+            raise InputError(f'{lines[0]}. Let it return all of them')
         if self._unheard and self._iterations == self.interval:
             self._say_unheard(runner)
             if not any(mixer.asked for mixer in self._mixers):
@@ -153,23 +160,25 @@ class MultiMixHook(MultiMixScheduleHook):
                 f'{self._iterations} iterations'
             )
 
+    def _in_vain(self, runner: Runner) -> list[str]:
+        """Of detectors that pick losses by name, so that the mixed one is in no gradient and no log."""
+        detector = type(unwrapped(runner)).__name__
+        return [
+            f'{detector} does not learn the loss_multimix of its {mixer.name}: it takes other losses of '
+            f'{type(mixer.head).__name__} by name'
+            for mixer in self._unlearnt
+            if mixer.heard
+        ]
+
     def after_train(self, runner: Runner) -> None:
         """Takes MultiMix out again."""
         super().after_train(runner)
         if 0 < self._iterations < self.interval:
             self._say_unheard(runner)
+            for line in self._in_vain(runner):
+                runner.logger.warning(line)
         while self._mixers:
             self._mixers.pop().remove()
-
-
-def _check_learnt(mixer: HeadMixer, runner: Runner, outputs: Any) -> None:
-    """Refuses a detector that picks losses by name, so that the mixed one is in no gradient and no log."""
-    logged = not isinstance(outputs, dict) or any('loss_multimix' in str(key) for key in outputs)
-    if not mixer.learnt and not logged:
-        raise InputError(
-            f'{type(unwrapped(runner)).__name__} does not learn the loss_multimix of its {mixer.name}: it '
-            f'takes other losses of {type(mixer.head).__name__} by name. Let it return all of them'
-        )
 
 
 def has_objects(data: Any) -> bool:
