@@ -27,7 +27,7 @@ def has_own_model(cfg: Config) -> bool:
     return any(
         _is_own(node, MODELS)
         for key, node in nodes(cfg.get('model'), 'model')
-        if key == 'model' or re.search(r'head(\[\d+\])*$', key)
+        if key == 'model' or re.search(r'(head|detector)(\[\d+\])*$', key)
     )
 
 

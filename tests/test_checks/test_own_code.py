@@ -104,7 +104,9 @@ def head_of(count, kind='RetinaHead', detector='RetinaNet'):
     return dict(type=detector, bbox_head=dict(type=kind, num_classes=count))
 
 
-@pytest.mark.parametrize('where', ['reader', 'wrapper', 'step', 'inner step', 'head', 'detector', 'nothing'])
+@pytest.mark.parametrize(
+    'where', ['reader', 'wrapper', 'step', 'inner step', 'head', 'detector', 'inner detector', 'nothing']
+)
 @pytest.mark.parametrize('count', [1, 3])
 def test_a_number_of_classes_that_own_code_may_want_is_said(tmp_path, capsys, where, count):
     dataset, model = coco_with(tmp_path / 'coco'), head_of(count)
@@ -121,6 +123,8 @@ def test_a_number_of_classes_that_own_code_may_want_is_said(tmp_path, capsys, wh
         model = head_of(count, 'OwnHead')
     elif where == 'detector':
         model = head_of(count, detector='OwnDetector')
+    elif where == 'inner detector':
+        model = dict(type='SoftTeacher', detector=head_of(count, detector='OwnDetector'))
     else:  # whose own code has nothing to do with labels
         dataset['pipeline'] = [dict(type='Blur')]
     cfg = training_on(dataset, model=model, val_dataloader=dict(dataset=dataset))
