@@ -11,15 +11,10 @@ from mmengine.config import Config
 from mmengine.registry import Registry
 
 from ..utils.registered import class_name, registered
-from .walk import PACKAGES, dataloaders, nodes
+from .walk import dataloaders, is_known, nodes
 
 _LOOPS = ('EpochBasedTrainLoop', 'IterBasedTrainLoop', 'ValLoop', 'TestLoop', 'TeacherStudentValLoop')
 _RUNNERS = (None, 'Runner', 'FlexibleRunner')
-
-
-def is_known(kind: Any) -> bool:
-    """Whether a class or function is of this package or of those below it."""
-    return getattr(kind, '__module__', '').partition('.')[0] in PACKAGES
 
 
 def has_own_model(cfg: Config) -> bool:

@@ -28,7 +28,12 @@ _REMEDIES = {
     ),
 }
 
-PACKAGES = ('mmdet', 'mmcv', 'mmengine', 'mmdet_multimix')  # whose code is known here
+_PACKAGES = ('mmdet', 'mmcv', 'mmengine', 'mmdet_multimix')
+
+
+def is_known(kind: Any) -> bool:
+    """Whether a class or function is of this package or of those below it."""
+    return getattr(kind, '__module__', '').partition('.')[0] in _PACKAGES
 
 
 @dataclass(frozen=True)
@@ -67,10 +72,7 @@ class DataSet:
     def read_by_mmdet(self) -> bool:
         """Whether paths and labels are read as in mmdet; one's own reader may take folders or patterns."""
         names = ('__init__', 'full_init', '_join_prefix', 'load_data_list', 'parse_data_info')
-        return all(
-            getattr(getattr(self.type, name, None), '__module__', '').partition('.')[0] in PACKAGES
-            for name in names
-        )
+        return all(is_known(getattr(self.type, name, None)) for name in names)
 
     @property
     def trained_on(self) -> bool:
