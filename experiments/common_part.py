@@ -7,9 +7,12 @@ classifier; ``configs/sweeps/signal_digits.py`` runs it in a detector, through :
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import functools
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -24,6 +27,8 @@ from torch.nn import functional as F
 
 from mmdet_multimix.models import MultiMix
 from mmdet_multimix.models.multimix import mixing_modules
+from mmdet_multimix.utils.files import write_text
+from mmdet_multimix.utils.provenance import versions
 from mmdet_multimix.utils.unwrap import unwrapped
 
 SEEDS = range(5)
@@ -41,7 +46,8 @@ class Trial:
 
     def __str__(self) -> str:
         if not self.weight:
-            return f'cross-entropy, label smoothing {self.label_smoothing:g}'
+            smoothing = f', label smoothing {self.label_smoothing:g}' if self.label_smoothing else ''
+            return f'cross-entropy{smoothing}'
         return f'weight {self.weight:g}, ess {self.ess:g}, common part x {self.kept:g}'
 
 
@@ -129,10 +135,14 @@ def run(trial: Trial, seed: int) -> dict[str, float]:
 
 def main() -> None:
     """Prints mean and standard deviation over the seeds, and the changes from cross-entropy, seed by seed."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument('--out', default='docs/images/common_part.json', help='all values of all seeds')
+    out = Path(parser.parse_args().out)
     cases = [(trial, seed) for trial in TRIALS for seed in SEEDS]
     runs = [
         {'trial': str(trial), 'seed': seed, **run(trial, seed)} for trial, seed in track(cases, 'Training')
     ]
+    write_text(out, json.dumps({'versions': versions(), 'runs': runs}) + '\n')
     found = pd.DataFrame(runs).set_index(['trial', 'seed'])
     changes = found - found.loc[str(TRIALS[0])]
     print(

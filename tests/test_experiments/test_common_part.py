@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 from tolerances import assert_near
 from torch import nn
 from torch.nn import functional as F
 
-from experiments.common_part import Trial, run, weaken
+from experiments.common_part import Trial, main, run, weaken
 from experiments.label_smoothing import LabelSmoothingClsHead, LabelSmoothingLoss
 from mmdet_multimix.models import DenseMultiMix, MultiMix
 from mmdet_multimix.models.detection.detection_multimix import DetectionMultiMix
@@ -74,3 +76,21 @@ def test_label_smoothing_of_a_classifier_is_a_mixture_with_the_uniform_target() 
 def test_a_trial_of_a_classifier_learns(monkeypatch) -> None:
     monkeypatch.setattr('experiments.common_part.EPOCHS', 3)
     assert run(Trial(0.5, 3, 0.5), seed=0)['error %'] < 20
+
+
+def test_the_table_and_the_values_of_all_seeds_agree(monkeypatch, tmp_path, capsys) -> None:
+    monkeypatch.setattr('experiments.common_part.EPOCHS', 1)
+    monkeypatch.setattr('experiments.common_part.SEEDS', range(2))
+    monkeypatch.setattr('experiments.common_part.TRIALS', (Trial(), Trial(0.5, 3, 0.5)))
+    monkeypatch.setattr('sys.argv', ['common_part', '--out', str(tmp_path / 'values.json')])
+    main()
+    runs = json.loads((tmp_path / 'values.json').read_text())['runs']
+    assert [(each['trial'], each['seed']) for each in runs] == [
+        (trial, seed)
+        for trial in ('cross-entropy', 'weight 0.5, ess 3, common part x 0.5')
+        for seed in (0, 1)
+    ]
+    plain, mixed = torch.tensor([each['NLL'] for each in runs], dtype=torch.float64).view(2, 2)
+    change = mixed - plain
+    shown = f'{change.mean():+.3f} ± {change.std() / 2**0.5:.3f}'
+    assert shown in capsys.readouterr().out
