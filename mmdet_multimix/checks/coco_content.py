@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,13 +74,13 @@ def listed(dataset: DataSet, coco: dict[str, Any]) -> list[Listed]:
     own = {entry['id'] for entry in coco['categories'] if entry['name'] in dataset.classes}
     of_image: dict[Any, list[list[float]]] = {}
     for annotation in coco['annotations']:
-        if annotation['category_id'] in own:
+        if annotation['category_id'] in own and is_box(annotation.get('bbox')):
             x, y, w, h = annotation['bbox']
             of_image.setdefault(annotation['image_id'], []).append([x, y, x + w, y + h])
     folder = dataset.root / dataset.prefixes.get('img', '')
     return [
         Listed(folder / image['file_name'], (image['width'], image['height']), of_image.get(image['id'], ()))
-        for image in coco['images']
+        for image in {image['id']: image for image in coco['images']}.values()
     ]
 
 
@@ -174,10 +174,10 @@ def kept_boxes(coco: dict[str, Any], classes: tuple[str, ...]) -> Kept:
 
 def why_dropped(annotation: dict[str, Any], width: float, height: float) -> str | None:
     """Why ``CocoDataset.parse_data_info`` leaves a box out, None if it does not."""
-    x, y, w, h = annotation['bbox']
-    inside = (min(x + w, width) - max(x, 0), min(y + h, height) - max(y, 0))
     if annotation.get('ignore') or annotation.get('iscrowd'):
         return CROWD
+    x, y, w, h = annotation['bbox']
+    inside = (min(x + w, width) - max(x, 0), min(y + h, height) - max(y, 0))
     if w < 0 or h < 0:
         return 'of negative size'
     if max(x + w, y + h) <= 1 and (w or h):
@@ -192,7 +192,9 @@ def why_dropped(annotation: dict[str, Any], width: float, height: float) -> str 
 def misread(dataset: DataSet, coco: dict[str, Any]) -> Iterator[str]:
     """Ids that do not say what they should."""
     path, images, annotations = dataset.annotations, coco['images'], coco['annotations']
-    twice = [key for key, number in Counter(image['id'] for image in images).items() if number > 1]
+    # An entry that is there again, as in joined files, is the same image.
+    told = {(image['id'], image['file_name'], image.get('width'), image.get('height')) for image in images}
+    twice = [key for key, number in Counter(key for key, *_ in told).items() if number > 1]
     if twice:
         yield (
             f'{len(twice)} image ids of {path} are given twice: {shorten(twice)}. All but the last image of '
@@ -204,9 +206,18 @@ def misread(dataset: DataSet, coco: dict[str, Any]) -> Iterator[str]:
             f'{len(twice)} annotation ids of {path} are given twice: {shorten(twice)}; mmdet refuses that. '
             'Number the annotations from 1'
         )
-    named = {entry['id'] for entry in coco['categories']}
+    named: dict[Any, set[Any]] = {}
+    for entry in coco['categories']:
+        named.setdefault(entry['id'], set()).add(entry['name'])
     used = Counter(entry['category_id'] for entry in annotations)
-    unknown = sorted(set(used) - named, key=str)
+    for key, names in named.items():
+        ours = names & set(dataset.classes)
+        if used[key] and ours and len(names) > 1:
+            yield (str if len(ours) > 1 else Remark)(
+                f'{path} has the category id {key!r} for {quote(sorted(names, key=str))}: all their boxes '
+                'would get one name. Give each category an id of its own'
+            )
+    unknown = sorted(set(used) - set(named), key=str)
     if unknown:
         number = sum(used[key] for key in unknown)
         line = (
@@ -229,10 +240,16 @@ def misread(dataset: DataSet, coco: dict[str, Any]) -> Iterator[str]:
             f'{len(lost):,} annotations of {path} are of images that it does not list{as_text}; they are '
             'left out'
         )
-    no_box = [entry['id'] for entry in annotations if not is_box(entry.get('bbox'))]
+    # mmdet reads no more of the others. What is measured is read by pycocotools, too.
+    read = [
+        entry
+        for entry in annotations
+        if entry['image_id'] in listed and not (dataset.trained_on and entry.get('ignore'))
+    ]
+    no_box = [entry['id'] for entry in read if not is_box(entry.get('bbox'))]
     if no_box:
         yield f'{len(no_box)} annotations of {path} have no box [x, y, width, height]: {shorten(no_box)}'
-    lacking = [entry['id'] for entry in annotations if not isinstance(entry.get('area'), (int, float))]
+    lacking = [entry['id'] for entry in read if not isinstance(entry.get('area'), (int, float))]
     if lacking:
         yield f'{len(lacking)} annotations of {path} have no area: {shorten(lacking)}; it is width * height'
     entries = Counter(entry['name'] for entry in coco['categories'])
@@ -247,9 +264,9 @@ def _as_text(unknown: Iterable[Any], known: Iterable[Any]) -> str:
     return ' (one is text, the other a number: write both as numbers)' if same else ''
 
 
-def _are_shifted(unknown: list[Any], named: set[Any], used: Counter) -> bool:
+def _are_shifted(unknown: list[Any], named: Collection[Any], used: Counter) -> bool:
     """Whether annotations count their categories from one less or one more than the list does."""
-    if len(unknown) != 1 or not all(isinstance(key, int) for key in named | set(used)):
+    if len(unknown) != 1 or not all(isinstance(key, int) for key in {*named, *used}):
         return False
     low, high = min(named), max(named)
     return (unknown[0] == low - 1 and not used[high]) or (unknown[0] == high + 1 and not used[low])

@@ -1,6 +1,7 @@
 """What mmdet drops or misreads in COCO's format, held against the real ``CocoDataset``."""
 
 import json
+from pathlib import Path
 
 import pytest
 from checking import error_of, training_on
@@ -107,6 +108,30 @@ def test_image_ids_that_are_given_twice_are_refused(dataset):
     assert '1 image ids of' in error_of(training_on(dataset))
 
 
+def test_an_image_that_is_listed_again_as_joined_files_do_is_one(dataset):
+    change(dataset, lambda content: content['images'].append(dict(content['images'][0])))
+    assert len(DATASETS.build(dataset)) == learnt(dataset) == 2
+    check_config(training_on(dataset))
+
+
+def test_a_category_id_that_stands_for_two_classes_is_refused(dataset, capsys):
+    def share(content):
+        content['categories'] = [dict(id=1, name='cat'), dict(id=1, name='dog'), dict(id=2, name='cow')]
+        every_box(category_id=1)(content)
+
+    change(dataset, share)
+    data = DATASETS.build(dataset)
+    assert {one['bbox_label'] for i in range(2) for one in data.get_data_info(i)['instances']} == {1}
+    text = f"{dataset['data_root']}/ann.json has the category id 1 for 'cat', 'dog': all their boxes"
+    assert text in error_of(training_on(dataset))
+    # Who leaves one of them out has the boxes of both, too, and may know.
+    check_config(training_on(dict(dataset, metainfo=dict(classes=('cat',)))))
+    assert text in capsys.readouterr().err
+    change(dataset, every_box(category_id=2))
+    check_config(training_on(dict(dataset, metainfo=dict(classes=('cow',)))))
+    assert 'all their boxes' not in capsys.readouterr().err
+
+
 def test_annotation_ids_and_category_names_that_are_given_twice_are_refused(dataset):
     content = change(dataset, lambda content: content['annotations'][1].update(id=1))
     assert '1 annotation ids of' in error_of(training_on(dataset))
@@ -160,6 +185,23 @@ def test_annotations_of_images_that_are_not_listed_are_counted(dataset, capsys):
 def test_annotations_that_mmdet_cannot_read_are_named(dataset, edit, said):
     change(dataset, edit)
     assert said in error_of(training_on(dataset))
+
+
+@pytest.mark.parametrize('lacking', ['bbox', 'area'])
+@pytest.mark.parametrize('values', [dict(ignore=1), dict(image_id=99)])
+def test_what_mmdet_does_not_read_needs_no_box(dataset, lacking, values):
+    change(dataset, lambda content: content['annotations'].append(dict(content['annotations'][0], id=9)))
+    change(dataset, one_box(**values))
+    change(dataset, lambda content: content['annotations'][0].pop(lacking))
+    assert learnt(dataset) == 2
+    check_config(training_on(dataset))
+    measured = training_on(coco_with(Path(dataset['data_root']).parent / 'other'))
+    measured.val_dataloader = dict(dataset=dataset)
+    measured.val_evaluator = dict(type='CocoMetric', ann_file=f'{dataset["data_root"]}/ann.json')
+    if 'ignore' in values:  # pycocotools reads it, too
+        assert f'have no {lacking}'.replace('bbox', 'box') in error_of(measured)
+    else:
+        check_config(measured)
 
 
 @pytest.mark.parametrize('edit', [one_box(iscrowd='0'), one_box(ignore='0'), one_box(iscrowd='false')])
