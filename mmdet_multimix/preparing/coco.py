@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from ..checks import coco_file
 from ..checks.coco_content import check_corners, is_box, misread
@@ -13,6 +15,7 @@ from ..checks.images import Listed
 from ..checks.remark import Remark
 from ..checks.walk import DataSet
 from .found import (
+    IMAGES,
     Example,
     Found,
     Marked,
@@ -78,7 +81,7 @@ def _read(root: Path, files: list[Path]) -> Found:
                 marked = _marked(entry, names[entry['category_id']])
                 of_image.setdefault(entry['image_id'], []).append(marked)
         sizes: list[Listed] = []
-        names_of = [str(image['file_name']) for image in content['images']]
+        names_of = [_as_file(str(image['file_name']), images) for image in content['images']]
         places = _without_strangers(names_of, [_image(name, path, root, images, split) for name in names_of])
         for image, there in zip(content['images'], places, strict=True):
             if there is None:
@@ -116,9 +119,11 @@ def _content(path: Path, found: Found) -> dict[str, Any]:
         if len({entry['id'] for entry in content['annotations']}) < len(content['annotations']):
             for number, entry in enumerate(content['annotations'], 1):
                 entry['id'] = number
-        for entry in content['annotations']:
-            if not isinstance(entry.get('area'), (int, float)) and is_box(entry.get('bbox')):
-                entry['area'] = entry['bbox'][2] * entry['bbox'][3]
+        outlined = sum(map(_complete, content['annotations']))
+        if outlined:
+            found.notes.append(
+                f'{outlined:,} objects of {path} have an outline and no box: the box around it is taken'
+            )
         if not isinstance(content.get('categories'), list):
             raise ValueError('it has no list of categories')
         if not all(isinstance(entry, dict) for entry in content['categories']):
@@ -132,11 +137,43 @@ def _content(path: Path, found: Found) -> dict[str, Any]:
             if not isinstance(line, Remark):
                 raise PreparingError(line)
             found.notes.append(str(line))
+        content['images'] = list({image['id']: image for image in content['images']}.values())
     except PreparingError:
         raise
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise PreparingError(f'{path} cannot be read as COCO annotations: {error}') from error
     return content
+
+
+def _complete(entry: dict[str, Any]) -> bool:
+    """Give an object the box and area that it lacks or has as text; whether the box is of its outline."""
+    outline = None
+    if not is_box(entry.get('bbox')):
+        outline = _around(entry.get('segmentation'))
+        entry['bbox'] = _numbers(entry.get('bbox'), 4) or outline
+    if not isinstance(entry.get('area'), (int, float)) and is_box(entry['bbox']):
+        area = _numbers([entry.get('area')], 1)
+        entry['area'] = area[0] if area else entry['bbox'][2] * entry['bbox'][3]
+    return outline is not None and entry['bbox'] is outline
+
+
+def _numbers(values: Any, count: int) -> list[float] | None:
+    """So many finite numbers, of which some tools write text; None if this is something else."""
+    try:
+        numbers = [float(value) for value in values] if isinstance(values, list) else []
+    except (TypeError, ValueError):
+        return None
+    return numbers if len(numbers) == count and all(map(math.isfinite, numbers)) else None
+
+
+def _around(outline: Any) -> list[float] | None:
+    """The box around polygons; None around something else."""
+    polygons = outline if isinstance(outline, list) else []
+    points = [_numbers(p, len(p)) for p in polygons if isinstance(p, list) and len(p) >= 6 and not len(p) % 2]
+    if not points or len(points) < len(polygons) or None in points:
+        return None
+    xs, ys = ([value for p in points if p for value in p[start::2]] for start in (0, 1))
+    return [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]
 
 
 def _without_empty_twins(content: dict[str, Any]) -> list[dict[str, Any]]:
@@ -207,6 +244,14 @@ def _leave_out_namesakes(root: Path, found: Found, names: list[str]) -> None:
             found.leave_out(_NOT_THERE, f'{name} ({example.source})')
         else:
             found.examples.append(example)
+
+
+def _as_file(name: str, images: Nearest) -> str:
+    """The name of an image as its file has it, also where the list has its address, with ``%20`` in it."""
+    if images.has(Path(name.replace('\\', '/')).name):
+        return name
+    words = re.split('[?&=]', name)
+    return unquote(next((word for word in words if Path(word).suffix.lower() in IMAGES), name))
 
 
 def _image(name: str, path: Path, root: Path, images: Nearest, split: str) -> Path | None:

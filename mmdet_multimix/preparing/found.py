@@ -231,6 +231,11 @@ class Nearest:
             for path in paths:
                 self._beside.setdefault((path.parent, key), []).append(path)
 
+    def has(self, name: str) -> bool:
+        """Whether an image is there of a name with its ending."""
+        there = self._images.get(as_compared(Path(name).stem), [])
+        return any(as_compared(path.name) == as_compared(name) for path in there)
+
     def find(self, stem: str, near: Path, named: str = '') -> list[Path]:
         """The images of a name that fit a file best; several if none of them fits better.
 

@@ -277,6 +277,7 @@ def test_categories_that_differ_by_case_only_are_said(tmp_path):
         (lambda c: c['images'][0].update(id=[1]), 'unhashable'),
         (lambda c: c['annotations'].append(5), r"annotations\[8\] has no 'id'"),
         (lambda c: c['categories'][0].update(name='cat'), "more than one category named 'cat'"),
+        (lambda c: c['categories'][0].update(id=3), "the category id 3 for 'cat', 'dog'"),
         (lambda c: c['annotations'][0].pop('image_id'), r"annotations\[0\] has no 'image_id'"),
         (lambda c: c['images'][1].update(file_name='0.png'), 'is annotated twice'),
         (lambda c: c['annotations'].clear(), 'no object is marked in any of the 4 images'),
@@ -442,9 +443,7 @@ def test_companions_that_were_unpacked_beside(tmp_path):
     assert len(prepared(root)[1]['train']) == 2
 
 
-@pytest.mark.parametrize(
-    'box', [None, [None, 1, 20, 30], ['1', '2', '3', '4'], [1, 2, 3], [1, 2, float('nan'), 4]]
-)
+@pytest.mark.parametrize('box', [None, [None, 1, 20, 30], 'abcd', [1, 2, 3], [1, 2, float('nan'), 4]])
 def test_an_object_without_a_box_is_left_out_as_in_other_formats(tmp_path, box):
     root = tmp_path / 'set'
     coco(root)
@@ -461,6 +460,77 @@ def test_an_object_without_a_box_is_left_out_as_in_other_formats(tmp_path, box):
     path.write_text(json.dumps(content))
     with pytest.raises(PreparingError, match='have no box'):
         prepared(root)
+
+
+@pytest.mark.parametrize('box', [None, [], [None] * 4])
+@pytest.mark.parametrize('some', [True, False])
+def test_the_box_around_an_outline_is_taken_where_there_is_none(tmp_path, box, some):
+    root = tmp_path / 'set'
+    content = coco(root)
+    for entry in content['annotations'][: 1 if some else None]:
+        x, y, w, h = entry['bbox']
+        entry['segmentation'] = [[x, y, x + w, y, x, y + 3], [x + 2, y + 2, x + 3, y + h, x + 4, y + 4]]
+        entry.update(bbox=box, area=17)
+    write(root / 'annotations/instances_train.json', content)
+    said, splits, _ = prepared(root)
+    assert splits['train'] == {f'train/{i}.png': WHOLE for i in range(2)}
+    assert f'{1 if some else 4} objects of' in said and 'an outline and no box' in said
+    written = json.loads((root.parent / 'set_out/train.json').read_text())
+    assert written['annotations'][0]['area'] == 17
+
+
+@pytest.mark.parametrize(
+    'outline', [dict(counts=[0, 9], size=[3, 3]), [[]], [[1, 2]], [[1, 2, 3, 4, 5, 'x']], [[1] * 7], 'abc']
+)
+def test_what_is_no_polygon_gives_no_box(tmp_path, outline):
+    root = tmp_path / 'set'
+    content = coco(root)
+    content['annotations'][0].update(bbox=[], segmentation=outline)
+    write(root / 'annotations/instances_train.json', content)
+    assert 'without a box' in prepared(root)[0]
+
+
+def test_numbers_that_are_text_are_read(tmp_path):
+    root = tmp_path / 'set'
+    content = coco(root)
+    for entry in content['annotations']:
+        entry.update(bbox=[f'{side}.0' for side in entry['bbox']], area='17.5')
+    write(root / 'annotations/instances_train.json', content)
+    said, splits, _ = prepared(root)
+    assert splits['train'] == {f'train/{i}.png': WHOLE for i in range(2)} and 'outline' not in said
+    written = json.loads((root.parent / 'set_out/train.json').read_text())
+    assert {entry['area'] for entry in written['annotations']} == {17.5}
+
+
+@pytest.mark.parametrize(
+    ('name', 'file'),
+    [
+        ('my%20photo%20{}.png', 'my photo {}.png'),
+        ('/data/local-files/?d=my%20photos/{}.png', '{}.png'),
+        ('/data/local-files/?d={}%C3%A9.png', '{}é.png'),
+        ('a%2F{}%26.png', '{}&.png'),
+        ('https://a.b/c/{}.png?Expires=17&d=/x.y', '{}.png'),
+        ('100%{}.png', '100%{}.png'),  # as it is called
+        ('a%20{}.png', 'a%20{}.png'),
+        ('a?b=c&{}.png', 'a?b=c&{}.png'),
+    ],
+)
+def test_names_that_are_addresses(tmp_path, name, file):
+    root = tmp_path / 'set'
+    content = coco(root)
+    for index, image in enumerate(content['images']):
+        image['file_name'] = name.format(index)
+        (root / f'train/{index}.png').rename(root / 'train' / file.format(index))
+    write(root / 'annotations/instances_train.json', content)
+    assert prepared(root)[1] == {'train': {f'train/{file.format(i)}': WHOLE for i in range(2)}}
+
+
+def test_an_image_that_is_listed_again_as_joined_files_do_is_one(tmp_path):
+    root = tmp_path / 'set'
+    content = coco(root)
+    content['images'].append(dict(content['images'][0]))
+    write(root / 'annotations/instances_train.json', content)
+    assert prepared(root)[1] == {'train': {f'train/{i}.png': WHOLE for i in range(2)}}
 
 
 def test_categories_that_are_names_alone(tmp_path):
