@@ -151,7 +151,9 @@ def _what_else(files: list[Path]) -> str:
     packed = next((path for path in files if path.suffix.lower() in _ARCHIVES), None)
     if packed:
         return f'; unpack {packed}'
-    texts = [path for path in files if path.suffix.lower() in ('.xml', '.txt', '.json')]
+    texts = [path for path in files if path.suffix.lower() in ('.xml', '.txt', '.json', '.csv')]
+    texts = [path for path in texts if not path.name.lower().startswith(('readme', 'license'))] or texts
+    texts.sort(key=lambda path: path.suffix.lower() != '.csv')
     other = next((path for path in texts if path.name.lower() not in yolo.LISTS), None)
     if other is None:
         return ''
@@ -159,7 +161,9 @@ def _what_else(files: list[Path]) -> str:
     if start[:2] in (BOM_UTF16_LE, BOM_UTF16_BE):
         return f'; {other} is in UTF-16: save it as UTF-8'
     line = start.decode('utf-8', 'replace').strip().partition('\n')[0][:60]
-    return f'; {other} is none of them, it begins with {line!r}'
+    return (
+        f'; {other} is none of them, it begins with {line!r}: export it anew, or convert it, as one of them'
+    )
 
 
 def _note_unused(found: Found, files: list[Path]) -> None:

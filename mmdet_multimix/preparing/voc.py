@@ -28,6 +28,7 @@ from .yolo_splits import lines_if_text
 
 _ENCODING = re.compile(rb'<\?xml[^>]*encoding=["\']([\w.:-]+)["\'][^>]*\?>')
 _ATTRIBUTE = 'attributes/attribute'
+_FLAG = re.compile(r'\s+-?[01]$')  # whether an image has the class of a list
 _NO_SPLIT = 'default'  # as CVAT calls the list of images that were given none
 
 
@@ -153,8 +154,8 @@ def _lists(files: list[Path], annotations: list[Path]) -> dict[Path, dict[Path, 
     """The names in the lists of ``ImageSets/Main``, or else of ``ImageSets``, by folder and list.
 
     Tools name them as their users name the splits: ``train.txt``, ``Validation.txt``, ``default.txt``. Lists
-    of a class, such as ``cat_train.txt``, are none of them. Those outside of ``Main`` may be of another tool,
-    and are lists of VOC where they name annotations as those do.
+    of a class, such as ``cat_train.txt``, count only where there are no others, as VoTT writes. Those outside
+    of ``Main`` may be of another tool, and are lists of VOC where they name annotations as those do.
     """
     stems = {path.stem for path in annotations}
     for folders in (('ImageSets', 'Main'), ('ImageSets',)):
@@ -169,11 +170,28 @@ def _lists(files: list[Path], annotations: list[Path]) -> dict[Path, dict[Path, 
         fit = is_main or any(name.rpartition('/')[2] in stems for name in set().union(*all_lists.values()))
         if fit and any(map(_tells_of_split, all_lists)):
             return found
-    return {}
+    return _lists_of_classes(files, stems)
+
+
+def _lists_of_classes(files: list[Path], stems: set[str]) -> dict[Path, dict[Path, set[str]]]:
+    """The names in lists such as ``cat_train.txt``, each with a flag behind it; none if none is annotated."""
+    found: dict[Path, dict[Path, set[str]]] = {}
+    for path in files:
+        is_list = path.parent.parts[-2:] == ('ImageSets', 'Main') and path.suffix.lower() == '.txt'
+        if is_list and split_named(path.stem.rpartition('_')[2]):
+            names = {_FLAG.sub('', line) for line in lines_if_text(path)}
+            names = {str(Path(n).with_suffix('')) if Path(n).suffix.lower() in IMAGES else n for n in names}
+            found.setdefault(path.parents[2], {})[path] = names
+    there = set().union(*(names for lists in found.values() for names in lists.values()))
+    return found if there & stems else {}
 
 
 def _tells_of_split(path: Path) -> bool:
     return split_named(path.stem) is not None and path.suffix.lower() == '.txt'
+
+
+def _split_told(path: Path) -> str | None:
+    return split_named(path.stem) or split_named(path.stem.rpartition('_')[2])
 
 
 def _is_list(path: Path) -> bool:
@@ -213,7 +231,7 @@ def _listed_split(listed: dict[Path, dict[Path, set[str]]], path: Path) -> str |
     for folder, lists in listed.items():
         if path.is_relative_to(folder):
             ours = _names(path, folder)
-            splits = {split_named(place.stem) or 'train' for place, names in lists.items() if ours & names}
+            splits = {_split_told(place) or 'train' for place, names in lists.items() if ours & names}
             if splits:
                 return max(splits, key=SPLITS.index)  # trainval.txt has what val.txt has
     return None

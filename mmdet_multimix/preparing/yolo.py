@@ -10,6 +10,7 @@ from .yolo_labels import LabelFiles, lines_of, numbers_in, objects_in
 from .yolo_names import LISTS, description, is_yaml, names_in, read_yaml
 from .yolo_splits import images_of, named_beside
 
+_NOTHING = ('background', 'bg', 'ignore', 'ignored', 'ignored regions', 'none')
 _SMALL, _EDGE = 2.0, 0.01  # fractions of the image: larger are pixels; what rounding leaves
 
 
@@ -70,10 +71,19 @@ def read(root: Path, files: list[Path]) -> Found:
     if without:
         found.notes.append(f'{without} images have no label file and count as images without objects')
     if found.examples and without == len(found.examples):
-        raise PreparingError(f'none of the {without} images below {root} has a label file of its name')
-    _leave_out_rest(found, {image: labels for image, _, labels in listed}, files, there, path, splits)
+        stems = {as_compared(example.image.stem) for example in found.examples}
+        away = next((file for file in files if as_compared(file.stem) in stems and is_one(file)), None)
+        where = f'. {away} is elsewhere: put labels beside the images' if away else ''
+        raise PreparingError(
+            f'none of the {without} images below {root} has a label file of its name beside it, nor one in '
+            f'labels/ where it is in images/{where}'
+        )
+    _leave_out_rest(
+        found, {image: labels for image, _, labels in listed}, files, there, path, splits, label_files
+    )
     _refuse_points(found)
     _note_corners(found)
+    _note_counted_from_one(found, names)
     return found
 
 
@@ -125,6 +135,17 @@ def _note_corners(found: Found) -> None:
         )
 
 
+def _note_counted_from_one(found: Found, names: dict[int, str]) -> None:
+    """Say that of all classes only the first has no box, as where labels count from 1 and a name is spare."""
+    used = {marked.name for example in found.examples for marked in example.objects}
+    first, *others = names.values()
+    if others and used == set(others) and first.strip('_ ').casefold() not in _NOTHING:
+        found.notes.append(
+            f'no label is of {first!r}, the first name, and all others occur. YOLO counts from 0: if these '
+            'labels count from 1, each box has the name of a neighbour, so take 1 off each number'
+        )
+
+
 def _twins(labels: dict[Path, Path]) -> dict[Path, str]:
     """The images that are left out as another one has the same label file, and why."""
     sharing: dict[Path, list[Path]] = {}
@@ -147,9 +168,10 @@ def _leave_out_rest(
     there: list[Path],
     path: Path,
     splits: Path,
+    label_files: LabelFiles,
 ) -> None:
     """Note the images that no split has, and the label files of images that are not there."""
-    labels, label_files = set(listed.values()), LabelFiles()
+    labels = set(listed.values())
     for image in there:
         if image not in listed:
             found.leave_out(f'images that are in no split of {splits.name}', image)

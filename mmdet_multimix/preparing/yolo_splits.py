@@ -123,7 +123,8 @@ def named_beside(path: Path, root: Path, files: list[Path], found: Found) -> tup
     content = {}
     beside = [file for file in files if file.suffix.lower() == '.txt' and file.parent in (path.parent, root)]
     for file in sorted(beside, key=lambda file: file.parent != path.parent):
-        key = file.stem.lower()  # users of CVAT name their subsets as they like
+        # Users of CVAT name their subsets as they like, and Ultralytics has a function that splits at random.
+        key = file.stem.lower().removeprefix('autosplit_')
         if key in _KEYS and lists(file):
             content.setdefault(key, str(file))
     return (Path(content['train']), content) if 'train' in content else (path, {})

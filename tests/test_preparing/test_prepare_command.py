@@ -463,6 +463,15 @@ def test_what_is_packed_is_to_be_unpacked(tmp_path):
         prepare(tmp_path / 'set', tmp_path / 'out')
 
 
+def test_a_table_is_named_and_no_readme(tmp_path):
+    photograph(tmp_path / 'set/train/0.png')
+    (tmp_path / 'set/README.dataset.txt').write_text('# My project\n')
+    (tmp_path / 'set/notes.json').write_text('{"categories": []}')
+    (tmp_path / 'set/train.csv').write_text('image_id,bbox\n0,"[1, 2, 3, 4]"\n')
+    with pytest.raises(PreparingError, match=r"train\.csv is none of them, it begins with 'image_id,bbox'"):
+        prepare(tmp_path / 'set', tmp_path / 'out')
+
+
 def test_cvats_own_format_is_named(tmp_path):
     root = flat_voc(tmp_path / 'set', count=1)
     (root / 'annotations.xml').write_text('<annotations><version>1.1</version></annotations>')

@@ -156,6 +156,29 @@ def test_a_list_of_all_without_a_split_says_nothing(tmp_path):
     assert len(splits['train']) == 2 and not report['files_left_out'] and 'lists of images' not in said
 
 
+@pytest.mark.parametrize('ending', ['', '.jpg'])
+def test_lists_of_classes_are_the_splits_where_there_are_no_others(tmp_path, ending):
+    """VoTT writes these alone."""
+    names = ['a', 'my photo', 'c', 'video.mp4#t=1.5']
+    lists = {
+        f'{label}_{split}.txt': [f'{name}{ending} {flag}' for name in listed]
+        for label, flag in (('cat', '1'), ('a_dog', '-1'))
+        for split, listed in (('train', names[:2]), ('val', names[2:]))
+    }
+    _, splits, report = prepared(kit(tmp_path / 'set', lists, names))
+    assert {split: set(images) for split, images in splits.items()} == {
+        'train': {f'JPEGImages/{name}.jpg' for name in names[:2]},
+        'val': {f'JPEGImages/{name}.jpg' for name in names[2:]},
+    }
+    assert not report['files_left_out']
+
+
+def test_lists_of_classes_that_name_no_annotation_say_nothing(tmp_path):
+    root = kit(tmp_path / 'set', {'cat_val.txt': ['lost 1'], 'dog.txt': ['a 1']}, ['a', 'b'])
+    _, splits, report = prepared(root)
+    assert len(splits['train']) == 2 and not report['files_left_out']
+
+
 @pytest.mark.parametrize('between', ['/', '\\'])
 def test_lists_with_folders(tmp_path, between):
     names = ['one/a', 'one/b', 'two/a']

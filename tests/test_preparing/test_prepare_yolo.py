@@ -549,6 +549,52 @@ def test_lists_beside_names_in_any_case(tmp_path):
     assert {split: len(images) for split, images in splits.items()} == {'train': 4, 'val': 2}
 
 
+def test_lists_of_a_random_split_are_the_splits(tmp_path):
+    """Ultralytics' function writes them beside the folder of the images."""
+    root = yolo(tmp_path / 'set')
+    (root / 'data.yaml').unlink()
+    (root / 'classes.txt').write_text('cat\ndog\n')
+    lists = {'train': ('train0', 'val1'), 'val': ('val0',), 'test': ('train1',)}
+    for split, names in lists.items():
+        lines = [f'./images/{name[:-1]}/{name}.png\n' for name in names]
+        (root / f'autosplit_{split}.txt').write_text(''.join(lines))
+    splits = prepared(root)[1]
+    assert {split: {path.split('/')[-1][:-4] for path in images} for split, images in splits.items()} == {
+        split: set(names) for split, names in lists.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ('names', 'said'),
+    [
+        ('cat\ndog\nspare\n', True),
+        ('background\ncat\ndog\n', False),
+        ('__background__\ncat\ndog\n', False),
+        ('cow\ncat\ndog\nbird\n', False),  # others do not occur, either
+    ],
+)
+def test_labels_that_seem_to_count_from_one_are_said(tmp_path, names, said):
+    root = yolo(tmp_path / 'set')
+    (root / 'data.yaml').unlink()
+    (root / 'classes.txt').write_text(names)
+    for path in root.rglob('*0.txt'):
+        label(path, *(f'{int(line[0]) + 1}{line[1:]}' for line in YOLO_LINES))
+    for path in root.rglob('*1.txt'):
+        label(path)
+    text, _, report = prepared(root)
+    assert ("no label is of 'cat', the first name" in text) is said and len(report['classes']) == 2
+
+
+def test_labels_in_another_folder_are_named(tmp_path):
+    for index in range(2):
+        photograph(tmp_path / f'set/photos/{index}.png', seed=index)
+        label(tmp_path / f'set/labels_my-project/{index}.txt', *YOLO_LINES)
+    (tmp_path / 'set/classes.txt').write_text('cat\ndog\n')
+    where = r'labels_my-project/0\.txt is elsewhere: put labels beside the images'
+    with pytest.raises(PreparingError, match=where):
+        prepared(tmp_path / 'set')
+
+
 def test_a_list_of_darknet_that_is_not_here_is_said(tmp_path):
     darknet(tmp_path / 'set', 'train = train.txt\nvalid = lost.txt\n')
     said, splits, report = prepared(tmp_path / 'set')
@@ -659,7 +705,7 @@ def test_a_list_beside_data_yaml_that_says_nothing_else_is_none(tmp_path, names)
 @pytest.mark.parametrize(
     ('content', 'message'),
     [
-        (b'0 0,51 0,4 0,2 0,1', r"0\.txt is none of them, it begins with '0 0,51"),
+        (b'0 0,51 0,4 0,2 0,1', r"0\.txt is none of them, it begins with '0 0,51 .*: export it anew"),
         ('0 0.5 0.4 0.2 0.1'.encode('utf-16'), r'0\.txt is in UTF-16: save it as UTF-8'),
     ],
 )
