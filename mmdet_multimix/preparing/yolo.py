@@ -56,6 +56,8 @@ def read(root: Path, files: list[Path]) -> Found:
         for image, split in images_of(root, there, splits, content, found)
     ]
     others = _of_voc(files, {as_compared(image.stem) for image, _, labels in listed if labels is None})
+    used = {labels for *_, labels in listed}
+    away = _astray(files, used | set(map(label_files.of, there))) if None in used else ()
     twins = _twins({image: labels for image, _, labels in listed if labels is not None})
     for image, split, labels in listed:
         if image in twins:
@@ -64,6 +66,9 @@ def read(root: Path, files: list[Path]) -> Found:
         if labels is None and as_compared(image.stem) in others:
             found.leave_out('images that have annotations of Pascal VOC and none of YOLO', image)
             continue
+        if labels is None and as_compared(image.stem) in away:
+            found.leave_out('images whose labels are neither beside them nor in labels/ for images/', image)
+            continue
         if labels is None:
             without += 1
         objects = [] if labels is None else list(objects_in(labels, names, path, points))
@@ -71,13 +76,7 @@ def read(root: Path, files: list[Path]) -> Found:
     if without:
         found.notes.append(f'{without} images have no label file and count as images without objects')
     if found.examples and without == len(found.examples):
-        stems = {as_compared(example.image.stem) for example in found.examples}
-        away = next((file for file in files if as_compared(file.stem) in stems and is_one(file)), None)
-        where = f'. {away} is elsewhere: put labels beside the images' if away else ''
-        raise PreparingError(
-            f'none of the {without} images below {root} has a label file of its name beside it, nor one in '
-            f'labels/ where it is in images/{where}'
-        )
+        raise PreparingError(f'none of the {without} images below {root} has a label file of its name')
     _leave_out_rest(
         found, {image: labels for image, _, labels in listed}, files, there, path, splits, label_files
     )
@@ -91,6 +90,11 @@ def _of_voc(files: list[Path], names: set[str]) -> set[str]:
     """Those names that have objects in Pascal VOC's format: labelImg changes the format by one key."""
     ours = [file for file in files if as_compared(file.stem) in names]
     return {as_compared(file.stem) for file in ours if voc.is_one(file) and voc.has_objects(file)}
+
+
+def _astray(files: list[Path], used: set[Path | None]) -> set[str]:
+    """The names of label files of no image; one of such a name that lacks labels is no background."""
+    return {as_compared(file.stem) for file in files if file not in used and is_one(file)}
 
 
 def _refuse_points(found: Found) -> None:

@@ -585,14 +585,28 @@ def test_labels_that_seem_to_count_from_one_are_said(tmp_path, names, said):
     assert ("no label is of 'cat', the first name" in text) is said and len(report['classes']) == 2
 
 
-def test_labels_in_another_folder_are_named(tmp_path):
+def test_images_whose_labels_are_in_another_folder_are_no_background(tmp_path):
+    root = tmp_path / 'set'
+    for index in range(4):
+        photograph(root / f'photos/{index}.png', seed=index)
+        label(root / f'{"photos" if index < 2 else "labels_my-project"}/{index}.txt', *YOLO_LINES)
+    photograph(root / 'photos/empty.png', seed=9)
+    (root / 'classes.txt').write_text('cat\ndog\n')
+    said, splits, report = prepared(root)
+    assert set(splits['train']) == {f'photos/{name}.png' for name in (0, 1, 'empty')}
+    reason = 'images whose labels are neither beside them nor in labels/ for images/'
+    assert report['files_left_out'][reason] == [f'{root}/photos/{index}.png' for index in (2, 3)]
+    assert '1 images have no label file' in said
+    photograph(root / 'labels_my-project/2.png', seed=8)  # whose they are then
+    (root / 'data.yaml').write_text('train: photos\nnames: [cat, dog]\n')
+    assert set(prepared(root)[1]['train']) == {f'photos/{name}.png' for name in (0, 1, 2, 'empty')}
+    for path in (root / 'labels_my-project/2.png', root / 'data.yaml'):
+        path.unlink()
     for index in range(2):
-        photograph(tmp_path / f'set/photos/{index}.png', seed=index)
-        label(tmp_path / f'set/labels_my-project/{index}.txt', *YOLO_LINES)
-    (tmp_path / 'set/classes.txt').write_text('cat\ndog\n')
-    where = r'labels_my-project/0\.txt is elsewhere: put labels beside the images'
-    with pytest.raises(PreparingError, match=where):
-        prepared(tmp_path / 'set')
+        (root / f'photos/{index}.txt').rename(root / f'labels_my-project/{index}.txt')
+    (root / 'photos/empty.png').unlink()
+    with pytest.raises(PreparingError, match=f'no image with YOLO annotations. 4 {reason}'):
+        prepared(root)
 
 
 def test_a_list_of_darknet_that_is_not_here_is_said(tmp_path):
