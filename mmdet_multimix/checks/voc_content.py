@@ -74,6 +74,12 @@ def read(dataset: DataSet, names: Sequence[str]) -> Content:
         wrong = _unreadable(root, classes)
         if wrong:
             raise ValueError(f'{path} has {wrong}, where mmdet reads a number. Correct it, or take it out')
+        objects = enumerate(root.findall('object'), 1)
+        nameless = [number for number, node in objects if node.find('name') is None]
+        if nameless:
+            raise ValueError(
+                f'{path} has object {nameless[0]} without a name, on which mmdet ends. Name it, or delete it'
+            )
         found.images.append(_listed(dataset, image, root))
         for node in root.findall('object'):
             name = node.findtext('name')

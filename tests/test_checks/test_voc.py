@@ -120,6 +120,19 @@ def test_what_ends_the_reading_of_mmdet_is_named_with_its_file(tmp_path, old, ne
         assert str(path) not in error_of(training_on(dataset))
 
 
+def test_an_object_without_a_name_is_named(tmp_path):
+    dataset = voc_with(tmp_path / 'voc')
+    rewrite(tmp_path, '<name>cat</name>', '')
+    with pytest.raises(AttributeError):
+        DATASETS.build(dataset)
+    path = tmp_path / 'voc/Annotations/0.xml'
+    assert f'{path} has object 1 without a name, on which mmdet ends' in error_of(training_on(dataset))
+    rewrite(tmp_path, '<object>', '<object><name/>')
+    assert len(DATASETS.build(dataset)) == 2
+    dataset['metainfo'] = dict(classes=('dog',))
+    check_config(training_on(dataset))
+
+
 @pytest.mark.parametrize(('old', 'new'), [('<xmax>8', '<xmax> 8.0 '), ('<difficult>0', '<difficult> 0\n')])
 def test_numbers_that_mmdet_reads_are_no_fault(tmp_path, old, new):
     dataset = voc_with(tmp_path / 'voc')
