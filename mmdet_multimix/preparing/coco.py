@@ -32,6 +32,7 @@ from .found import (
 
 _KEYS = (b'"images"', b'"annotations"', b'"categories"')
 _NOT_THERE = 'images that are listed and not there'
+_SEVERAL = 'images that are listed without the folder that tells which of several of the name is meant'
 _BOXES = 'instances_'
 _COMPANIONS = ('person_keypoints_', 'stuff_', 'panoptic_', 'captions_')
 _OWN = ('id', 'image_id', 'category_id', 'bbox', 'area', 'iscrowd', 'ignore')
@@ -82,10 +83,12 @@ def _read(root: Path, files: list[Path]) -> Found:
                 of_image.setdefault(entry['image_id'], []).append(marked)
         sizes: list[Listed] = []
         names_of = [_as_file(str(image['file_name']), images) for image in content['images']]
-        places = _without_strangers(names_of, [_image(name, path, root, images, split) for name in names_of])
-        for image, there in zip(content['images'], places, strict=True):
+        nearest = [_image(name, path, root, images, split) for name in names_of]
+        places = _without_strangers(names_of, nearest)
+        for image, name, near, there in zip(content['images'], names_of, nearest, places, strict=True):
             if there is None:
-                found.leave_out(_NOT_THERE, f'{image["file_name"]} ({path})')
+                several = near is None and images.has(Path(name.replace('\\', '/')).name)
+                found.leave_out(_SEVERAL if several else _NOT_THERE, f'{image["file_name"]} ({path})')
                 continue
             size = _side(image.get('width')), _side(image.get('height'))
             size = None if None in size else size

@@ -58,6 +58,8 @@ def read(root: Path, files: list[Path]) -> Found:
     others = _of_voc(files, {as_compared(image.stem) for image, _, labels in listed if labels is None})
     used = {labels for *_, labels in listed}
     away = _astray(files, used | set(map(label_files.of, there))) if None in used else ()
+    # Where nobody has said which images are meant.
+    masks = set() if content else _masks({image: labels for image, _, labels in listed})
     twins = _twins({image: labels for image, _, labels in listed if labels is not None})
     for image, split, labels in listed:
         if image in twins:
@@ -65,6 +67,11 @@ def read(root: Path, files: list[Path]) -> Found:
             continue
         if labels is None and as_compared(image.stem) in others:
             found.leave_out('images that have annotations of Pascal VOC and none of YOLO', image)
+            continue
+        if image.parent in masks:
+            found.leave_out(
+                'images of a folder without labels that has only namesakes of labelled ones', image
+            )
             continue
         if labels is None and as_compared(image.stem) in away:
             found.leave_out('images whose labels are neither beside them nor in labels/ for images/', image)
@@ -90,6 +97,17 @@ def _of_voc(files: list[Path], names: set[str]) -> set[str]:
     """Those names that have objects in Pascal VOC's format: labelImg changes the format by one key."""
     ours = [file for file in files if as_compared(file.stem) in names]
     return {as_compared(file.stem) for file in ours if voc.is_one(file) and voc.has_objects(file)}
+
+
+def _masks(listed: dict[Path, Path | None]) -> set[Path]:
+    """The folders that have no labels, and no image but namesakes of labelled ones, as masks are."""
+    labelled = {as_compared(image.stem) for image, labels in listed.items() if labels is not None}
+    others = {
+        image.parent
+        for image, labels in listed.items()
+        if labels is not None or as_compared(image.stem) not in labelled
+    }
+    return {image.parent for image in listed} - others
 
 
 def _astray(files: list[Path], used: set[Path | None]) -> set[str]:

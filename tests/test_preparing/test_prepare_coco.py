@@ -436,6 +436,18 @@ def test_an_image_of_something_else_in_a_folder_of_that_name_does_not_matter(tmp
     assert set(prepared(root)[1]['train']) == {'images/0.png', 'images/1.png'}
 
 
+def test_several_images_of_a_name_of_which_none_fits_better_are_said(tmp_path):
+    root = tmp_path / 'set'
+    coco(root, 2, folder='images')
+    for index in range(2):
+        photograph(root / f'masks/{index}.png', seed=index + 9)
+    with pytest.raises(PreparingError, match='2 images that are listed without the folder that tells which'):
+        prepared(root)
+    (root / 'masks/1.png').unlink()
+    _, splits, report = prepared(root)
+    assert set(splits['train']) == {'images/1.png'} and 'not there' not in str(report['files_left_out'])
+
+
 def test_companions_that_were_unpacked_beside(tmp_path):
     root = tmp_path / 'set'
     coco(root, 2)

@@ -609,6 +609,27 @@ def test_images_whose_labels_are_in_another_folder_are_no_background(tmp_path):
         prepared(root)
 
 
+def test_masks_are_no_background(tmp_path):
+    root = tmp_path / 'set'
+    for index in range(3):
+        photograph(root / f'images/{index}.jpg', seed=index)
+        photograph(root / f'masks/{index}.png', seed=index + 9)
+        photograph(root / f'sky/{index + 2}.jpg', seed=index + 19)  # one of which is a namesake only
+        label(root / f'labels/{index}.txt', *YOLO_LINES)
+    (root / 'classes.txt').write_text('cat\ndog\n')
+    _, splits, report = prepared(root)
+    assert set(splits['train']) == {
+        f'{folder}.jpg' for i in range(3) for folder in (f'images/{i}', f'sky/{i + 2}')
+    }
+    (masks,) = report['files_left_out'].items()
+    assert masks == (
+        'images of a folder without labels that has only namesakes of labelled ones',
+        [f'{root}/masks/{index}.png' for index in range(3)],
+    )
+    (root / 'data.yaml').write_text('train: [images, masks]\nnames: [cat, dog]\n')  # who says so means it
+    assert len(prepared(root)[1]['train']) == 6
+
+
 def test_a_list_of_darknet_that_is_not_here_is_said(tmp_path):
     darknet(tmp_path / 'set', 'train = train.txt\nvalid = lost.txt\n')
     said, splits, report = prepared(tmp_path / 'set')
