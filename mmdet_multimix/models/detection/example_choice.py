@@ -162,7 +162,7 @@ class ExampleChoice:
         if self.record:
             if origins is None:
                 origins = labels.new_full((len(labels), 5), torch.nan, dtype=torch.float32)
-            ranks = torch.full_like(labels, rank(), dtype=torch.long)
+            ranks = torch.full((len(labels),), rank(), device=labels.device)
             origins, ranks = gather_examples(origins, ranks, dims=(0, 0))
             elsewhere = (ranks != rank()).unsqueeze(1)
             self.mixed_origins = origins.masked_fill(elsewhere, torch.nan)

@@ -133,7 +133,8 @@ def yolox(rank):
         )
     )
     mixer = HeadMixer('bbox_head', head, DetectionMultiMix(n=20, gather=True, form=form_of_head(head)))
-    found = []
+    head.multimix.record = True
+    found, unknown = [], []
     for objects, weight in ((1 - rank, 1.0), (0, 1.0), (1 - rank, 0.0)):
         head.multimix.loss_weight = weight
         boxes = torch.tensor([[4.0, 4.0, 28.0, 28.0]]).repeat(objects, 1)
@@ -144,7 +145,9 @@ def yolox(rank):
                 losses = head.loss_by_feat(*outs, [instances], [dict(img_shape=(32, 32))])
             losses['loss_multimix'].backward()
             found.append(float(losses['loss_multimix']))
-    return found, mixer.heard
+            origins = head.multimix.mixed_origins
+            unknown.append(None if origins is None else origins[:, 0].isnan().tolist())
+    return found, unknown, mixer.heard
 
 
 @pytest.fixture(scope='module')
@@ -177,10 +180,14 @@ def test_what_each_rank_draws_does_not_disturb_what_both_draw(ranks):
 
 
 def test_yolox_on_a_rank_without_objects_mixes_those_of_the_others(ranks):
-    (losses, heard), (others, other_heard) = (rank['yolox'] for rank in ranks)
+    (losses, unknown, heard), (others, other_unknown, other_heard) = (rank['yolox'] for rank in ranks)
     assert losses == others and heard and not other_heard
     some, none, off = losses[:2], losses[2:4], losses[4:]
     assert min(some) > 0 and none == off == [0, 0]
+    # Its targets are soft, of more columns than an example has origins.
+    assert all(len(rows) > 0 and not any(rows) for rows in unknown[:2])
+    assert all(len(rows) > 0 and all(rows) for rows in other_unknown[:2])
+    assert unknown[2:] == other_unknown[2:] == [[], [], None, None]
 
 
 def test_a_head_that_skips_its_loss_does_not_let_the_others_wait(ranks):
