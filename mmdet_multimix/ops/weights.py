@@ -215,7 +215,9 @@ class Recipe:
     def _draw_subset(self, rows: int) -> Tensor | None:
         if self.m == self.b:
             return None
-        keys = torch.empty(rows, self.b, device=self.device).uniform_(generator=self.generator)
+        # Not of torch's default dtype: keys of a half type are often equal, and the first of them is taken.
+        keys = torch.empty(rows, self.b, dtype=torch.float32, device=self.device)
+        keys.uniform_(generator=self.generator)
         return keys.topk(self.m, dim=1, sorted=False).indices
 
 

@@ -209,6 +209,19 @@ def test_a_default_device_is_not_that_of_the_draws(options):
         assert len(sample_factors(3)) == 3
 
 
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float64])
+@pytest.mark.parametrize('options', [dict(), dict(m=2), dict(ess=2.0, m=3), dict(alpha_per='example')])
+def test_a_default_dtype_is_not_that_of_the_draws(options, dtype):
+    expected = sample_weights(5, 40, generator=torch.Generator().manual_seed(0), **options)
+    given = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(dtype)  # as programs do that build their model in it
+        drawn = sample_weights(5, 40, generator=torch.Generator().manual_seed(0), **options)
+    finally:
+        torch.set_default_dtype(given)
+    assert torch.equal(drawn, expected)
+
+
 def test_a_loss_on_the_cpu_is_none_of_the_default_device():
     logits, labels = torch.randn(4, 3), torch.tensor([0, 1, 2, 0])
     with torch.device('meta'):
