@@ -1,4 +1,5 @@
 import copy
+import importlib.util
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ from mmengine.dataset import pseudo_collate
 from tiny_detectors import samples, tiny_model
 
 from mmdet_multimix import compat
+from mmdet_multimix.ops.checks import check_attention, check_labels
 
 BLOCK = """
 import sys
@@ -74,3 +76,25 @@ def test_an_ssd_head_with_a_loss_of_its_own_keeps_it():
     assert plain.loss_cls is None and not hasattr(plain.loss_cls, 'custom_cls_channels')
     plain.loss_cls = None
     assert plain.loss_cls is None
+
+
+def test_torch_2_0_keeps_what_is_fused_out_of_graphs_in_its_own_way(monkeypatch):
+    monkeypatch.delattr(torch, 'compiler')  # it came with torch 2.1
+    name, path = 'mmdet_multimix.ops.fused_autograd_again', ROOT / 'mmdet_multimix/ops/fused_autograd.py'
+    spec = importlib.util.spec_from_file_location(name, path)
+    again = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, name, again)
+    spec.loader.exec_module(again)
+    monkeypatch.undo()
+    logits, targets, weights = torch.randn(1, 3, 4), torch.tensor([[0, 3, 1]]), torch.eye(3).unsqueeze(0)
+    compiled = torch.compile(lambda x: again.fused_loss('softmax', 2 * x, targets, weights), backend='eager')
+    expected = torch.nn.functional.cross_entropy(2 * logits[0], targets[0])
+    assert torch.allclose(compiled(logits), expected)
+
+
+def test_torch_2_0_takes_no_message_for_what_a_device_asserts(monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch, '_assert_async', lambda good: asked.append(good.shape))
+    check_labels(torch.zeros(2, dtype=torch.long, device='meta'), 3)
+    check_attention(torch.zeros(2, 3, device='meta'))
+    assert asked == [(), ()]

@@ -176,6 +176,14 @@ def _aminmax(values: Tensor) -> tuple[Tensor, Tensor]:
     return values.aminmax()
 
 
+def _assert_on_device(good: Tensor, message: str) -> None:
+    """Stop the device where ``good`` is false, without a wait for it."""
+    try:
+        torch._assert_async(good, message)
+    except TypeError:  # torch 2.0 takes no message
+        torch._assert_async(good)
+
+
 def check_attention(attention: Tensor) -> None:
     """Refuse attention that is negative or not finite."""
     if not attention.numel():
@@ -183,7 +191,7 @@ def check_attention(attention: Tensor) -> None:
     low, high = _aminmax(attention)
     good = (low >= 0) & high.isfinite()
     if attention.device.type != 'cpu':
-        torch._assert_async(good, 'attention must be finite and not negative')
+        _assert_on_device(good, 'attention must be finite and not negative')
     elif not bool(good):
         raise ValueError(
             f'attention must be finite and not negative, got values from {float(low):g} to {float(high):g}'
@@ -214,7 +222,7 @@ def check_labels(labels: Tensor, classes: int, *, background: bool = False) -> N
         return
     if labels.device.type != 'cpu':
         inside = (labels >= 0) & (labels <= last)
-        torch._assert_async(inside.all(), f'targets must lie in [0, {last}]')
+        _assert_on_device(inside.all(), f'targets must lie in [0, {last}]')
         return
     low, high = (int(x) for x in labels.aminmax())
     if low < 0 or high > last:

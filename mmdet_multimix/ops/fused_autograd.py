@@ -16,6 +16,11 @@ from . import fused
 from .attention import attend
 from .weights import Recipe
 
+if hasattr(torch, 'compiler'):
+    _eager = torch.compiler.disable
+else:  # torch 2.0
+    from torch._dynamo import disable as _eager
+
 
 class _Fused(torch.autograd.Function):
     """Computes the gradients with the loss; backward only scales them."""
@@ -54,7 +59,7 @@ class _Fused(torch.autograd.Function):
         return *out, None, None, None, None
 
 
-@torch.compiler.disable
+@_eager
 def fused_loss(kind: str, logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
     """The loss for given weights ``(r, n, b)``, logits ``(r, b, c)`` and targets ``(r, b[, c])``."""
     blocks = fused.given_blocks(weights.detach())
@@ -62,7 +67,7 @@ def fused_loss(kind: str, logits: Tensor, targets: Tensor, weights: Tensor) -> T
     return _Fused.apply(logits, targets, weights, kind, n, blocks, torch.is_grad_enabled())
 
 
-@torch.compiler.disable
+@_eager
 def drawn_loss(
     kind: str, logits: Tensor, targets: Tensor, recipe: Recipe, attention: Tensor | None
 ) -> Tensor:
