@@ -77,6 +77,12 @@ def test_more_ranks_than_classes_are_refused():
         CheckClassesHook().before_train(runner(two, two, metrics=[ClsAccuracy()]))
 
 
+@pytest.mark.parametrize('topk', [5, (1, 5), None])
+def test_metrics_of_ones_own_mean_by_topk_what_they_like(topk):
+    two = loader(['a', 'b'])
+    CheckClassesHook().before_train(runner(two, two, metrics=[SimpleNamespace(topk=topk)]))
+
+
 def test_fewer_images_than_a_batch_are_refused():
     with pytest.raises(ValueError, match='no batch of 8 in the 4 training images'):
         CheckClassesHook().before_train(runner(loader(['a', 'b'], batch_size=8)))

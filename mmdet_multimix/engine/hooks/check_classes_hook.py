@@ -6,6 +6,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from ...checkpoints.stored_classes import classes_of
+from ...evaluation.cls_accuracy import ClsAccuracy
 from ...utils.names import check_num_classes, check_same_classes
 from ...utils.one_line import InputError
 from ...utils.unwrap import unwrapped
@@ -18,8 +19,8 @@ class CheckClassesHook(Hook):
     Raises:
         ValueError: The head's ``num_classes`` is not the number of classes of a dataset; validation has other
             classes than training, or a checkpoint that is resumed or tested has others than the data, so that
-            labels mean something else; there are fewer training images than a batch has; or a metric wants
-            the k best of fewer than k classes.
+            labels mean something else; there are fewer training images than a batch has; or ``ClsAccuracy``
+            wants the k best of fewer than k classes.
     """
 
     def __init__(self) -> None:
@@ -47,7 +48,7 @@ class CheckClassesHook(Hook):
         _check_head(runner, val_set)
         count = len(val_set.metainfo['classes'])
         for metric in runner.val_evaluator.metrics:
-            if max(getattr(metric, 'topk', (1,))) > count:
+            if isinstance(metric, ClsAccuracy) and max(metric.topk) > count:
                 raise InputError(
                     f'val_evaluator: {type(metric).__name__} has topk={metric.topk}, but there are {count} '
                     'classes: set topk=(1,)'
