@@ -129,7 +129,7 @@ def _label_rows(z: Tensor, weight: Tensor | None, labels: Tensor | None) -> Tens
         missing = 'weight' if weight is None else 'labels'
         raise ValueError(f"kind='cam' needs the classifier's weight and labels, {missing} is None")
     if weight.dim() != 2 or weight.shape[1] != z.shape[1]:
-        raise ValueError(f'weight must be (c, {z.shape[1]}) like the features, {_shape(weight)}')
+        raise ValueError(f'weight must be (c, {z.shape[1]}) like the features, got {_shape(weight)}')
     if labels.shape[:1] != z.shape[:1] or labels.dim() not in (1, 2):
         raise ValueError(f'labels must be ({z.shape[0]},) or (b, c), got {_shape(labels)}')
     weight = weight.to(z.dtype)

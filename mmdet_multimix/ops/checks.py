@@ -208,11 +208,13 @@ def check_logits(logits: Tensor, *, competing: bool = True) -> None:
     if bool(top.isnan().any()):
         raise ValueError('logits contain NaN: the model that gave them has diverged, or its input has NaN')
     if bool((top == math.inf).any()):
-        raise ValueError('logits contain +inf')
+        raise ValueError(
+            'logits contain +inf: the model that gave them has diverged, or overflowed in half precision'
+        )
     if bool((top >= MASKED).any()):
         raise ValueError(f'logits must be below {MASKED:.0e}, got {float(top.max()):.3g}')
     if competing:
-        raise ValueError('logits have an example with all its classes masked')
+        raise ValueError('logits have an example with all its classes masked: leave it out, or unmask one')
 
 
 def check_labels(labels: Tensor, classes: int, *, background: bool = False) -> None:
@@ -226,4 +228,5 @@ def check_labels(labels: Tensor, classes: int, *, background: bool = False) -> N
         return
     low, high = (int(x) for x in labels.aminmax())
     if low < 0 or high > last:
-        raise ValueError(f'targets must lie in [0, {last}], got {low if low < 0 else high}')
+        remedy = ': leave out the examples to be ignored' if low < 0 else ''
+        raise ValueError(f'targets must lie in [0, {last}], got {low if low < 0 else high}{remedy}')

@@ -174,7 +174,7 @@ def test_dense_multimix_equals_the_reference(problem, targets, m):
             lambda z: spatial_attention(
                 z, kind='cam', weight=torch.ones(5, 2), labels=torch.zeros(2, dtype=torch.long)
             ),
-            r'weight must be \(c, 3\)',
+            r'weight must be \(c, 3\) like the features, got',
         ),
         (
             lambda z: spatial_attention(z, kind='cam', weight=torch.ones(5, 3), labels=torch.tensor([0, 5])),

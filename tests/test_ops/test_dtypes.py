@@ -135,9 +135,9 @@ def bad_calls():
     low[3], high[3] = -100, 4
     return {
         'NaN logits': (nan, labels, rows, 'logits contain NaN'),
-        '+inf logits': (inf, labels, rows, r'logits contain \+inf'),
-        'nothing but masks': (lost, labels, rows, 'all its classes masked'),
-        'label below': (logits, low, rows, r'targets must lie in \[0, [34]\], got -100'),
+        '+inf logits': (inf, labels, rows, r'logits contain \+inf: the model'),
+        'nothing but masks': (lost, labels, rows, 'all its classes masked: leave it out'),
+        'label below': (logits, low, rows, r'targets must lie in \[0, [34]\], got -100: leave out'),
         'label above': (logits, high + 1, rows, r'targets must lie in \[0, [34]\], got 5'),
         'too few labels': (logits, labels[:4], rows, r'integer targets must be \(5,\) or \(1, 5\).*\(4,\)'),
         'labels per position': (stacked, labels.expand(2, 5), many, r'integer targets must be .*\(2, 5\)'),
