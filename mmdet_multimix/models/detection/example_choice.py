@@ -184,15 +184,16 @@ class ExampleChoice:
             return self._class_balanced(objects.nonzero().flatten(), others.nonzero().flatten(), classes, cap)
         if self.among == 'all' and (cap is None or len(objects) <= cap):
             return (objects | others).nonzero().flatten()
-        objects, others, most = objects.nonzero().flatten(), others.nonzero().flatten(), cap
+        objects, most = objects.nonzero().flatten(), cap
+        if self.among == 'foreground':  # which has no need to wait for the others
+            return self._draw(objects, most)
+        others = others.nonzero().flatten()
         if self.among == 'balanced' and cap is not None:
             most = cap // 2
         elif self.among == 'all':
             total = max(1, len(objects) + len(others))
             most = max(1, int(cap * MIN_SHARE), round(cap * len(objects) / total))
         chosen = self._draw(objects, most)
-        if self.among == 'foreground':
-            return chosen
         wanted = len(chosen) if self.among == 'balanced' else cap - len(chosen)
         return torch.cat([chosen, self._draw(others, wanted)])
 

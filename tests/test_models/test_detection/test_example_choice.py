@@ -7,6 +7,7 @@ import torch
 from mmdet.registry import MODELS
 from tolerances import assert_near
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmdet_multimix.models.detection import DenseRoIMultiMix, DetectionMultiMix, MixedForm
 from mmdet_multimix.models.detection.example_choice import share_out
@@ -76,6 +77,29 @@ def test_examples_without_weight_are_never_chosen(among):
     labels[1] = -1
     chosen = DetectionMultiMix(among=among).choose(labels, weights, C)
     assert len(chosen) and (weights[chosen] > 0).all() and 1 not in chosen
+
+
+class Waits(TorchDispatchMode):
+    """Counts what an accelerator would have to be waited for: sizes that values decide."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += func.name() in ('aten::nonzero', 'aten::_local_scalar_dense')
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(
+    ('among', 'max_examples', 'count'),
+    [('foreground', None, 1), ('foreground', 4, 1), ('all', None, 1), ('all', 20, 2), ('balanced', 20, 2)],
+)
+def test_choosing_waits_once_or_twice(among, max_examples, count):
+    module, labels = DetectionMultiMix(among=among, max_examples=max_examples), labels_of(COUNTS)
+    with Waits() as waits:
+        assert len(module.choose(labels, torch.ones(len(labels)), C))
+    assert waits.count == count
 
 
 @pytest.mark.parametrize('among', ['all', 'foreground', 'balanced', 'class_balanced'])
