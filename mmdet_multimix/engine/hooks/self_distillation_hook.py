@@ -45,8 +45,10 @@ class SelfDistillationHook(EMAHook):
         model = unwrapped(runner)
         if getattr(self, 'src_model', None) is model:
             return  # the runner goes on: a new copy would be one of the student
+        method = getattr(model, 'method', None)
+        if isinstance(method, SelfDistillation):
+            method.teacher = None  # of a run before: the copy would hold a copy of it
         super().before_run(runner)
-        method = getattr(self.src_model, 'method', None)
         if not isinstance(method, SelfDistillation):
             raise InputError(
                 f'SelfDistillationHook teaches a model with method=dict(type=SelfDistillation), but '

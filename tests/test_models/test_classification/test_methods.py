@@ -1,4 +1,5 @@
 import copy
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -310,6 +311,13 @@ def test_no_gradient_and_no_parameter_of_the_teacher():
     assert names == set(build().state_dict())
     after = model.method.teacher.state_dict()
     assert all(torch.equal(after[k].double(), v.float().double()) for k, v in before.items())
+
+
+def test_a_teacher_holds_no_teacher_of_the_runs_before():
+    model = build(dict(type='SelfDistillation'))
+    for _ in range(2):
+        SelfDistillationHook().before_run(SimpleNamespace(model=model))
+    assert model.method.teacher.method.teacher is None
 
 
 def test_distillation_without_a_teacher_says_what_to_add():
