@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,9 @@ class Latest:
 def find_latest(work_dir: str | Path) -> Latest:
     """Finds the checkpoint at which the run of a work dir goes on.
 
-    It is the one that ``last_checkpoint`` names. Where a kill or a move has left no name, one of nothing or
-    of half a file, it is the newest training checkpoint that can be read.
+    It is the one that ``last_checkpoint`` names. In a work dir that was copied or moved this is a place in
+    the first one: there it is the file of that name in the work dir itself. Where a kill has left no name,
+    one of nothing or of half a file, it is the newest training checkpoint that can be read.
 
     Args:
         work_dir: Work dir of a run of mmengine.
@@ -41,6 +43,9 @@ def find_latest(work_dir: str | Path) -> Latest:
     latest = Latest()
     marker = Path(work_dir, 'last_checkpoint')
     named = marker.read_text(errors='replace').strip() if marker.is_file() else ''
+    here = str(Path(work_dir, Path(named).name))
+    if named and '://' not in named and not _same(here, named) and os.path.isfile(here):
+        named = here
     if named:
         reason = _unreadable(named)
         if reason is None:
@@ -48,7 +53,7 @@ def find_latest(work_dir: str | Path) -> Latest:
         latest.passed_over.append(reason)
     kept = [path for name in ('epoch', 'iter') for path in Path(work_dir).glob(f'{name}_*.pth')]
     for path in sorted(kept, key=lambda path: path.stat().st_mtime, reverse=True):
-        if named and path.resolve() == Path(named).resolve():
+        if named and _same(path, named):
             continue
         reason = _unreadable(path, needed=('optimizer',))
         if reason is None:
@@ -56,6 +61,10 @@ def find_latest(work_dir: str | Path) -> Latest:
             break
         latest.passed_over.append(reason)
     return latest
+
+
+def _same(path: str | Path, other: str | Path) -> bool:
+    return os.path.realpath(path) == os.path.realpath(other)
 
 
 def _read(path: str) -> dict:

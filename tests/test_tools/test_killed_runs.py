@@ -1,5 +1,6 @@
 """Runs that are killed at a bad moment go on, and end where an unbroken one does, to the bit."""
 
+import shutil
 import signal
 
 import pytest
@@ -171,6 +172,29 @@ def test_a_kill_at_a_write_loses_no_more_than_that_write(kill, tmp_path):
     assert ('starting from the beginning' if kill == 'write:1' else 'resumed epoch: 1') in said
     assert sorted(path.name for path in run.glob('epoch_*.pth')) == ['epoch_3.pth']
     assert len(list(run.glob('best_*.pth'))) == 1 and not list(run.glob('.*.part'))
+
+
+def test_a_run_that_goes_on_elsewhere_takes_nothing_from_the_first(tmp_path):
+    """Resumed in another work dir, or in a copy: neither by its marker nor as a best file that is outdated."""
+    config = tmp_path / 'config.py'
+    better = "default_hooks = dict(checkpoint=dict(max_keep_ckpts=1, save_best='accuracy/top1', rule='less'))"
+    config.write_text(CLASSIFIER.format(root=ROOT, method='multimix') + better)
+    first, other, copy = (tmp_path / name for name in ('first', 'other', 'copy'))
+    train(config, first, {'train_cfg.max_epochs': 1})
+    checkpoint = read_checkpoint(first / 'epoch_1.pth')
+    checkpoint['message_hub']['runtime_info']['best_score'] = 101  # whatever comes next is better
+    torch.save(checkpoint, first / 'epoch_1.pth')
+    shutil.copytree(first, copy)
+    kept = {path.name: path.read_bytes() for path in first.glob('*.pth')}
+    assert sorted(kept) == ['best_accuracy_top1_epoch_1.pth', 'epoch_1.pth']
+    train(config, other, {}, '--resume', first / 'epoch_1.pth')
+    said = train(config, copy, {}, '--resume')
+    assert f'going on from {copy}/epoch_1.pth' in said
+    assert {path.name: path.read_bytes() for path in first.glob('*.pth')} == kept
+    for run in (other, copy):  # of a copy the outdated best file is its own
+        best, newest = sorted(path.name for path in run.glob('*.pth'))
+        assert best.startswith('best_') and best not in kept and newest == 'epoch_3.pth'
+    assert_same(last(copy), last(other))
 
 
 def test_half_a_checkpoint_is_passed_over(tmp_path):

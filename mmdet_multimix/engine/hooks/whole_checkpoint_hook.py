@@ -40,8 +40,9 @@ class WholeCheckpointHook(CheckpointHook):
     """mmengine's ``CheckpointHook``, with which a run that is killed at any moment can go on.
 
     mmengine writes a file under its final name, rewrites the newest one after a best one, and removes an old
-    one before the new one is written. Here a file gets its name when it is complete, and an old one goes when
-    the new one is there. The arguments are the same; files that are not local are written as ever.
+    one before the new one is written, even from another work dir. Here a file gets its name when it is
+    complete, and an old one of the same folder goes when the new one is there. The arguments are the same;
+    files that are not local are written as ever.
     """
 
     backend_args: dict[str, Any] | None
@@ -75,8 +76,10 @@ class WholeCheckpointHook(CheckpointHook):
         after = self._best_paths()
         self._set_best_paths({name: path or before.get(name) for name, path in after.items()})
         for name, path in before.items():
-            if path and after.get(name) and after[name] != path:
-                self._remove(path)
+            # Only here: what goes on in another work dir, or in a copy, knows the best file of the first run.
+            outdated = self.file_backend.join_path(self.out_dir, Path(path).name) if path else None
+            if outdated and after.get(name) and after[name] != outdated:
+                self._remove(outdated)
 
     def _best_paths(self) -> dict[str, str | None]:
         if len(self.key_indicators) == 1:
