@@ -13,8 +13,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mmdet_multimix.utils.files import check_folder
+from mmdet_multimix.utils.one_line import InputError
+
 from .display import Display
 from .gpus import VARIABLE
+from .launch import wanted_threads
 from .locks import locked
 from .plan import Plan
 
@@ -64,7 +68,7 @@ def run(plan: Plan, engine: Engine, report: Report) -> dict[str, str]:
 
     Raises:
         EngineError: Snakemake is not there, or cannot run the plan.
-        KeyboardInterrupt: On Ctrl-C, and SIGTERM or SIGHUP, when all cells have been ended.
+        KeyboardInterrupt: On Ctrl-C, and SIGTERM or, without `nohup`, SIGHUP, when all cells have been ended.
     """
     snakemake = find_snakemake()
     plan.folder.mkdir(parents=True, exist_ok=True)
@@ -88,7 +92,7 @@ def run(plan: Plan, engine: Engine, report: Report) -> dict[str, str]:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
-                env=_environment(engine),
+                env=_environment(plan, engine),
                 start_new_session=True,  # Ctrl-C comes to the front end, which ends the rest in good order
                 pass_fds=(lock,),  # so that nobody else starts while it lives
             )
@@ -135,7 +139,7 @@ def _threads(engine: Engine) -> int | None:
     """CPU threads of a cell on this machine; a scheduler is asked for what the config needs."""
     if engine.profile is not None:
         return None
-    return int(os.environ.get('OMP_NUM_THREADS') or max((os.cpu_count() or 1) // engine.jobs, 1))
+    return wanted_threads() or max((os.cpu_count() or 1) // engine.jobs, 1)
 
 
 def _command(snakemake: str, plan: Plan, engine: Engine, threads: int | None) -> list[str]:
@@ -159,8 +163,12 @@ def _command(snakemake: str, plan: Plan, engine: Engine, threads: int | None) ->
     return [*command, *engine.options]
 
 
-def _environment(engine: Engine) -> dict[str, str]:
+def _environment(plan: Plan, engine: Engine) -> dict[str, str]:
     found = {key: value for key, value in os.environ.items() if key != VARIABLE}
+    try:
+        check_folder('the cache', found.get('XDG_CACHE_HOME') or Path('~/.cache').expanduser())
+    except InputError:  # Snakemake would fail: users without a home are usual in containers
+        found['XDG_CACHE_HOME'] = str(plan.folder / '.snakemake/cache')
     if engine.profile is not None:  # where Snakemake finds the executor that our profile names
         found['PYTHONPATH'] = os.pathsep.join([str(SLURM), *filter(None, [found.get('PYTHONPATH')])])
     return {**found, VARIABLE: ','.join(engine.named)} if engine.named else found
@@ -204,9 +212,11 @@ def _ended_by_signals() -> Iterator[None]:
     """Lets SIGTERM and a closed terminal end the cells as Ctrl-C does.
 
     A script's `command &` starts with Ctrl-C ignored. What is started here would inherit that, and could not
-    be ended in good order.
+    be ended in good order. Under `nohup` a closed terminal is ignored, as is asked for.
     """
-    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    ending = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        ending.append(signal.SIGHUP)
     before = {number: signal.getsignal(number) for number in ending}
     for number in ending:
         signal.signal(number, signal.default_int_handler)

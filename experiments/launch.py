@@ -46,7 +46,7 @@ def run_tool(name: str, arguments: Sequence[str], processes: int = 1, keep: Sequ
 
 def _run_side_by_side(arguments: list[str], count: int, keep: Sequence[int]) -> None:
     shared = {'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': str(_free_port()), 'WORLD_SIZE': str(count)}
-    shared['OMP_NUM_THREADS'] = str(max(int(os.environ.get('OMP_NUM_THREADS', count)) // count, 1))
+    shared['OMP_NUM_THREADS'] = str(max((wanted_threads() or count) // count, 1))
     started = [
         subprocess.Popen(
             [sys.executable, *arguments],
@@ -66,6 +66,12 @@ def _run_side_by_side(arguments: list[str], count: int, keep: Sequence[int]) -> 
         for process in started:
             process.kill()  # nothing happens to one that has ended
             process.wait()
+
+
+def wanted_threads() -> int | None:
+    """The threads that `OMP_NUM_THREADS` asks for, the first number of a list; None where it is no number."""
+    first = os.environ.get('OMP_NUM_THREADS', '').partition(',')[0].strip()
+    return int(first) or None if first.isdecimal() else None
 
 
 def _free_port() -> int:

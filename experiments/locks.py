@@ -45,7 +45,7 @@ def is_locked(path: str | Path) -> bool:
 def open_lock(path: str | Path) -> int:
     """A descriptor of a lock file, not locked yet."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)  # a group may share the work dir
 
 
 def try_lock(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:

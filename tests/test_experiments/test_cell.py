@@ -75,6 +75,16 @@ def test_a_lock_is_held_as_long_as_a_child_of_its_holder_lives(tmp_path):
     assert not is_locked(path)
 
 
+def test_a_group_that_shares_a_work_dir_shares_its_locks(tmp_path):
+    before = os.umask(0o002)
+    try:
+        with locked(tmp_path / 'cell.lock'):
+            pass
+    finally:
+        os.umask(before)
+    assert (tmp_path / 'cell.lock').stat().st_mode & 0o777 == 0o664
+
+
 FORKING = """
 import multiprocessing, os, signal
 from experiments.cell import end_in_order
