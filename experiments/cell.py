@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
-import json
 import os
 import signal
 import sys
@@ -19,7 +18,7 @@ from typing import Any
 from .choice import choose
 from .gpus import own_gpus
 from .locks import locked
-from .plan import Cell, Plan, digest, write_json
+from .plan import Cell, Plan, digest, read_json, write_json
 
 
 def main() -> None:
@@ -77,7 +76,7 @@ def message_of(error: BaseException) -> str:
 
 
 def _work(plan: Plan, cell: Cell, lock: int) -> dict[str, Any]:
-    needed = [json.loads(plan.result_file(name).read_text()) for name in cell.needs]
+    needed = [plan.result(name) for name in cell.needs]
     folder = plan.root / cell.name
     if cell.kind == 'choose':
         folder.mkdir(parents=True, exist_ok=True)
@@ -106,7 +105,7 @@ def fingerprint(cell: Cell, options: dict[str, str]) -> str:
 def prepare_folder(folder: Path, fingerprint: str) -> None:
     """Makes a cell's folder; that of another training is renamed to the first free `NAME.oldN`."""
     state = folder / 'run.json'
-    if state.exists() and json.loads(state.read_text())['fingerprint'] == fingerprint:
+    if state.exists() and read_json(state)['fingerprint'] == fingerprint:
         return
     if any(not path.name.startswith('failure-') for path in folder.glob('*')):
         free = (folder.with_name(f'{folder.name}.old{number}') for number in itertools.count(1))

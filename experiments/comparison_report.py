@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from .alignment import alignmixup_note
 from .comparison import Comparison
 from .comparison_cells import choice, step_of
 from .overrides import read_config
+from .plan import read_json
 from .plots import plot_dots, plot_reliabilities, plot_trade
 from .results import (
     markdown_table,
@@ -69,7 +69,7 @@ def write_report(
     The table has the cost of a step if :mod:`experiments.comparison_cost` has left it in `COST_FILE` there.
     """
     cost_file = root / COST_FILE
-    cost = json.loads(cost_file.read_text()) if cost_file.exists() else {}
+    cost = read_json(cost_file) if cost_file.exists() else {}
     rows = {count: _rows(comparison, count, results, cost) for count in comparison.images_per_class}
     trials, cells = comparison.trials(), comparison.cells()
 

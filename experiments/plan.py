@@ -123,7 +123,7 @@ class Plan:
     @classmethod
     def read(cls, path: str | Path) -> Plan:
         """The plan in a file."""
-        state = json.loads(Path(path).read_text())
+        state = read_json(path)
         cells = {name: Cell(**entry) for name, entry in state['cells'].items()}
         return cls(Path(state['root']), Path(state['folder']), cells, state['gpus'], Path(state['cwd']))
 
@@ -131,7 +131,7 @@ class Plan:
         """Keep the state of the data of each cell that is started for the first time."""
         for cell in self.cells.values():
             path = _data_file(self.root, cell.name)
-            known = json.loads(path.read_text()) if path.exists() else {}
+            known = read_json(path) if path.exists() else {}
             if cell.data.keys() - known.keys():  # an older version has remembered less
                 write_json(path, {**cell.data, **known})
 
@@ -172,7 +172,7 @@ class Plan:
 
     def result(self, name: str) -> dict[str, Any]:
         """What came out of a cell that is done."""
-        return json.loads(self.result_file(name).read_text())
+        return read_json(self.result_file(name))
 
     def failures(self, killed: Mapping[str, str] | None = None) -> dict[str, str]:
         """Messages of the cells that failed when they were last tried, and of those that need one of them.
@@ -185,7 +185,7 @@ class Plan:
             path = self.failure_file(name)
             failed = [need for need in cell.needs if need in found]
             if path.exists() and not self.result_file(name).exists():
-                found[name] = json.loads(path.read_text())['message']
+                found[name] = read_json(path)['message']
             elif name in (killed or {}):
                 found[name] = killed[name]
             elif failed:
@@ -204,7 +204,7 @@ def _edited(root: Path, cell: Cell) -> dict[str, str]:
     Only this is in the key: results from before data were looked at, which may have taken days, keep theirs.
     """
     path = _data_file(root, cell.name) if cell.data else None
-    first = json.loads(path.read_text()) if path and path.exists() else {}
+    first = read_json(path) if path and path.exists() else {}
     return {part: state for part, state in cell.data.items() if first.get(part, state) != state}
 
 
@@ -213,9 +213,34 @@ def digest(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
+class DamagedFileError(OSError):
+    """A file of an experiment that cannot be read, and what to do."""
+
+
+def read_json(path: str | Path) -> Any:
+    """What :func:`write_json` has written.
+
+    Raises:
+        DamagedFileError: The file is none that it has written, or only a part of it.
+    """
+    try:
+        return json.loads(Path(path).read_text())
+    except ValueError as error:
+        raise DamagedFileError(
+            f'{path} is damaged ({error}): delete it and start again; what it stood for is done anew'
+        ) from error
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write a file whole or not at all; the library's helper would import the whole library."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f'{path.name}.{os.getpid()}.part')
-    partial.write_text(json.dumps(value, indent=1) + '\n')
-    partial.replace(path)
+    try:
+        with partial.open('w') as file:
+            file.write(json.dumps(value, indent=1) + '\n')
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut may leave the name and nothing under it
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise

@@ -11,7 +11,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmdet_multimix.checkpoints import publish_backbone
+from mmdet_multimix.checkpoints import find_latest, publish_backbone
 from mmdet_multimix.checks import empty_result
 from mmdet_multimix.utils.provenance import git_commit, versions
 
@@ -19,7 +19,7 @@ from .data_state import data_state, forget
 from .launch import batch_options, run_tool
 from .measures import results_of
 from .overrides import as_values, config_hash, read_config
-from .plan import Cell, write_json
+from .plan import Cell, read_json, write_json
 from .scalars import last_scalar, last_validation, logged_seconds, read_scalars
 
 _ACCURACY = 'accuracy/top1'
@@ -69,12 +69,23 @@ class Training:
         self._config, self._hash, self._cell = Path(cell.config), cell.config_hash, cell
         self._options, self._processes, self._keep = options, processes, keep
         self._state_file = folder / 'run.json'
-        self._state = json.loads(self._state_file.read_text())
+        self._state = read_json(self._state_file)
 
     @property
     def checkpoint(self) -> Path:
-        """The last checkpoint that was written."""
-        return Path((self.folder / 'last_checkpoint').read_text().strip())
+        """The last checkpoint that was written, in this folder also where the work dir was moved or copied.
+
+        Raises:
+            FileNotFoundError: It is no longer there, or damaged; an earlier one would pass for it.
+        """
+        latest = find_latest(self.folder)
+        if latest.path is None or latest.passed_over:
+            reason = latest.passed_over[0] if latest.passed_over else 'it has none'
+            raise FileNotFoundError(
+                f'{self.folder} is trained, but its last checkpoint cannot be measured: {reason}; put it '
+                'back, or delete the folder to train again'
+            )
+        return Path(latest.path)
 
     def config(self) -> Config:
         """The config with its overrides."""

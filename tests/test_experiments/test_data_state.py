@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from cli import ROOT
 from mmdet.registry import DATASETS
 from mmengine.config import Config
@@ -310,6 +311,30 @@ def test_a_result_names_the_code_that_trained_and_the_code_that_measured(detecto
     today = record()['made_with']  # a folder of an older version does not say it
     assert record(made_with=today) == {**known, 'made_with': today}
     assert record(made_with={'torch': '1'}) == {**known, 'made_with': {'torch': '1'}, 'measured_with': today}
+
+
+def test_what_is_measured_is_the_last_checkpoint_of_this_folder(detector):
+    """Not that of the work dir it was copied from, and no earlier one in its place."""
+    folder = detector.parent
+    (folder / 'mine.py').write_text(FIELDS['sweep'])
+    (cell,) = load_sweep(folder / 'mine.py').plan(folder / 'work').cells.values()
+    write_json(folder / 'run.json', {'trained': True})
+    training = Training(cell, Path(folder), dict(cell.options), 1, ())
+    first = folder / 'first'
+    first.mkdir()
+    for path in (first / 'iter_2.pth', folder / 'iter_1.pth', folder / 'iter_2.pth'):
+        torch.save({'state_dict': {}, 'optimizer': {}}, path)
+    for name in (folder / 'iter_2.pth', first / 'iter_2.pth', 'gone/iter_2.pth'):
+        (folder / 'last_checkpoint').write_text(str(name))
+        assert training.checkpoint == folder / 'iter_2.pth'
+    (folder / 'iter_2.pth').write_bytes(b'')
+    with pytest.raises(
+        FileNotFoundError, match=r'is trained, but its last checkpoint .*iter_2\.pth. is empty'
+    ):
+        training.checkpoint  # noqa: B018
+    (folder / 'iter_2.pth').unlink()
+    with pytest.raises(FileNotFoundError, match='does not exist; put it back, or delete the folder to train'):
+        training.checkpoint  # noqa: B018
 
 
 @pytest.mark.parametrize(

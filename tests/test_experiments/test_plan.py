@@ -1,6 +1,8 @@
 """Plans: what makes a cell be done again, and what is refused."""
 
+import errno
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -8,8 +10,10 @@ from cli import ROOT
 from mmengine.config import Config
 from torch.optim import SGD, Adam
 
+from experiments.cell import prepare_folder
 from experiments.estimate import checkpoint_bytes, estimate, why
-from experiments.plan import Cell, Plan, write_json
+from experiments.plan import Cell, DamagedFileError, Plan, read_json, write_json
+from mmdet_multimix.utils.one_line import one_line
 
 
 def cells(**changes):
@@ -135,3 +139,42 @@ def test_an_optimizer_that_is_named_by_its_class_is_counted_alike(tmp_path):
         cfg.optim_wrapper.optimizer.type = kind
         sizes.append(checkpoint_bytes(cfg))
     assert sizes[0] == sizes[1] < sizes[2] == sizes[3]
+
+
+@pytest.mark.parametrize('text', ['', '{"top', '\0\0'], ids=['empty', 'half', 'zeros'])
+def test_a_damaged_file_is_named_with_what_to_do(tmp_path, text):
+    """As a power cut, a full disk or a copy that was broken off leave them."""
+    plan = plan_of(tmp_path, cells(data={'learnt': '1'}))
+    plan.remember_data()
+    failed = plan.failure_file('seed0/c')
+    for path, read in (
+        (plan.result_file('seed0/b'), plan.results),
+        (failed, plan.failures),
+        (tmp_path / 'seed0/c/run.json', lambda: prepare_folder(tmp_path / 'seed0/c', 'a')),
+        (tmp_path / 'pretrain/a.data.json', lambda: plan_of(tmp_path, cells(data={'learnt': '1'}))),
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        with pytest.raises(
+            DamagedFileError, match=f'{re.escape(str(path))} is damaged .*: delete it and start'
+        ):
+            read()
+        with pytest.raises(SystemExit, match=re.escape(f'{path} is damaged')), one_line():
+            read()
+        path.unlink()
+        read()
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    path, synced = tmp_path / 'result.json', []
+    monkeypatch.setattr('os.fsync', lambda descriptor: synced.append(path.exists()))
+    write_json(path, {'top1': 9})
+    assert synced == [False] and read_json(path) == {'top1': 9}
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr('os.fsync', full)
+    with pytest.raises(OSError, match='No space left'):
+        write_json(path, {'top1': 8})
+    assert read_json(path) == {'top1': 9} and list(tmp_path.iterdir()) == [path]
