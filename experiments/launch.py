@@ -13,7 +13,8 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-TOOLS = Path(__file__).resolve().parents[1] / 'tools'
+ROOT = Path(__file__).resolve().parents[1]
+TOOLS = ROOT / 'tools'
 _POLL = 0.2  # seconds between two looks at running processes
 
 
@@ -46,6 +47,8 @@ def run_tool(name: str, arguments: Sequence[str], processes: int = 1, keep: Sequ
 
 def _run_side_by_side(arguments: list[str], count: int, keep: Sequence[int]) -> None:
     shared = {'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': str(_free_port()), 'WORLD_SIZE': str(count)}
+    # The tools lie beside no package, so that an installed one, maybe an older one, would be found first.
+    shared['PYTHONPATH'] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get('PYTHONPATH')])])
     shared['OMP_NUM_THREADS'] = str(max((wanted_threads() or count) // count, 1))
     started = [
         subprocess.Popen(

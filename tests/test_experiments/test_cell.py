@@ -170,6 +170,21 @@ def test_when_one_of_several_processes_fails_the_others_are_ended(tmp_path, monk
     assert (tmp_path / '1').read_text() == '1 1 2 x --launcher pytorch'
 
 
+def test_processes_side_by_side_run_the_code_of_the_cell(tmp_path, monkeypatch):
+    """Though a package of that name is installed, or named by PYTHONPATH."""
+    (tmp_path / 'older/mmdet_multimix').mkdir(parents=True)
+    (tmp_path / 'older/mmdet_multimix/__init__.py').touch()
+    (tmp_path / 'tool.py').write_text(
+        'import importlib.util, os, pathlib\n'
+        "found = importlib.util.find_spec('mmdet_multimix').origin\n"
+        f"pathlib.Path({str(tmp_path)!r}, os.environ['RANK']).write_text(found)\n"
+    )
+    monkeypatch.setattr('experiments.launch.TOOLS', tmp_path)
+    monkeypatch.setenv('PYTHONPATH', str(tmp_path / 'older'))
+    run_tool('tool.py', [], processes=2)
+    assert {(tmp_path / rank).read_text() for rank in '01'} == {str(ROOT / 'mmdet_multimix/__init__.py')}
+
+
 def test_gpus_share_the_batch():
     cfg = Config(dict(train_dataloader=dict(batch_size=32)))
     assert batch_options(cfg, 8) == {'train_dataloader.batch_size': 4}
