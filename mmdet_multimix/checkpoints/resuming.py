@@ -11,6 +11,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 
 from ..utils.one_line import InputError
 from .reading import meta_of, read_checkpoint
+from .saved_settings import begun_again, unheeded
 
 
 class NotResumableError(InputError):
@@ -132,4 +133,4 @@ def check_resumable(path: str, cfg: Any) -> list[str]:
     randomness = cfg.get('randomness') or {}
     if randomness.get('seed') is None and isinstance(meta.get('seed'), int):
         cfg.randomness = {**randomness, 'seed': meta['seed']}
-    return notes
+    return [*notes, *unheeded(path, checkpoint, cfg), *begun_again(path, checkpoint, cfg)]
