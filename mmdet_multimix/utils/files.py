@@ -36,6 +36,7 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL  # exclusive: not through a link either
     try:
         with os.fdopen(os.open(partial, flags, 0o666), 'wb') as file:
+            _lock(file.fileno())  # until it is closed: it is no leftover
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -50,11 +51,30 @@ def remove_partial_files(folder: str | Path, pattern: str) -> None:
     """Removes what kills have left of files that were being written.
 
     Args:
-        folder: Where they were written, by nobody at the moment.
+        folder: Where they were written. What another process is writing stays.
         pattern: Of the names that they were to have, such as ``'*.pth'``.
     """
     for path in Path(folder).glob(f'.{pattern}.{"[0-9a-f]" * 8}{_SUFFIX}'):
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            descriptor = os.open(path, os.O_RDWR)
+            try:
+                if _lock(descriptor):
+                    path.unlink(missing_ok=True)
+            finally:
+                os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock a file as long as it is open; False where another process has."""
+    try:
+        import fcntl  # not on Windows
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):  # a file system without locks
+        pass
+    return True
 
 
 def _sync(folder: Path) -> None:

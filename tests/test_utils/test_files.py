@@ -71,3 +71,12 @@ def test_what_kills_have_left_is_removed_and_nothing_else(tmp_path):
         (tmp_path / name).touch()
     remove_partial_files(tmp_path, '*.pth')
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)
+
+
+def test_what_another_run_is_writing_is_not_removed(tmp_path):
+    """One that somebody has started in the same work dir."""
+    with whole_file(tmp_path / 'epoch_1.pth') as file:
+        file.write(b'one')
+        remove_partial_files(tmp_path, '*.pth')
+    assert [path.name for path in tmp_path.iterdir()] == ['epoch_1.pth']
+    assert (tmp_path / 'epoch_1.pth').read_bytes() == b'one'
