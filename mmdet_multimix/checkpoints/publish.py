@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import torch
@@ -50,6 +51,8 @@ def publish_backbone(source: str | Path, target: str | Path, force: bool = False
     }
     if preprocessor := preprocessor_of(meta):
         kept[KEY] = preprocessor
+    content = io.BytesIO()  # torch turns the error of a full disk into one of its own
+    torch.save({'meta': kept, 'state_dict': found}, content)
     with whole_file(target) as file:
-        torch.save({'meta': kept, 'state_dict': found}, file)
+        file.write(content.getbuffer())
     return len(found)

@@ -41,8 +41,10 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
-    except BaseException:
+    except BaseException as error:
         partial.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.strerror and error.filename is None:  # of a full disk
+            error.filename = str(path)
         raise
     _sync(path.parent)
 

@@ -1,9 +1,14 @@
+import errno
 import os
+import resource
 import stat
 
 import pytest
+import torch
 
+from mmdet_multimix.checkpoints import publish_backbone
 from mmdet_multimix.utils.files import remove_partial_files, whole_file, write_text
+from mmdet_multimix.utils.one_line import one_line
 
 
 def write(path, data, fails=False):
@@ -80,3 +85,31 @@ def test_what_another_run_is_writing_is_not_removed(tmp_path):
         remove_partial_files(tmp_path, '*.pth')
     assert [path.name for path in tmp_path.iterdir()] == ['epoch_1.pth']
     assert (tmp_path / 'epoch_1.pth').read_bytes() == b'one'
+
+
+@pytest.fixture
+def full_disk():
+    """No file may have more than 2,000 bytes: of the errors of a full disk, one that needs no disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_one_line_that_names_the_file(tmp_path, full_disk):
+    with (
+        pytest.raises(SystemExit, match=f'^train: {tmp_path}/a: {os.strerror(errno.EFBIG)}'),
+        one_line('train'),
+    ):
+        write(tmp_path / 'a', bytes(5000))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_keeps_the_backbone_that_was_there(tmp_path, request):
+    source, target = tmp_path / 'source.pth', tmp_path / 'backbone.pth'
+    torch.save({'state_dict': {'backbone.conv1.weight': torch.ones(5000)}}, source)
+    target.write_bytes(b'before')
+    request.getfixturevalue('full_disk')
+    with pytest.raises(SystemExit, match=f'^publish: {target}: '), one_line('publish'):
+        publish_backbone(source, target, force=True)
+    assert target.read_bytes() == b'before' and len(list(tmp_path.iterdir())) == 2
