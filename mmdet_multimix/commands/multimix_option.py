@@ -12,9 +12,9 @@ from mmengine.config import Config
 from ..checks import PreflightError
 from ..checks.config_file import OverrideAction
 from ..engine import MultiMixHook
-from ..models.classification import ImageClassifier
 from ..models.detection.settings import MixingSettings
 from ..utils.registered import class_name
+from .running import is_classifier
 
 _PACKAGE = 'mmdet_multimix'
 
@@ -37,7 +37,7 @@ def add_multimix(cfg: Config, settings: dict[str, Any]) -> None:
     Raises:
         PreflightError: A setting that the hook does not have, a value that it refuses, or a classifier.
     """
-    if class_name(cfg.get('model', {}).get('type')).split('.')[-1] == ImageClassifier.__name__:
+    if is_classifier(cfg):
         raise PreflightError(
             '--multimix is for detectors; a classifier has it in its head, as configs/pretrain has it: '
             "model=dict(head=dict(type='MultiMixHead'))"

@@ -16,9 +16,11 @@ from ..checkpoints import load_whole
 from ..checks.config_file import OverrideAction, override, read_config
 from ..checks.remark import Remark, say_remarks
 from ..checks.unread import misspelt_overrides, unread_overrides
+from ..models.classification import ImageClassifier
 from ..shipped import config
 from ..utils.files import check_folder
 from ..utils.one_line import InputError
+from ..utils.registered import class_name
 from ..utils.unwrap import unwrapped
 
 
@@ -65,6 +67,11 @@ def load_config(path: str, cfg_options: dict[str, Any] | None, work_dir: str | N
     cfg.work_dir = work_dir or cfg.get('work_dir') or str(Path('work_dirs', Path(path).stem))
     check_folder('the work dir', cfg.work_dir)
     return cfg
+
+
+def is_classifier(cfg: Config) -> bool:
+    """Whether a config trains a classifier of this package."""
+    return class_name(cfg.get('model', {}).get('type')).split('.')[-1] == ImageClassifier.__name__
 
 
 def _file_of(path: str) -> str:
