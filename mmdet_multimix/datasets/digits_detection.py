@@ -129,16 +129,23 @@ def _overlap(a: list[int], b: list[int]) -> float:
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description='Write the images and annotations into a folder.')
-    parser.add_argument('folder')
-    parser.add_argument('--num-train', type=int, default=50)
-    parser.add_argument('--num-val', type=int, default=200)
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--imbalance', type=float, default=1)
+    parser.add_argument('folder', help='where to, created where needed')
+    parser.add_argument('--num-train', type=int, default=50, help='training images (50)')
+    parser.add_argument('--num-val', type=int, default=200, help='validation images (200)')
+    parser.add_argument('--seed', type=int, default=0, help='of the digits and their places (0)')
+    parser.add_argument(
+        '--imbalance',
+        type=float,
+        default=1,
+        help='how often the 0 is drawn for each 9, in training images (1)',
+    )
     options = vars(parser.parse_args())
+    folder = options.pop('folder')
     try:
-        write_digits_detection(options.pop('folder'), **options)
+        write_digits_detection(folder, **options)
     except ValueError as error:
         parser.error(str(error))
+    print(f'{folder}: {options["num_train"]} training images, {options["num_val"]} validation images')
 
 
 if __name__ == '__main__':

@@ -50,6 +50,8 @@ def plot_reliability_grid(
                 axes.scatter(
                     scores, outcomes, 8 + 70 * counts / counts.max(), color=color, alpha=0.75, clip_on=False
                 )
+        if not any(len(counts) for *_, counts in curves):
+            axes.text(0.5, 0.9, 'no detections', ha='center', fontsize=9)
         axes.set(xlim=(0, 1.02), ylim=(0, 1.02), aspect='equal')
         axes.set_title(name, fontsize=10)
         axes.grid(alpha=0.25)

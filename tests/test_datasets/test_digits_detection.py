@@ -60,7 +60,8 @@ def test_ap_by_frequency_of_it(tmp_path):
 def test_the_command_writes_the_set_of_the_function(tmp_path):
     command = [sys.executable, '-m', 'mmdet_multimix.datasets.digits_detection', str(tmp_path / 'a')]
     options = ['--num-train', '5', '--num-val', '3', '--imbalance', '50', '--seed', '2']
-    subprocess.run([*command, *options], check=True, env=environment())
+    said = subprocess.run([*command, *options], check=True, env=environment(), capture_output=True, text=True)
+    assert said.stdout.endswith('/a: 5 training images, 3 validation images\n')
     write_digits_detection(tmp_path / 'b', num_train=5, num_val=3, imbalance=50, seed=2)
     for name in ('annotations/train.json', 'annotations/val.json', 'train/00004.png'):
         assert (tmp_path / 'a' / name).read_bytes() == (tmp_path / 'b' / name).read_bytes()

@@ -34,6 +34,7 @@ _ERRORS = {
     'olrp_50': 'oLRP (τ = 0.5)',
 }
 _METHODS = {'none': 'nothing', 'temperature': 'temperature scaling', 'isotonic': 'isotonic regression'}
+_NOTHING = 'n/a: there is nothing to measure it on, no detection of such a score or no such object.'
 
 
 def write_detection_report(
@@ -97,6 +98,8 @@ def markdown(measures: dict[str, Any], facts: dict[str, Any], pictures: list[str
         for method, row in measures['post_hoc'].items():
             lines.append(f'| {_METHODS[method]} | {_number(row["d_ece"])} | {_number(row["laece"])} |')
     lines += _classes(measures) + _corruptions(measures) + _ood(measures)
+    if any('| n/a |' in line for line in lines):
+        lines += ['', _NOTHING]
     for name in pictures:
         lines += ['', f'![{Path(name).stem}]({name})']
     return '\n'.join(lines) + '\n'
