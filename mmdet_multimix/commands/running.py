@@ -81,7 +81,8 @@ def _file_of(path: str) -> str:
     try:
         return config(path)
     except FileNotFoundError:
-        raise InputError(f'config {path} does not exist') from None
+        remedy = f": write _base_ = '{path}' into a file of your own" if '::' in path else ''
+        raise InputError(f'config {path} does not exist{remedy}') from None
 
 
 def build_runner(cfg: Config, whole: bool) -> Runner:

@@ -271,6 +271,8 @@ def test_dist_train_says_how_to_call_it():
 
 def test_a_config_that_is_not_there():
     assert 'config nowhere.py does not exist' in tool('train.py', 'nowhere.py', fails=True)
+    named = 'mmdet::ssd/ssd300_coco.py'
+    assert f"does not exist: write _base_ = '{named}'" in tool('train.py', named, fails=True)
 
 
 def test_publishing_a_backbone(trained, tmp_path):
