@@ -27,7 +27,7 @@ from ..ops.checks import (
     check_strength,
 )
 from ..ops.gather import gather_examples, shared_generator
-from ..ops.inputs import compute_dtype
+from ..ops.inputs import compute_dtype, empty_loss
 
 #: The named settings of :meth:`MultiMix.from_setting`.
 #: Whole mini-batches mixed with alpha near 1 make every target close to the class prior, a weak
@@ -238,7 +238,7 @@ def in_teacher(name: str) -> bool:
 def clean_loss(logits: Tensor, targets: Tensor) -> Tensor:
     """Plain cross-entropy of the examples, the mean over positions if there are any."""
     if not logits.numel():
-        return logits.sum().float() * 0
+        return empty_loss(logits)
     c = logits.shape[-1]
     with torch.autocast(logits.device.type, enabled=False):
         logits = logits.to(compute_dtype(logits.dtype))

@@ -30,7 +30,7 @@ def spatial_attention(
     * ``'gap'``: the example's own embedding, averaged over the positions;
     * ``'cam'``: the row of the classifier's ``weight`` of the example's label, as in class
       activation maps; for soft labels the expected row;
-    * ``'mean'``: all ones, so that the map is the mean over the channels;
+    * ``'mean'``: all ones: the map is the sum over the channels, which eq. (9) makes what their mean is;
     * ``'uniform'``: no direction, all positions alike.
 
     With ``norm='softmax'`` it is ``a = softmax(zᵀ u)`` over the positions instead, which no position is
@@ -69,8 +69,7 @@ def spatial_attention(
     with torch.autocast(z.device.type, enabled=False):
         z = z.to(dtype)
         if kind == 'mean':
-            # The number of channels, which the mean divides by, cancels out below, but not of a softmax.
-            a = z.sum(dim=1) if norm == 'softmax' else z.mean(dim=1)
+            a = z.sum(dim=1)
         else:
             u = z.mean(dim=2) if kind == 'gap' else _label_rows(z, weight, labels)  # (b, d)
             a = torch.bmm(u.unsqueeze(1), z).squeeze(1)

@@ -46,7 +46,7 @@ def with_positions(logits: Tensor) -> Tensor:
     return logits if logits.dim() == 3 else logits.unsqueeze(0)
 
 
-def expand_targets(targets: Tensor, logits: Tensor, *, background: bool = False) -> Tensor:
+def expand_targets(targets: Tensor, logits: Tensor, *, background: bool) -> Tensor:
     """Expand targets, without copying, to ``(r, b)`` integers or ``(r, b, c)`` soft ones.
 
     Args:
@@ -92,6 +92,11 @@ def expand_weights(weights: Tensor, logits: Tensor, *, positions: bool) -> Tenso
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:
     """The dtype to compute in: at least float32, float64 stays."""
     return torch.promote_types(dtype, torch.float32)
+
+
+def empty_loss(logits: Tensor) -> Tensor:
+    """The loss of no examples: a zero attached to the logits, in the dtype of a loss."""
+    return logits.sum().to(compute_dtype(logits.dtype))
 
 
 def one_hot(targets: Tensor, c: int, dtype: torch.dtype) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .checks import MASKED, check_choice
 from .fused_autograd import fused_loss
-from .inputs import checked_inputs, compute_dtype, one_hot
+from .inputs import checked_inputs, compute_dtype, empty_loss, one_hot
 
 IMPLS = ('fused', 'plain')
 
@@ -54,7 +54,7 @@ def mixed_cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor, *, imp
     check_choice('impl', impl, IMPLS)
     inputs = checked_inputs(logits, targets, weights)
     if inputs is None:
-        return logits.sum().to(compute_dtype(logits.dtype)) * 0
+        return empty_loss(logits)
     if impl == 'fused':
         return fused_loss('softmax', *inputs)
     with torch.autocast(logits.device.type, enabled=False):

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from .checks import check_choice, check_factor, check_share
 from .fused_autograd import fused_loss
-from .inputs import checked_inputs, compute_dtype
+from .inputs import checked_inputs, empty_loss
 from .mixed_cross_entropy import IMPLS, mix
 
 FOCAL_KINDS = ('focal', 'quality')
@@ -47,7 +47,7 @@ def mixed_binary_cross_entropy(
     check_choice('impl', impl, IMPLS)
     inputs = checked_inputs(logits, targets, weights, competing=False)
     if inputs is None:
-        return logits.sum().to(compute_dtype(logits.dtype)) * 0
+        return empty_loss(logits)
     if impl == 'fused':
         return fused_loss('sigmoid', *inputs)
     with torch.autocast(logits.device.type, enabled=False):
@@ -95,7 +95,7 @@ def mixed_focal_loss(
     check_share('alpha', alpha)
     inputs = checked_inputs(logits, targets, weights, competing=False)
     if inputs is None:
-        return logits.sum().to(compute_dtype(logits.dtype)) * 0
+        return empty_loss(logits)
     with torch.autocast(logits.device.type, enabled=False):
         s, y = mix(*inputs)
         p = s.sigmoid()

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .checks import check_attention, check_logits
+from .checks import check_logits
 from .fused_autograd import drawn_loss
-from .inputs import compute_dtype, expand_targets, with_positions
+from .inputs import compute_dtype, empty_loss, expand_targets, with_positions
 from .weights import Recipe
 
 
@@ -104,13 +104,11 @@ def _drawn(
         raise ValueError(
             f'attention must be (b, r) = ({b}, {r}) beside logits (r, b, c), got {tuple(attention.shape)}'
         )
-    if attention is not None:
-        check_attention(attention)
     dtype = compute_dtype(logits.dtype)
     recipe = Recipe.checked(
         n, max(b, 1), r, m if b else None, alpha, ess, alpha_per, generator, logits.device, dtype
     )
     if not b:
-        return logits.sum().to(dtype) * 0
+        return empty_loss(logits)
     check_logits(logits.detach(), competing=kind == 'softmax')
     return drawn_loss(kind, logits, targets, recipe, attention)

@@ -87,7 +87,7 @@ def sample_weights(
     with torch.no_grad():
         for lo, hi, blocks in recipe.blocks():
             for start, block in blocks:
-                out[lo:hi, start : start + block.shape[1]] = block.to(dtype)
+                out[lo:hi, start : start + block.shape[1]] = block
     return out if r is not None else out[0]
 
 

@@ -6,6 +6,7 @@ import pickle
 
 import pytest
 import torch
+from largest import Largest
 from tolerances import assert_near
 from torch import nn
 from torch.nn import functional as F
@@ -131,10 +132,25 @@ def test_empty_batch_is_a_zero_with_gradients(attention_grad):
     loss = module(x, y, fc)
     loss.backward()
     assert loss == 0 and (fc.weight.grad == 0).all() and x.grad.shape == x.shape
-    logits = torch.zeros(0, 4, requires_grad=True)
-    loss = MultiMix(5, m=2, clean_weight=1.0)(logits, y)
-    loss.backward()
-    assert loss == 0 and logits.grad.shape == (0, 4)
+
+
+@pytest.mark.parametrize('dtype', [torch.float64, torch.float32, torch.float16])
+def test_losses_of_an_empty_batch_are_zeros_of_their_own_dtype(dtype):
+    logits = torch.zeros(0, 4, dtype=dtype, requires_grad=True)
+    losses = MultiMix(5, m=2, clean_weight=1.0).losses(logits, torch.zeros(0, dtype=torch.long))
+    sum(losses.values()).backward()
+    assert logits.grad.shape == (0, 4)
+    for loss in losses.values():
+        assert loss == 0 and loss.dtype == torch.promote_types(dtype, torch.float32)
+
+
+@pytest.mark.parametrize('attention_grad', [None, True])
+def test_weights_are_drawn_by_the_block_unless_attention_learns(attention_grad):
+    z, y, fc = torch.randn(16, 3, 2, 2, requires_grad=True), torch.randint(0, 4, (16,)), nn.Linear(3, 4)
+    options = dict() if attention_grad is None else dict(attention_grad=attention_grad)
+    with Largest() as seen:
+        DenseMultiMix(40_000, **options)(z, y, fc).backward()
+    assert (seen.numel >= 4 * 40_000 * 16) == bool(attention_grad)
 
 
 def test_one_example_is_plain_cross_entropy():

@@ -40,7 +40,7 @@ def make_problem(r=None, b=5, c=4, d=3, n=6, m=None, targets='integer', backgrou
     double = dict(dtype=torch.float64, generator=g)
     shape = {'integer': (b,), 'soft': (b, c), 'integer at r': (r, b), 'soft at r': (r, b, c)}[targets]
     if targets.startswith('soft'):
-        y = torch.rand(shape, **double)  # rows of any sum: the general case
+        y = torch.rand(shape, **double) - 0.2  # rows of any sum, entries of either sign: the general case
     else:
         y = torch.randint(0, c + background, shape, generator=g)
     return Problem(

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from largest import Largest
 from tolerances import assert_near
 
 from mmdet_multimix.ops import (
@@ -9,6 +10,7 @@ from mmdet_multimix.ops import (
     fused,
     mixed_binary_cross_entropy,
     mixed_cross_entropy,
+    multimix_binary_cross_entropy,
     multimix_cross_entropy,
     sample_weights,
     weights,
@@ -79,6 +81,29 @@ def test_drawn_weights_are_those_of_sample_weights(tiny_blocks, budget, r, atten
     plain = mixed_cross_entropy(logits, labels, rows, impl='plain')
     assert_near(drawn, plain, F64, 'loss')
     assert_near(torch.autograd.grad(drawn, logits)[0], torch.autograd.grad(plain, logits)[0], F64)
+
+
+@pytest.mark.parametrize('loss', [multimix_cross_entropy, multimix_binary_cross_entropy])
+@pytest.mark.parametrize('targets', ['integer', 'soft'])
+@pytest.mark.parametrize(('b', 'c'), [(5, 7), (7, 5)])
+@pytest.mark.parametrize(('r', 'attention', 'm'), [(None, False, None), (6, False, 2), (6, True, None)])
+def test_no_tensor_is_larger_than_a_block(tiny_blocks, loss, targets, b, c, r, attention, m):
+    budget, n = 350, 300
+    tiny_blocks(budget, budget)
+    logits = torch.randn((b, c) if r is None else (r, b, c), requires_grad=True)
+    y = torch.rand(b, c) if targets == 'soft' else torch.randint(0, c, (b,))
+    with Largest() as seen:
+        loss(logits, y, n, m=m, attention=torch.rand(b, r) if attention else None).backward()
+    assert budget / 2 < seen.numel <= budget
+
+
+@pytest.mark.parametrize('loss', [mixed_cross_entropy, mixed_binary_cross_entropy])
+def test_given_weights_are_walked_through_by_the_block(tiny_blocks, loss):
+    b, c, n, budget = 3, 70, 200, 1400
+    tiny_blocks(budget, budget)
+    with Largest() as seen:
+        loss(torch.randn(b, c, requires_grad=True), torch.arange(b), sample_weights(n, b)).backward()
+    assert budget / 2 < seen.numel <= budget  # the mixed logits of all tuples have n c = 14,000
 
 
 @pytest.mark.parametrize('excess', [-1, 0, 1])

@@ -10,11 +10,14 @@ from mmdet_multimix.ops import (
     mixed_binary_cross_entropy,
     mixed_cross_entropy,
     mixed_focal_loss,
+    multimix_binary_cross_entropy,
     multimix_cross_entropy,
     sample_weights,
 )
+from mmdet_multimix.ops.checks import MASKED
 
 LOSSES = [mixed_cross_entropy, mixed_binary_cross_entropy]
+DRAWN = [multimix_cross_entropy, multimix_binary_cross_entropy]
 DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
 
 
@@ -43,6 +46,22 @@ def test_accuracy_of_every_dtype(loss, impl, dtype):
     assert value.dtype == inner and grad.dtype == dtype
     assert_near(value, exact, inner)
     assert_near(grad, exact_grad, dtype)
+
+
+@pytest.mark.parametrize('dtype', DTYPES)
+@pytest.mark.parametrize('shape', [(0, 4), (3, 0, 4)])
+@pytest.mark.parametrize(
+    ('loss', 'options'),
+    [
+        *((loss, dict(weights=torch.zeros(6, 0))) for loss in [*LOSSES, mixed_focal_loss]),
+        *((loss, dict(weights=torch.zeros(6, 0), impl='plain')) for loss in LOSSES),
+        *((loss, dict()) for loss in DRAWN),
+    ],
+)
+def test_an_empty_batch_is_a_zero_with_a_gradient(loss, options, shape, dtype):
+    value, grad = run(loss, torch.zeros(shape, dtype=dtype), torch.zeros(0, dtype=torch.long), **options)
+    assert value == 0 and value.shape == () and value.dtype == torch.promote_types(dtype, torch.float32)
+    assert grad.shape == shape and grad.dtype == dtype
 
 
 @pytest.mark.parametrize('loss', LOSSES)
@@ -129,16 +148,18 @@ def test_a_class_that_some_examples_mask():
 def bad_calls():
     logits, labels, rows = torch.randn(5, 4), torch.arange(5) % 4, sample_weights(6, 5)
     stacked, many = torch.randn(3, 5, 4), sample_weights(6, 5, r=3)
-    nan, inf, lost = logits.clone(), logits.clone(), logits.clone()
-    nan[2, 1], inf[2, 1], lost[2] = math.nan, math.inf, -math.inf
+    nan, inf, huge, lost = (logits.clone() for _ in range(4))
+    nan[2, 1], inf[2, 1], huge[2, 1], lost[2] = math.nan, math.inf, MASKED, -math.inf
     low, high = labels.clone(), labels.clone()
     low[3], high[3] = -100, 4
     return {
         'NaN logits': (nan, labels, rows, 'logits contain NaN'),
         '+inf logits': (inf, labels, rows, r'logits contain \+inf: the model'),
+        'as large as a mask': (huge, labels, rows, r'logits must be below 1e\+30, got 1e\+30'),
         'nothing but masks': (lost, labels, rows, 'all its classes masked: leave it out'),
         'label below': (logits, low, rows, r'targets must lie in \[0, [34]\], got -100: leave out'),
         'label above': (logits, high + 1, rows, r'targets must lie in \[0, [34]\], got 5'),
+        'background': (logits, high, rows, r'targets must lie in \[0, 3\], got 4'),
         'too few labels': (logits, labels[:4], rows, r'integer targets must be \(5,\) or \(1, 5\).*\(4,\)'),
         'labels per position': (stacked, labels.expand(2, 5), many, r'integer targets must be .*\(2, 5\)'),
         'soft of other classes': (logits, torch.rand(5, 3), rows, r'soft targets must be \(5, 4\).*\(5, 3\)'),
@@ -159,10 +180,15 @@ def bad_calls():
 
 
 @pytest.mark.parametrize('name', bad_calls())
-@pytest.mark.parametrize('loss', [*LOSSES, mixed_focal_loss])
+@pytest.mark.parametrize('loss', [*LOSSES, mixed_focal_loss, *DRAWN])
 def test_bad_tensors_are_named(name, loss):
     logits, targets, weights, match = bad_calls()[name]
-    if name == 'nothing but masks' and loss is not mixed_cross_entropy:
+    if loss in DRAWN:
+        if 'weights' in match or name == 'no tuples':
+            return
+        weights = len(weights)
+    competing = loss in (mixed_cross_entropy, multimix_cross_entropy)
+    if name in ('background', 'nothing but masks') and not competing:
         assert torch.isfinite(loss(logits, targets, weights))  # no class at all is a fine answer there
         return
     with pytest.raises(ValueError, match=match):

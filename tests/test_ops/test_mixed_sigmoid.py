@@ -118,14 +118,6 @@ def test_gradients_of_certain_scores_are_finite(kind, gamma):
     assert loss.isfinite() and logits.grad.isfinite().all()
 
 
-@pytest.mark.parametrize('loss', [mixed_binary_cross_entropy, mixed_focal_loss])
-def test_empty_batch(loss):
-    logits = torch.zeros(0, 4, requires_grad=True)
-    value = loss(logits, torch.zeros(0, dtype=torch.long), torch.zeros(3, 0))
-    value.backward()
-    assert value == 0 and logits.grad.shape == (0, 4)
-
-
 @pytest.mark.parametrize('r', [None, 3])
 def test_drawn_on_the_way(r):
     logits = torch.randn((5, 4) if r is None else (r, 5, 4), dtype=F64, requires_grad=True)

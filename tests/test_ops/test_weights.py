@@ -8,7 +8,7 @@ from tolerances import assert_near
 
 from mmdet_multimix.models import MultiMix
 from mmdet_multimix.ops import sample_factors, sample_weights
-from mmdet_multimix.ops.weights import Recipe, _log_gamma_cpu, _log_gamma_device
+from mmdet_multimix.ops.weights import Recipe, _log_gamma_cpu, _log_gamma_device, _propose
 
 ALPHAS = [0.05, 0.3, 0.5, 1.0, 2.0, 5.0]
 
@@ -160,6 +160,13 @@ def test_samplers_against_the_gamma_distribution(draw, alpha, dtype):
     samples = draw(a, (2, 30001), torch.Generator().manual_seed(3)).double()
     assert stats.kstest(samples[1], stats.loggamma(alpha).cdf).pvalue > 1e-3
     assert stats.kstest(samples[0], stats.loggamma(0.7).cdf).pvalue > 1e-3
+
+
+def test_few_proposals_are_rejected():
+    """Any width of the proposals gives the same distribution; only the right one is fast."""
+    for alpha in (1e-12, 0.01, 1.0, 100.0):
+        _, accepted = _propose(torch.full((1, 1), alpha), (1, 10_000), None)
+        assert accepted.float().mean() > 0.94
 
 
 def test_rejected_proposals_are_drawn_again(monkeypatch):

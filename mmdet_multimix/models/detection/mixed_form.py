@@ -20,7 +20,7 @@ from ...ops import (
     score_attention,
 )
 from ...ops.checks import check_choice, check_factor, check_share
-from ...ops.inputs import compute_dtype, one_hot
+from ...ops.inputs import compute_dtype, empty_loss, one_hot
 from ...utils.one_line import InputError
 
 KINDS = ('softmax', 'sigmoid', 'focal', 'quality')
@@ -111,7 +111,7 @@ class MixedForm:
             return _DRAWN[self.kind](logits, targets, attention=attention, **options)
         b = len(logits)
         if not b:
-            return logits.float().sum() * 0
+            return empty_loss(logits)
         weights = sample_weights(b=b, device=logits.device, **options)
         if attention is not None:
             weights = attend(weights.unsqueeze(0), attention.unsqueeze(1))[0]

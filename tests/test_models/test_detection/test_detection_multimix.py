@@ -140,11 +140,14 @@ def test_without_examples_the_loss_is_zero_and_differentiable(kind, among, loss_
     assert all((level.grad == 0).all() for level in logits if len(level))
 
 
-def test_empty_levels_stay_attached():
-    logits = [torch.randn(0, C + 1, requires_grad=True) for _ in range(2)]
-    loss = DetectionMultiMix().losses(logits, [torch.zeros(0).long()] * 2)['loss_multimix']
+@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('dtype', [torch.float64, torch.float32, torch.float16])
+def test_empty_levels_stay_attached(kind, dtype):
+    logits = [torch.randn(0, C + 1, dtype=dtype, requires_grad=True) for _ in range(2)]
+    module = DetectionMultiMix(form=MixedForm(kind))
+    loss = module.losses(logits, [torch.zeros(0).long()] * 2)['loss_multimix']
     loss.backward()
-    assert loss == 0 and logits[0].grad is not None
+    assert loss == 0 and logits[0].grad is not None and loss.dtype == torch.promote_types(dtype, F32)
 
 
 def test_a_weight_of_zero_computes_nothing():
