@@ -157,38 +157,41 @@ def test_a_weight_of_zero_computes_nothing():
     assert loss == 0 and loss.requires_grad and torch.equal(state, torch.get_rng_state())
 
 
-@pytest.mark.parametrize('kind', ['focal', 'quality', 'sigmoid'])
-def test_one_example_gives_the_loss_that_mmdet_gives(kind):
-    logits, label, score = torch.randn(1, C), torch.tensor([1]), torch.tensor([0.6])
-    theirs = {
-        'focal': dict(type='FocalLoss', gamma=2.0, alpha=0.25),
-        'quality': dict(type='QualityFocalLoss', beta=2.0),
-        'sigmoid': dict(type='CrossEntropyLoss', use_sigmoid=True),
-    }[kind]
-    theirs = MODELS.build(theirs)
+# None of the values is a default, of mmdet or of ours.
+THEIRS = {
+    'softmax': dict(type='CrossEntropyLoss', class_weight=[1.0, 2.0, 0.5, 0.1]),
+    'sigmoid': dict(type='CrossEntropyLoss', use_sigmoid=True),
+    'focal': dict(type='FocalLoss', gamma=1.5, alpha=0.4),
+    'quality': dict(type='QualityFocalLoss', beta=1.3),
+}
+
+
+@pytest.mark.parametrize('block', [5, 1024])
+@pytest.mark.parametrize('kind', KINDS)
+def test_unmixed_examples_have_the_loss_that_mmdet_gives(kind, block, monkeypatch):
+    """All of them at once by `unmixed`, and each by itself as a mini-batch of one."""
+    monkeypatch.setattr(mixed_form, '_BLOCK', block)
+    theirs = MODELS.build(THEIRS[kind])
     form = form_of(theirs)
     assert form.kind == kind
-    ours = DetectionMultiMix(loss_weight=1.0, form=form)
-    if kind == 'quality':
-        expected = theirs(logits, (label, score), avg_factor=1)
-        ours = ours.losses(logits, label, scores=score)
-    elif kind == 'focal':
-        expected = theirs(logits, label, avg_factor=1)
-        ours = ours.losses(logits, label)
-    else:
-        expected = theirs(logits, F.one_hot(label, C), avg_factor=1)
-        ours = ours.losses(logits, label)
-    assert_near(ours['loss_multimix'], expected, F32)
+    logits, labels = torch.randn(23, C + (kind == 'softmax')), torch.arange(23) % (C + 1)
+    scores = torch.rand(23) * (labels < C) if kind == 'quality' else None
+    module = DetectionMultiMix(among='all', loss_weight=1.0, form=form)
 
+    def expected(rows):
+        target = labels[rows]
+        if kind == 'quality':
+            target = (target, scores[rows])
+        elif kind == 'sigmoid':
+            target = F.one_hot(target, C + 1)[:, :C]
+        return theirs(logits[rows], target, avg_factor=len(logits[rows]))
 
-def test_class_weights_are_those_of_the_cross_entropy():
-    weight = [1.0, 2.0, 0.5, 0.1]
-    theirs = MODELS.build(dict(type='CrossEntropyLoss', class_weight=weight))
-    logits = torch.randn(1, C + 1)
-    for label in range(C + 1):
-        label = torch.tensor([label])
-        ours = DetectionMultiMix(among='all', loss_weight=1.0, form=form_of(theirs)).losses(logits, label)
-        assert_near(ours['loss_multimix'], theirs(logits, label, avg_factor=1), F32)
+    targets = form.targets(labels, scores, logits.shape[1])
+    assert_near(form.unmixed(logits, targets), expected(slice(None)), F32)
+    for i in range(C + 1):
+        row = slice(i, i + 1)
+        ours = module.losses(logits[row], labels[row], scores=None if scores is None else scores[row])
+        assert_near(ours['loss_multimix'], expected(row), F32)
 
 
 def test_soft_labels():
@@ -247,14 +250,3 @@ def test_an_unknown_form():
         MixedForm('hinge')
     with pytest.raises(ValueError, match='class_weight belongs to softmax'):
         MixedForm('focal', class_weight=(1.0,))
-
-
-@pytest.mark.parametrize('soft', [False, True])
-@pytest.mark.parametrize('kind', KINDS)
-def test_the_unmixed_loss_of_many_examples_is_that_of_all_at_once(kind, soft, monkeypatch):
-    logits, labels = torch.randn(23, 6, dtype=torch.float64), torch.randint(6, (23,))
-    targets = F.one_hot(labels, 6).double() if soft else labels
-    form = MixedForm(kind)
-    at_once = form.unmixed(logits, targets)
-    monkeypatch.setattr(mixed_form, '_BLOCK', 5)
-    assert_near(form.unmixed(logits, targets), at_once, torch.float64)

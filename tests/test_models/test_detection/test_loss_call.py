@@ -15,8 +15,12 @@ def test_shapes_of_calls():
     weights = torch.tensor([[0.0, 0, 0], [0, 1, 0]])
     call = LossCall.of(logits[0, :2], torch.tensor([1, 2]), weights)  # weights by class
     assert call.weights.tolist() == [0, 1] and call.labels.shape == (2,)
-    call = LossCall.of(logits[0, :0], (torch.zeros(0).long(), torch.zeros(0)), torch.zeros(0))
-    assert len(call.logits) == len(call.labels) == len(call.weights) == len(call.scores) == 0
+    call = LossCall.of(logits, (torch.zeros(2, 6).long(), torch.rand(2, 6)), None)  # images by queries
+    assert call.labels.shape == call.scores.shape == (12,)
+    for weights in (torch.zeros(0), torch.zeros(0, 1), torch.zeros(0, 3)):
+        call = LossCall.of(logits[0, :0], (torch.zeros(0).long(), torch.zeros(0)), weights)
+        assert len(call.logits) == len(call.labels) == len(call.scores) == 0
+        assert call.weights.shape == (0,)
 
 
 MAPS = torch.randn(2, 6, 4, 4)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.autograd.forward_ad as fwAD
 from mmdet.registry import MODELS
 from mmengine.model import BaseModule
 from tiny_detectors import FAMILIES, data_of, mix
@@ -11,6 +12,7 @@ from tolerances import assert_near
 from mmdet_multimix.models.detection import DetectionMultiMix, MixedForm
 from mmdet_multimix.models.detection.head_mixer import HeadMixer
 from mmdet_multimix.models.detection.mixable_heads import bbox_heads
+from mmdet_multimix.models.detection.origins import NEIGHBOURHOOD, Origins, untagged
 
 OBJECTS = (3, 0, 2)
 
@@ -126,6 +128,38 @@ def test_scores_that_the_loss_does_not_take():
     # Nothing of the failed step is left: without the detour the same head is mixed.
     model.bbox_head.loss_by_feat_single = single
     assert losses_of(model, 'retinanet')[1]['loss_multimix'] > 0
+
+
+def test_places_of_maps_are_neighbourhoods_of_an_image_that_is_not_square():
+    height, width, sizes = 60, 200, [(6, 10), (3, 5), (1, 1)]
+    maps = [torch.zeros(2, 4, h, w) for h, w in sizes]
+    with fwAD.dual_level():
+        origins = Origins(maps, boxes=True, shape=(height, width))
+        tags = [untagged(level)[1].permute(0, 2, 3, 1) for level in origins.tagged]
+        found = [origins.of(tag) for tag in tags]
+    for (h, w), rows in zip(sizes, found, strict=True):
+        expected = []
+        for image in range(2):
+            for i in range(h):
+                for j in range(w):
+                    x, y = (j + 0.5) * width / w, (i + 0.5) * height / h
+                    rx = min(NEIGHBOURHOOD * width / w, width) / 2
+                    ry = min(NEIGHBOURHOOD * height / h, height) / 2
+                    expected.append([image, x - rx, y - ry, x + rx, y + ry])
+        assert_near(rows, torch.tensor(expected), torch.float32)
+
+
+def test_places_of_queries_are_their_boxes():
+    queries = torch.rand(2, 3, 4)
+    with fwAD.dual_level():
+        origins = Origins(torch.zeros(6, 2, 3, 5), boxes=True, shape=(60, 200), queries=queries)
+        rows = origins.of(untagged(origins.tagged[-1])[1])
+    expected = [
+        [image, *(200 * (x + s * w / 2) if k == 0 else 60 * (y + s * h / 2) for s in (-1, 1) for k in (0, 1))]
+        for image in range(2)
+        for x, y, w, h in queries[image].tolist()
+    ]
+    assert_near(rows, torch.tensor(expected), torch.float32)
 
 
 class Vectors(BaseModule):

@@ -41,6 +41,10 @@ def test_it_starts_from_zeros_without_a_draw():
     state = torch.get_rng_state()
     layer = TrainingOnlyLinear(3, 4)
     assert torch.equal(torch.get_rng_state(), state) and not any(p.any() for p in layer.parameters())
+    for parameter in layer.parameters():  # new memory often holds zeros anyway
+        nn.init.ones_(parameter)
+    layer.reset_parameters()
+    assert not any(p.any() for p in layer.parameters())
 
 
 def test_a_model_without_memory_has_a_state_dict():
