@@ -98,12 +98,12 @@ def binned_error(pairs, bins):
     return total
 
 
-def d_ece(coco, results, tau=0.5, bins=10, min_score=0.3):
+def d_ece(coco, results, tau=0.5, bins=10, min_score=0.3, only=None):
     pairs = [
         (score, float(value is not None))
-        for kept, _ in matched(coco, results, tau).values()
+        for name, (kept, _) in matched(coco, results, tau).items()
         for score, value in kept
-        if score >= min_score
+        if score >= min_score and only in (None, name)
     ]
     return binned_error(pairs, bins)
 

@@ -55,7 +55,7 @@ def test_one_image():
     )
 
 
-@pytest.mark.parametrize('values', [[], [1.2], [-0.1], [float('nan')]])
+@pytest.mark.parametrize('values', [[], [0.5, 1.2], [-0.1, 0.5], [0.5, float('nan')]])
 def test_what_is_no_confidence_is_refused(values):
     with pytest.raises(ValueError, match=r'no images|in \[0, 1\]'):
         reliability(torch.tensor(values), torch.ones(len(values)).bool())

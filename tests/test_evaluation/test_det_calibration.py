@@ -64,13 +64,14 @@ def test_agrees_with_the_measures_of_files(wrap):
     assert evaluator.evaluate(21) == pytest.approx(expected(), rel=CLOSE)
 
 
-def test_an_ignored_region_of_no_class_is_one_of_every_class():
-    """As CrowdHuman has them: label -1, whichever class is found inside."""
+@pytest.mark.parametrize(('classes', 'of_none'), [(('a', 'b'), -1), (('a', 'b'), 2), (None, -1)])
+def test_an_ignored_region_of_no_class_is_one_of_every_class(classes, of_none):
+    """As CrowdHuman has them: label -1, whichever class is found inside; also of a set without class names."""
     boxes = torch.tensor([[0.0, 0.0, 10.0, 10.0], [20.0, 20.0, 60.0, 60.0]])
     values = []
-    for ignored in (-1, 1):
+    for ignored in (of_none, 1):
         metric = DetCalibration()
-        metric.dataset_meta = {'classes': ('a', 'b')}
+        metric.dataset_meta = {'classes': classes} if classes else None
         sample = dict(
             gt_instances=dict(bboxes=boxes[:1], labels=torch.tensor([0])),
             ignored_instances=dict(bboxes=boxes[1:], labels=torch.tensor([ignored])),

@@ -96,6 +96,14 @@ def test_the_other_measures_are_those_of_the_loops(name):
     assert d_ece(matches, tau=0.75, bins=4, min_score=0.1).ece == pytest.approx(
         loops.d_ece(coco, results, 0.75, 4, 0.1), abs=CLOSE
     )
+    for label, class_name in enumerate(truth.names):
+        one = d_ece(matches, tau=0.75, bins=4, min_score=0.1, label=label)
+        expected = loops.d_ece(coco, results, 0.75, 4, 0.1, only=class_name)
+        assert (one.ece if one else 0.0) == pytest.approx(expected, abs=CLOSE)
+    pooled, of_objects = laece(matches).pooled, loops.matched(coco, results, 0.0).values()
+    pairs = [(score, value or 0.0) for kept, objects in of_objects if objects for score, value in kept]
+    assert pooled.counts.sum() == len(pairs)
+    assert pooled.ece == pytest.approx(loops.binned_error(pairs, 25), abs=CLOSE)
 
 
 def test_of_equal_overlaps_the_last_object_is_taken():
