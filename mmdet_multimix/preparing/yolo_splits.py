@@ -120,14 +120,18 @@ def named_beside(path: Path, root: Path, files: list[Path], found: Found) -> tup
                     f'{file} has {key} = {pairs[key]}, which is no list of images that are here'
                 )
             return file, content
-    content = {}
     beside = [file for file in files if file.suffix.lower() == '.txt' and file.parent in (path.parent, root)]
-    for file in sorted(beside, key=lambda file: file.parent != path.parent):
-        # Users of CVAT name their subsets as they like, and Ultralytics has a function that splits at random.
-        key = file.stem.lower().removeprefix('autosplit_')
-        if key in _KEYS and lists(file):
-            content.setdefault(key, str(file))
-    return (Path(content['train']), content) if 'train' in content else (path, {})
+    beside.sort(key=lambda file: file.parent != path.parent)
+    # Ultralytics' function that splits at random leaves its lists beside those that somebody has written.
+    for prefix in ('', 'autosplit_'):
+        content = {}
+        for file in beside:
+            start, key = file.stem[: len(prefix)].lower(), file.stem[len(prefix) :].lower()
+            if start == prefix and key in _KEYS and lists(file):  # as users of CVAT name their subsets
+                content.setdefault(key, str(file))
+        if 'train' in content:
+            return Path(content['train']), content
+    return path, {}
 
 
 def data_files(files: list[Path]) -> Iterator[tuple[Path, dict[str, str]]]:

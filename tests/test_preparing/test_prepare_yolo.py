@@ -564,6 +564,22 @@ def test_lists_of_a_random_split_are_the_splits(tmp_path):
     }
 
 
+def test_lists_that_somebody_has_written_go_before_those_of_a_random_split(tmp_path):
+    root = yolo(tmp_path / 'set')
+    (root / 'data.yaml').unlink()
+    (root / 'classes.txt').write_text('cat\ndog\n')
+    paths = [f'images/{name[:-1]}/{name}.png' for name in ('train0', 'train1', 'val0', 'val1')]
+    for name, listed in dict(train=paths[:3], valid=paths[3:]).items():
+        (root / f'{name}.txt').write_text(''.join(f'./{path}\n' for path in listed))
+    for name, listed in dict(train=paths[1:], val=paths[:1]).items():
+        (root / f'autosplit_{name}.txt').write_text(''.join(f'./{path}\n' for path in listed))
+    splits = prepared(root)[1]
+    assert {split: set(images) for split, images in splits.items()} == {
+        'train': set(paths[:3]),
+        'val': set(paths[3:]),
+    }
+
+
 @pytest.mark.parametrize(
     ('names', 'said'),
     [
