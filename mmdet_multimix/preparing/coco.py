@@ -82,12 +82,17 @@ def _read(root: Path, files: list[Path]) -> Found:
                 marked = _marked(entry, names[entry['category_id']])
                 of_image.setdefault(entry['image_id'], []).append(marked)
         sizes: list[Listed] = []
-        names_of = [_as_file(str(image['file_name']), images) for image in content['images']]
+        names_of = [_as_file(str(image['file_name']), path, root, images) for image in content['images']]
         nearest = [_image(name, path, root, images, split) for name in names_of]
         places = _without_strangers(names_of, nearest)
+        tell = any(
+            there and alike(there.parts, _path(n).parts) > 1
+            for n, there in zip(names_of, places, strict=True)
+        )
         for image, name, near, there in zip(content['images'], names_of, nearest, places, strict=True):
             if there is None:
-                several = near is None and images.has(Path(name.replace('\\', '/')).name)
+                is_told = tell and len(_path(name).parts) > 1  # and its folder is not here
+                several = near is None and images.has(_path(name).name) and not is_told
                 found.leave_out(_SEVERAL if several else _NOT_THERE, f'{image["file_name"]} ({path})')
                 continue
             size = _side(image.get('width')), _side(image.get('height'))
@@ -217,7 +222,7 @@ def _side(value: Any) -> int | None:
 
 def _without_strangers(names: list[str], places: list[Path | None]) -> list[Path | None]:
     """Leave out images of another folder than the list names, where others of it are in its folders."""
-    parts = [Path(name.replace('\\', '/')).parts for name in names]
+    parts = [_path(name).parts for name in names]
     fit = [
         0 if there is None else alike(there.parts, part) for there, part in zip(places, parts, strict=True)
     ]
@@ -243,27 +248,39 @@ def _leave_out_namesakes(root: Path, found: Found, names: list[str]) -> None:
     found.examples = []
     for example, folder, name in pairs:
         is_other = folder not in (None, example.split) and example.image in ours and example.source in at_home
-        if is_other and split_in(Path(name.replace('\\', '/')).parts[:-1]) is None:
+        if is_other and split_in(_path(name).parts[:-1]) is None:
             found.leave_out(_NOT_THERE, f'{name} ({example.source})')
         else:
             found.examples.append(example)
 
 
-def _as_file(name: str, images: Nearest) -> str:
+def _as_file(name: str, path: Path, root: Path, images: Nearest) -> str:
     """The name of an image as its file has it, also where the list has its address, with ``%20`` in it."""
-    if images.has(Path(name.replace('\\', '/')).name):
+    if images.has(_path(name).name) or _as_written(name, path, root):
         return name
-    words = re.split('[?&=]', name)
+    # The names of files may have the signs of an address, too.
+    words = re.split('[?&=]', name) if '/' in name.partition('?')[0] and '?' in name else [name]
     return unquote(next((word for word in words if Path(word).suffix.lower() in IMAGES), name))
 
 
-def _image(name: str, path: Path, root: Path, images: Nearest, split: str) -> Path | None:
-    """The file of an image, which annotations name from the most different folders."""
+def _path(name: str) -> Path:
+    return Path(name.replace('\\', '/'))
+
+
+def _as_written(name: str, path: Path, root: Path) -> Path | None:
+    """The file that a list names from the folders that people name it from."""
     for text in (name, name.replace('\\', '/')):
         for folder in (path.parent, root, path.parent.parent):
             if is_file(folder / text):
                 return folder / text
-    near = images.listed(Path(name.replace('\\', '/')), path)
+    return None
+
+
+def _image(name: str, path: Path, root: Path, images: Nearest, split: str) -> Path | None:
+    """The file of an image, which annotations name from the most different folders."""
+    if there := _as_written(name, path, root):
+        return there
+    near = images.listed(_path(name), path)
     if len(near) > 1:  # train/0.jpg and val/0.jpg
         near = [other for other in near if split_of(other, root) == split]
     return near[0] if len(near) == 1 else None

@@ -448,6 +448,20 @@ def test_several_images_of_a_name_of_which_none_fits_better_are_said(tmp_path):
     assert set(splits['train']) == {'images/1.png'} and 'not there' not in str(report['files_left_out'])
 
 
+def test_an_image_whose_folder_is_missing_is_not_there_though_others_have_its_name(tmp_path):
+    root = tmp_path / 'set'
+    content = coco(root, 3)
+    for index, image in enumerate(content['images']):
+        image['file_name'] = f'film{index}/0001.png'
+        (root / f'film{index}').mkdir()
+        (root / f'train/{index}.png').rename(root / image['file_name'])
+    write(root / 'annotations/instances_train.json', content)
+    (root / 'film2/0001.png').unlink()
+    _, splits, report = prepared(root)
+    assert set(splits['train']) == {f'film{index}/0001.png' for index in range(2)}
+    assert list(report['files_left_out']) == ['images that are listed and not there']
+
+
 def test_companions_that_were_unpacked_beside(tmp_path):
     root = tmp_path / 'set'
     coco(root, 2)
@@ -535,6 +549,30 @@ def test_names_that_are_addresses(tmp_path, name, file):
         (root / f'train/{index}.png').rename(root / 'train' / file.format(index))
     write(root / 'annotations/instances_train.json', content)
     assert prepared(root)[1] == {'train': {f'train/{file.format(i)}': WHOLE for i in range(2)}}
+
+
+@pytest.mark.parametrize('name', ['date=1/{}.png', 'a%20b/{}.png', 'me&you/c={}.png'])
+def test_images_outside_of_the_folder_may_be_called_like_an_address(tmp_path, name):
+    root = tmp_path / 'set'
+    content = coco(root)
+    for index, image in enumerate(content['images']):
+        there = tmp_path / 'photos' / name.format(index)
+        there.parent.mkdir(parents=True, exist_ok=True)
+        image['file_name'] = str((root / f'train/{index}.png').rename(there))
+    write(root / 'annotations/instances_train.json', content)
+    assert set(prepared(root)[1]['train']) == {image['file_name'] for image in content['images']}
+
+
+@pytest.mark.parametrize('name', ['salt&pepper.png', 'train/id=pepper.png', 'salt?pepper.png'])
+def test_an_image_that_is_called_like_an_address_and_not_there_is_no_other(tmp_path, name):
+    root = tmp_path / 'set'
+    content = coco(root)
+    content['images'][0]['file_name'] = name
+    (root / 'train/0.png').rename(root / 'train/pepper.png')
+    write(root / 'annotations/instances_train.json', content)
+    _, splits, report = prepared(root)
+    assert set(splits['train']) == {'train/1.png'}
+    assert name in report['files_left_out']['images that are listed and not there'][0]
 
 
 def test_an_image_that_is_listed_again_as_joined_files_do_is_one(tmp_path):
