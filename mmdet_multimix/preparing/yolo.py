@@ -57,7 +57,8 @@ def read(root: Path, files: list[Path]) -> Found:
     ]
     others = _of_voc(files, {as_compared(image.stem) for image, _, labels in listed if labels is None})
     used = {labels for *_, labels in listed}
-    away = _astray(files, used | set(map(label_files.of, there))) if None in used else ()
+    away = _astray(files, used | set(map(label_files.of, there))) if None in used else {}
+    looked_in = {file.parent for image, _, labels in listed if labels is not None for file in (image, labels)}
     # Where nobody has said which images are meant.
     masks = set() if content else _masks({image: labels for image, _, labels in listed})
     twins = _twins({image: labels for image, _, labels in listed if labels is not None})
@@ -73,7 +74,9 @@ def read(root: Path, files: list[Path]) -> Found:
                 'images of a folder without labels that has only namesakes of labelled ones', image
             )
             continue
-        if labels is None and as_compared(image.stem) in away:
+        # Where others of both folders have theirs, the labels are of a namesake that is not there.
+        folders = away.get(as_compared(image.stem), set()) if labels is None else set()
+        if folders and not looked_in >= folders | {image.parent}:
             found.leave_out('images whose labels are neither beside them nor in labels/ for images/', image)
             continue
         if labels is None:
@@ -110,9 +113,13 @@ def _masks(listed: dict[Path, Path | None]) -> set[Path]:
     return {image.parent for image in listed} - others
 
 
-def _astray(files: list[Path], used: set[Path | None]) -> set[str]:
-    """The names of label files of no image; one of such a name that lacks labels is no background."""
-    return {as_compared(file.stem) for file in files if file not in used and is_one(file)}
+def _astray(files: list[Path], used: set[Path | None]) -> dict[str, set[Path]]:
+    """The folders of label files of no image, by name; an image of it that lacks labels is no background."""
+    found: dict[str, set[Path]] = {}
+    for file in files:
+        if file not in used and is_one(file):
+            found.setdefault(as_compared(file.stem), set()).add(file.parent)
+    return found
 
 
 def _refuse_points(found: Found) -> None:

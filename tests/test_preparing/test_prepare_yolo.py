@@ -625,6 +625,19 @@ def test_images_whose_labels_are_in_another_folder_are_no_background(tmp_path):
         prepared(root)
 
 
+def test_labels_of_a_namesake_that_is_not_there_leave_an_image_background(tmp_path):
+    root = tmp_path / 'set'
+    for place in (f'{split}/{{}}/{index}' for split in ('train', 'val') for index in range(3)):
+        photograph(root / f'{place.format("images")}.png', seed=len(list(root.rglob('*.png'))))
+        label(root / f'{place.format("labels")}.txt', *YOLO_LINES)
+    (root / 'classes.txt').write_text('cat\ndog\n')
+    (root / 'train/images/1.png').unlink()
+    (root / 'val/labels/1.txt').unlink()
+    _, splits, report = prepared(root)
+    assert set(splits['val']) == {f'val/images/{index}.png' for index in range(3)}
+    assert list(report['files_left_out']) == ['annotations without an image']
+
+
 def test_masks_are_no_background(tmp_path):
     root = tmp_path / 'set'
     for index in range(3):
