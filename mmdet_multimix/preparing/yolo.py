@@ -60,7 +60,7 @@ def read(root: Path, files: list[Path]) -> Found:
     away = _astray(files, used | set(map(label_files.of, there))) if None in used else {}
     looked_in = {file.parent for image, _, labels in listed if labels is not None for file in (image, labels)}
     # Where nobody has said which images are meant.
-    masks = set() if content else _masks({image: labels for image, _, labels in listed})
+    masks = set() if content else _masks(listed)
     twins = _twins({image: labels for image, _, labels in listed if labels is not None})
     for image, split, labels in listed:
         if image in twins:
@@ -102,15 +102,15 @@ def _of_voc(files: list[Path], names: set[str]) -> set[str]:
     return {as_compared(file.stem) for file in ours if voc.is_one(file) and voc.has_objects(file)}
 
 
-def _masks(listed: dict[Path, Path | None]) -> set[Path]:
-    """The folders that have no labels, and no image but namesakes of labelled ones, as masks are."""
-    labelled = {as_compared(image.stem) for image, labels in listed.items() if labels is not None}
+def _masks(listed: list[tuple[Path, str, Path | None]]) -> set[Path]:
+    """The folders without labels, and with no image but namesakes of labelled ones of the split, as masks."""
+    labelled = {(split, as_compared(image.stem)) for image, split, labels in listed if labels is not None}
     others = {
         image.parent
-        for image, labels in listed.items()
-        if labels is not None or as_compared(image.stem) not in labelled
+        for image, split, labels in listed
+        if labels is not None or (split, as_compared(image.stem)) not in labelled
     }
-    return {image.parent for image in listed} - others
+    return {image.parent for image, _, _ in listed} - others
 
 
 def _astray(files: list[Path], used: set[Path | None]) -> dict[str, set[Path]]:

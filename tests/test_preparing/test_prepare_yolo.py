@@ -644,12 +644,14 @@ def test_masks_are_no_background(tmp_path):
         photograph(root / f'images/{index}.jpg', seed=index)
         photograph(root / f'masks/{index}.png', seed=index + 9)
         photograph(root / f'sky/{index + 2}.jpg', seed=index + 19)  # one of which is a namesake only
+        photograph(root / f'test/{index}.jpg', seed=index + 29)  # numbered anew
         label(root / f'labels/{index}.txt', *YOLO_LINES)
     (root / 'classes.txt').write_text('cat\ndog\n')
     _, splits, report = prepared(root)
     assert set(splits['train']) == {
         f'{folder}.jpg' for i in range(3) for folder in (f'images/{i}', f'sky/{i + 2}')
     }
+    assert set(splits['test']) == {f'test/{index}.jpg' for index in range(3)}
     (masks,) = report['files_left_out'].items()
     assert masks == (
         'images of a folder without labels that has only namesakes of labelled ones',
