@@ -36,14 +36,14 @@ def find_latest(work_dir: str | Path) -> Latest:
 
     It is the one that ``last_checkpoint`` names. In a work dir that was copied or moved this is a place in
     the first one: there it is the file of that name in the work dir itself. Where a kill has left no name,
-    one of nothing or of half a file, it is the newest training checkpoint that can be read.
+    one of nothing, of zeros or of half a file, it is the newest training checkpoint that can be read.
 
     Args:
         work_dir: Work dir of a run of mmengine.
     """
     latest = Latest()
     marker = Path(work_dir, 'last_checkpoint')
-    named = marker.read_text(errors='replace').strip() if marker.is_file() else ''
+    named = marker.read_text(errors='replace').strip('\0').strip() if marker.is_file() else ''
     here = str(Path(work_dir, Path(named).name))
     if named and '://' not in named and not _same(here, named) and os.path.isfile(here):
         named = here

@@ -19,6 +19,8 @@ _STATES = {
 def unheeded(path: str, checkpoint: dict, cfg: Any) -> Iterator[str]:
     """A line for each setting that was changed and that mmengine replaces by the checkpoint's state.
 
+    The state of another kind replaces only what both have: a schedule that decays otherwise still does so.
+
     Args:
         path: The checkpoint, for the lines.
         checkpoint: What it holds. The config that it was saved with is compared as a text, and not executed.
@@ -28,7 +30,16 @@ def unheeded(path: str, checkpoint: dict, cfg: Any) -> Iterator[str]:
     if before is None or now is None:
         return
     for key, (state, what) in _STATES.items():
-        if state in checkpoint and before.get(key) != now.get(key):
+        if state not in checkpoint or key.partition('.')[0] not in before:
+            continue  # a runner that was built without a config saves an empty one
+        old, new = _setting(before, key), _setting(now, key)
+        if _types(old) != _types(new):
+            yield (
+                f'{key} is of another kind than what {path} was trained with, and takes over what it can of '
+                'the state that was saved: the run follows neither config. To change it start a new run: '
+                f'--cfg-options load_from={path}'
+            )
+        elif old != new:
             yield (
                 f'{key} is not what {path} was trained with, and does not count: the {what} that it was '
                 f'saved with go on. To change them start a new run: --cfg-options load_from={path}'
@@ -52,21 +63,43 @@ def begun_again(path: str, checkpoint: dict, cfg: Any) -> Iterator[str]:
         )
 
 
-def _settings(text: Any) -> dict[str, str] | None:
-    """The settings of the table above in the text of a config; None where there is no such text."""
+def _settings(text: Any) -> dict[str, Any] | None:
+    """The settings in the text of a config; None where there is no such text."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, TypeError, ValueError):
         return None
-    found: dict[str, str] = {}
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            name, value = node.targets[0].id, node.value
-            inner = value.keywords if isinstance(value, ast.Call) else []
-            parts = {name: value} | {f'{name}.{part.arg}': part.value for part in inner}
-            found |= {key: _dumped(part) for key, part in parts.items() if key in _STATES}
+    return {
+        node.targets[0].id: _value(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+
+
+def _value(node: ast.expr) -> Any:
+    """What an expression stands for, however it is written: older versions of mmengine sort no keys."""
+    if isinstance(node, ast.Constant):
+        return node.value
+    if isinstance(node, ast.List | ast.Tuple):  # overrides of the command line may be either
+        return [_value(item) for item in node.elts]
+    if isinstance(node, ast.Dict):
+        return {
+            str(_value(key)) if key else '**': _value(value)
+            for key, value in zip(node.keys, node.values, strict=True)
+        }
+    if isinstance(node, ast.Call) and not node.args:  # of dict
+        return {item.arg: _value(item.value) for item in node.keywords}
+    return ast.unparse(node)
+
+
+def _setting(settings: dict[str, Any], key: str) -> Any:
+    found: Any = settings
+    for part in key.split('.'):
+        found = found.get(part) if isinstance(found, dict) else None
     return found
 
 
-def _dumped(node: ast.expr) -> str:
-    return ast.dump(node).replace('Tuple(', 'List(')  # overrides of the command line may be either
+def _types(setting: Any) -> list[Any]:
+    """The type of an optimizer, or those of the schedules."""
+    parts = setting if isinstance(setting, list) else [setting]
+    return [part.get('type') if isinstance(part, dict) else None for part in parts]

@@ -37,6 +37,7 @@ def notes_of(path, *, cfg=TEXT, saved=TEXT, epoch=2, running=1):
         ),
         ('end=2', 'end=3', ['param_scheduler']),
         ('(0.9, 0.99)', '[0.9, 0.99]', []),
+        ('end=2', 'end=2.0', []),
         ('max_norm=1', 'max_norm=2', []),  # these two count
         ('max_epochs=3', 'max_epochs=4', []),
     ],
@@ -47,7 +48,31 @@ def test_settings_that_the_checkpoints_state_replaces_are_said(tmp_path, old, ne
     assert all('does not count' in note and f'load_from={tmp_path}/epoch_2.pth' in note for note in notes)
 
 
-@pytest.mark.parametrize('saved', [None, 7, 'import os\nx = (', b'\0'])
+def test_the_order_in_which_an_older_mmengine_wrote_the_settings_is_no_change(tmp_path):
+    path = tmp_path / 'epoch_2.pth'
+    notes_of(path)
+    checkpoint = torch.load(path)
+    checkpoint['meta']['cfg'] = TEXT  # as in the file; newer ones sort the keys
+    torch.save(checkpoint, path)
+    assert check_resumable(str(path), Config.fromstring(TEXT, '.py')) == []
+
+
+@pytest.mark.parametrize(
+    ('old', 'new', 'key'),
+    [
+        ("'SGD'", "'Adam'", 'optim_wrapper.optimizer'),
+        ('LinearLR', 'ConstantLR', 'param_scheduler'),
+        ('end=2)', "end=2), dict(type='MultiStepLR', milestones=[2])", 'param_scheduler'),
+        ("[dict(type='LinearLR', end=2)]", 'None', 'param_scheduler'),
+    ],
+)
+def test_a_schedule_or_optimizer_of_another_kind_counts_in_part(tmp_path, old, new, key):
+    """mmengine gives each schedule the state of the one in its place, and leaves the others as they are."""
+    (note,) = notes_of(tmp_path / 'epoch_2.pth', cfg=TEXT.replace(old, new))
+    assert note.startswith(f'{key} is of another kind than') and 'does not count' not in note
+
+
+@pytest.mark.parametrize('saved', [None, 7, '', 'import os\nx = (', b'\0'])
 def test_a_checkpoint_that_does_not_say_its_settings_goes_on(tmp_path, saved):
     path = tmp_path / 'epoch_2.pth'
     notes_of(path)
@@ -63,7 +88,7 @@ def test_the_text_of_its_settings_is_not_executed(tmp_path):
     checkpoint = torch.load(path)
     checkpoint['meta']['cfg'] = f'open({str(marker)!r}, "w").close()\nparam_scheduler = None'
     torch.save(checkpoint, path)
-    assert len(check_resumable(str(path), Config.fromstring(TEXT, '.py'))) == 2
+    assert len(check_resumable(str(path), Config.fromstring(TEXT, '.py'))) == 1
     assert not marker.exists()
 
 
@@ -77,6 +102,12 @@ def test_an_epoch_that_begins_again_is_said(tmp_path):
             f'{path} is from iteration 10 and not from the end of an epoch: epoch 2 begins again'
         )
         assert notes_of(path, saved=saved, cfg=by_iteration, epoch=1, running=1) == []
+
+
+def test_a_power_cut_may_leave_zeros_for_the_name(tmp_path):
+    torch.save({'state_dict': {}, 'optimizer': {}}, tmp_path / 'epoch_2.pth')
+    (tmp_path / 'last_checkpoint').write_bytes(bytes(40))
+    assert find_latest(tmp_path).path == str(tmp_path / 'epoch_2.pth')
 
 
 def test_a_copy_goes_on_from_its_own_checkpoint(tmp_path):
