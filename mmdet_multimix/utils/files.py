@@ -36,7 +36,7 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL  # exclusive: not through a link either
     try:
         with os.fdopen(os.open(partial, flags, 0o666), 'wb') as file:
-            _lock(file.fileno())  # until it is closed: it is no leftover
+            _lock(file.fileno(), 'LOCK_EX')  # until it is closed: it is no leftover
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -58,20 +58,21 @@ def remove_partial_files(folder: str | Path, pattern: str) -> None:
     """
     for path in Path(folder).glob(f'.{pattern}.{"[0-9a-f]" * 8}{_SUFFIX}'):
         with contextlib.suppress(OSError):
-            descriptor = os.open(path, os.O_RDWR)
+            descriptor = os.open(path, os.O_RDONLY)  # it may be another user's, in a shared folder
             try:
-                if _lock(descriptor):
-                    path.unlink(missing_ok=True)
+                leftover = _lock(descriptor, 'LOCK_SH')  # network file systems want the other to be writable
             finally:
-                os.close(descriptor)
+                os.close(descriptor)  # before it is removed: Windows keeps what is open
+            if leftover:
+                path.unlink(missing_ok=True)
 
 
-def _lock(descriptor: int) -> bool:
+def _lock(descriptor: int, kind: str) -> bool:
     """Lock a file as long as it is open; False where another process has."""
     try:
         import fcntl  # not on Windows
 
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, getattr(fcntl, kind) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except (ImportError, OSError):  # a file system without locks

@@ -87,6 +87,22 @@ def test_what_another_run_is_writing_is_not_removed(tmp_path):
     assert (tmp_path / 'epoch_1.pth').read_bytes() == b'one'
 
 
+def test_what_a_kill_has_left_goes_though_it_may_only_be_read(tmp_path, monkeypatch):
+    """It is of another user of a shared folder; to root all is allowed, so that the system's refusal is acted."""
+    left = tmp_path / '.epoch_1.pth.0123abcd.part'
+    left.touch(0o444)
+    opened = os.open
+
+    def checked(path, flags, *rest):
+        if path == left and flags & (os.O_WRONLY | os.O_RDWR):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return opened(path, flags, *rest)
+
+    monkeypatch.setattr(os, 'open', checked)
+    remove_partial_files(tmp_path, '*.pth')
+    assert not left.exists()
+
+
 @pytest.fixture
 def full_disk():
     """No file may have more than 2,000 bytes: of the errors of a full disk, one that needs no disk."""
