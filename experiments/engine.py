@@ -167,7 +167,7 @@ def _environment(plan: Plan, engine: Engine) -> dict[str, str]:
     found = {key: value for key, value in os.environ.items() if key != VARIABLE}
     try:
         check_folder('the cache', found.get('XDG_CACHE_HOME') or Path('~/.cache').expanduser())
-    except InputError:  # Snakemake would fail: users without a home are usual in containers
+    except (InputError, RuntimeError):  # Snakemake would fail: users without a home are usual in containers
         found['XDG_CACHE_HOME'] = str(plan.folder / '.snakemake/cache')
     if engine.profile is not None:  # where Snakemake finds the executor that our profile names
         found['PYTHONPATH'] = os.pathsep.join([str(SLURM), *filter(None, [found.get('PYTHONPATH')])])

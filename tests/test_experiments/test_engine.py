@@ -88,5 +88,9 @@ def test_snakemake_keeps_its_cache_in_the_work_dir_where_the_home_cannot_have_on
     for home, cache in ((tmp_path, None), (tmp_path / 'file', str(tmp_path / 'out/.snakemake/cache'))):
         monkeypatch.setenv('HOME', str(home))
         assert _environment(plan, Engine()).get('XDG_CACHE_HOME') == cache
+    with monkeypatch.context() as nobody:  # a user without an entry
+        nobody.delenv('HOME')
+        nobody.setattr('pwd.getpwuid', {}.__getitem__)
+        assert _environment(plan, Engine())['XDG_CACHE_HOME'] == str(tmp_path / 'out/.snakemake/cache')
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
     assert _environment(plan, Engine())['XDG_CACHE_HOME'] == str(tmp_path)
