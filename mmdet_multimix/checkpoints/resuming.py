@@ -45,8 +45,10 @@ def find_latest(work_dir: str | Path) -> Latest:
     marker = Path(work_dir, 'last_checkpoint')
     named = marker.read_text(errors='replace').strip('\0').strip() if marker.is_file() else ''
     here = str(Path(work_dir, Path(named).name))
-    if named and '://' not in named and not _same(here, named) and os.path.isfile(here):
-        named = here
+    # What lies in no work dir is where out_dir of mmengine's hook has it, and not in the first one of a copy.
+    kept_elsewhere = os.path.isfile(named) and not Path(named).with_name(marker.name).is_file()
+    if named and '://' not in named and not kept_elsewhere and os.path.isfile(here):
+        named = named if _same(here, named) else here
     if named:
         reason = _unreadable(named)
         if reason is None:

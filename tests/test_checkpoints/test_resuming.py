@@ -119,6 +119,8 @@ def test_a_copy_goes_on_from_its_own_checkpoint(tmp_path):
         assert Path(find_latest(folder).path) == folder / 'epoch_2.pth'
     (copy / 'epoch_2.pth').unlink()  # a run may also keep its checkpoints elsewhere
     assert Path(find_latest(copy).path) == first / 'epoch_2.pth'
+    (copy / 'epoch_2.pth').touch()  # of a run before that one did so
+    (first / 'last_checkpoint').unlink()
+    assert Path(find_latest(copy).path) == first / 'epoch_2.pth'
     (copy / 'last_checkpoint').write_text('s3://there/epoch_2.pth')
-    (copy / 'epoch_2.pth').touch()
     assert find_latest(copy).path == 's3://there/epoch_2.pth'
