@@ -69,4 +69,4 @@ def _moment(run: str | None) -> tuple:
     seed, iteration = hub.get_info('seed'), hub.get_info('iter')
     if seed is not None and iteration is not None:
         return int(seed), int(iteration)
-    return (hashlib.blake2b(torch.get_rng_state().numpy(), digest_size=8).hexdigest(),)
+    return (hashlib.blake2b(torch.get_rng_state().numpy().tobytes(), digest_size=8).hexdigest(),)
