@@ -322,6 +322,7 @@ def test_what_is_measured_is_the_last_checkpoint_of_this_folder(detector):
     training = Training(cell, Path(folder), dict(cell.options), 1, ())
     first = folder / 'first'
     first.mkdir()
+    (first / 'last_checkpoint').write_text(str(first / 'iter_2.pth'))  # by which a work dir is known
     for path in (first / 'iter_2.pth', folder / 'iter_1.pth', folder / 'iter_2.pth'):
         torch.save({'state_dict': {}, 'optimizer': {}}, path)
     for name in (folder / 'iter_2.pth', first / 'iter_2.pth', 'gone/iter_2.pth'):

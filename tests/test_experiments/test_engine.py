@@ -69,8 +69,12 @@ def test_a_signal_that_was_ignored_ends_it_but_for_a_closed_terminal_under_nohup
 
 
 def test_a_closed_terminal_ends_it():
-    with pytest.raises(KeyboardInterrupt), _ended_by_signals():
-        os.kill(os.getpid(), signal.SIGHUP)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where the tests run under nohup
+    try:
+        with pytest.raises(KeyboardInterrupt), _ended_by_signals():
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize(('text', 'threads'), [('3', 3), ('4,2', 4), ('', 5), ('0', 5), ('many', 5)])
