@@ -25,7 +25,7 @@ _ROUNDING = 1e-4  # of a weight, which a numerical derivative may take a step be
 
 def check_count(name: str, value: int, *, at_most: int | None = None, limit: str | None = None) -> None:
     """Refuse anything but an integer in ``[1, at_most]``."""
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, Integral):
         raise ValueError(f'{name} must be an integer, got {value!r}')
     if value < 1:
         raise ValueError(f'{name} must be at least 1, got {value}')

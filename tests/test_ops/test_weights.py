@@ -207,6 +207,13 @@ def test_bad_arguments_are_named(change, match):
         sample_weights(**{**dict(n=3, b=5), **change})
 
 
+@pytest.mark.parametrize('options', [dict(), dict(m=2), dict(ess=2.0), dict(r=2)])
+def test_counts_may_be_numpys(options):
+    counts = {name: np.int64(value) if isinstance(value, int) else value for name, value in options.items()}
+    drawn = sample_weights(np.int64(5), np.int64(4), generator=torch.Generator().manual_seed(0), **counts)
+    assert torch.equal(drawn, sample_weights(5, 4, generator=torch.Generator().manual_seed(0), **options))
+
+
 @pytest.mark.parametrize('options', [dict(), dict(m=2), dict(ess=2.0), dict(alpha_per='example'), dict(r=2)])
 def test_a_default_device_is_not_that_of_the_draws(options):
     expected = sample_weights(5, 4, generator=torch.Generator().manual_seed(0), **options)

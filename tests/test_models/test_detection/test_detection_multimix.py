@@ -237,6 +237,7 @@ def test_losses_without_a_counterpart_are_refused_with_the_reason(loss, message)
     [
         (dict(among='some'), "among must be one of .* got 'some'"),
         (dict(max_examples=0), 'max_examples'),
+        (dict(max_examples=1), 'max_examples must be at least 2'),
         (dict(loss_weight=-1), 'loss_weight'),
     ],
 )
