@@ -69,6 +69,17 @@ methods = {
         config='../pretrain/resnet_tiny_digits_dense_multimix_distill.py',
         candidates=_teachers,
     ),
+    # What the teacher does alone.
+    'cross-entropy, self-distilled': dict(
+        config='resnet_tiny_digits_ce_distill.py',
+        candidates={
+            f'teacher {weight}': {
+                'model.method.teacher_weight': weight,
+                'model.method.label_weight': round(1 - weight, 1),
+            }
+            for weight in (0.2, 0.5, 0.8, 0.9)
+        },
+    ),
 }
 
 
