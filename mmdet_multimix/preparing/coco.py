@@ -19,7 +19,6 @@ from .found import (
     Example,
     Found,
     Marked,
-    Nearest,
     PreparingError,
     alike,
     class_name,
@@ -29,6 +28,7 @@ from .found import (
     split_of,
     upright,
 )
+from .nearest import Nearest
 
 _KEYS = (b'"images"', b'"annotations"', b'"categories"')
 _NOT_THERE = 'images that are listed and not there'

@@ -6,7 +6,7 @@ import math
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -208,87 +208,6 @@ def alike(one: Sequence[str], other: Sequence[str]) -> int:
     return next(
         (n for n, (a, b) in enumerate(pairs) if as_compared(a) != as_compared(b)), min(len(one), len(other))
     )
-
-
-class Nearest:
-    """Finds an image by its name in whatever folder it is.
-
-    Args:
-        files: All files of the set.
-        annotations: Those of them that have the objects of an image of their name.
-    """
-
-    def __init__(self, files: Iterable[Path], annotations: Iterable[Path] = ()) -> None:
-        self._annotations: dict[str, list[Path]] = {}
-        for path in annotations:
-            self._annotations.setdefault(as_compared(path.stem), []).append(path)
-        self._images: dict[str, list[Path]] = {}
-        for path in files:
-            if path.suffix.lower() in IMAGES:
-                self._images.setdefault(as_compared(path.stem), []).append(path)
-        self._beside: dict[tuple[Path, str], list[Path]] = {}
-        for key, paths in self._images.items():
-            for path in paths:
-                self._beside.setdefault((path.parent, key), []).append(path)
-
-    def has(self, name: str) -> bool:
-        """Whether an image is there of a name with its ending."""
-        there = self._images.get(as_compared(Path(name).stem), [])
-        return any(as_compared(path.name) == as_compared(name) for path in there)
-
-    def find(self, stem: str, near: Path, named: str = '') -> list[Path]:
-        """The images of a name that fit a file best; several if none of them fits better.
-
-        An image beside the file fits best, then one of the whole name, as a mask may be nearer; of these
-        one in folders of the same names (``xml/train``, ``images/train``), and the nearest. An image that is
-        nearer to other annotations of its name is theirs.
-
-        Args:
-            stem: The name without its ending; case matters only where several images differ in nothing else.
-            near: The file.
-            named: The whole name of the image as its annotations have it.
-        """
-        key = as_compared(stem)
-        found = self._beside.get((near.parent, key)) or self._images.get(key, [])
-
-        others = self._annotations.get(key, [])
-        found = [path for path in found if all(_near(path, o) <= _near(path, near) for o in others)]
-
-        def fit(path: Path) -> tuple[bool, bool, bool, tuple[int, int]]:
-            same = path.name == named, path.name.casefold() == named.casefold()
-            return path.stem == stem, *same, _near(path, near)
-
-        return _best(found, fit)
-
-    def listed(self, name: Path, near: Path) -> list[Path]:
-        """The images that a list names, which may be of another machine; several if none fits better.
-
-        Args:
-            name: The path in the list.
-            near: The file with the list.
-        """
-        found = [
-            path
-            for path in self._images.get(as_compared(name.stem), [])
-            if as_compared(path.name) == as_compared(name.name)
-        ]
-        found = _best(found, lambda path: alike(path.parts, name.parts))
-        return _best(found, lambda path: (_shared(path, near.parent / name), path.name == name.name))
-
-
-def _shared(path: Path, near: Path) -> int:
-    """How near two files are: the length of the path of the folder that both are below."""
-    return len(os.path.commonpath([path.parent, near.parent]))
-
-
-def _near(path: Path, other: Path) -> tuple[int, int]:
-    """How near an image is to annotations: by the names of their folders, then by where these are."""
-    return alike(path.parent.parts, other.parent.parts), _shared(path, other)
-
-
-def _best(paths: list[Path], fit: Callable[[Path], Any]) -> list[Path]:
-    best = max(map(fit, paths), default=None)
-    return [path for path in paths if fit(path) == best]
 
 
 def as_compared(stem: str) -> str:

@@ -16,7 +16,6 @@ from .found import (
     Example,
     Found,
     Marked,
-    Nearest,
     as_compared,
     is_set,
     read_lines,
@@ -24,6 +23,7 @@ from .found import (
     split_of,
     upright,
 )
+from .nearest import Nearest
 from .yolo_splits import lines_if_text
 
 _ENCODING = re.compile(rb'<\?xml[^>]*encoding=["\']([\w.:-]+)["\'][^>]*\?>')
