@@ -14,7 +14,7 @@ from ..checks.coco_content import why_dropped
 from ..checks.kept import Kept
 from ..utils.names import quote, shorten
 from ..utils.progress import show_progress
-from .found import SPLITS, Example, Found, Marked, PreparingError
+from .found import SPLITS, Example, Found, Marked, PreparingError, as_meant
 from .images import Photograph, look, turned
 
 _FAR = 1.5  # a fraction of the image that no label in fractions comes to
@@ -71,28 +71,28 @@ def choose_classes(found: Found, wanted: Sequence[str] | None) -> tuple[tuple[st
 
     Args:
         found: What was read.
-        wanted: The classes that a user wants, in this order. A name that differs only by case stands for one
-            of them. None takes all that have a box.
+        wanted: The classes that a user wants, in this order. A name that differs only by case, or by what is
+            between its words, stands for one of them. None takes all that have a box.
 
     Returns:
         The classes, and the class of each name that has one.
 
     Raises:
-        PreparingError: A wanted class is nowhere; or names differ by case only and nobody says what is meant.
+        PreparingError: A wanted class is nowhere; or names read alike and nobody says what is meant.
     """
     used = Counter(marked.name for example in found.examples for marked in example.objects)
     del used['']
     known = list(dict.fromkeys([*found.classes, *sorted(used)]))
     if wanted:
-        folded = {name.casefold() for name in known}
-        missing = [name for name in wanted if name.casefold() not in folded]
+        folded = set(map(as_meant, known))
+        missing = [name for name in wanted if as_meant(name) not in folded]
         if missing:
             raise PreparingError(
                 f'--classes: {quote(missing)} is in no annotation, which have {quote(known)}'
             )
         same = {}
         for name in known:
-            meant = [choice for choice in wanted if choice.casefold() == name.casefold()]
+            meant = [choice for choice in wanted if as_meant(choice) == as_meant(name)]
             if name in wanted or len(meant) == 1:
                 same[name] = name if name in wanted else meant[0]
         return tuple(dict.fromkeys(wanted)), same
@@ -100,15 +100,15 @@ def choose_classes(found: Found, wanted: Sequence[str] | None) -> tuple[tuple[st
         notes = ': '.join([f'no object is marked in any of the {len(found.examples)} images', *found.notes])
         raise PreparingError(notes)
     for name in known:
-        alike = [other for other in known if other.casefold() == name.casefold()]
+        alike = [other for other in known if as_meant(other) == as_meant(name)]
         if len(alike) > 1 and found.classes and name == alike[0]:
             found.notes.append(
-                f'{quote(alike)} differ by case only and are two classes: --classes makes them one'
+                f'{quote(alike)} read alike and are {len(alike)} classes: --classes makes them one'
             )
         elif len(alike) > 1 and not found.classes:
             numbers = ', '.join(f'{other!r} ({used[other]} objects)' for other in alike)
             raise PreparingError(
-                f'class names that differ by case only: {numbers}. Name the classes that you want, one '
+                f'class names that read alike: {numbers}. Name the classes that you want, one '
                 'spelling or both: --classes NAME NAME ...'
             )
     classes = tuple(name for name in known if used[name])
@@ -134,7 +134,7 @@ def clean(found: Found, classes: Sequence[str], same: dict[str, str]) -> dict[st
     """
     sets = {split: CleanSet() for split in SPLITS}
     sources: dict[tuple[str, Path], Path] = {}
-    digests: dict[bytes, set[str]] = {}
+    digests: dict[bytes, dict[str, Path]] = {}
     counts: Counter[str] = Counter()
     doubtful: dict[str, list[str]] = {'mirrored': [], 'lying': []}
     for example in show_progress(found.examples, 'Looking at the images', len(found.examples)):
@@ -154,7 +154,7 @@ def clean(found: Found, classes: Sequence[str], same: dict[str, str]) -> dict[st
             reason, _, detail = str(error).partition(': ')
             found.leave_out(reason, f'{example.image} ({detail})' if detail else example.image)
             continue
-        digests.setdefault(photograph.digest, set()).add(example.split)
+        digests.setdefault(photograph.digest, {}).setdefault(example.split, example.image)
         counts['turned'] += turns
         if example.objects and photograph.turn in (2, 3, 4):
             doubtful['mirrored'].append(str(example.image))
@@ -162,7 +162,10 @@ def clean(found: Found, classes: Sequence[str], same: dict[str, str]) -> dict[st
             doubtful['lying'].append(str(example.image))
         _add(sets[example.split], example, photograph, classes, same, turns, counts)
     lost = sum((content.lost for content in sets.values()), Counter())
-    _say(found, counts, doubtful, lost, sum(len(splits) > 1 for splits in digests.values()))
+    shared = [
+        ' is '.join(dict.fromkeys(map(str, paths.values()))) for paths in digests.values() if len(paths) > 1
+    ]
+    _say(found, counts, doubtful, lost, shared)
     sets = {split: content for split, content in sets.items() if content.images}
     if not sets:
         raise PreparingError(f'no image is left: {found.why_left_out()}')
@@ -266,7 +269,7 @@ def _more(marked: Marked, example: Example, photograph: Photograph, turns: bool)
 
 
 def _say(
-    found: Found, counts: Counter[str], doubtful: dict[str, list[str]], lost: Counter[str], shared: int
+    found: Found, counts: Counter[str], doubtful: dict[str, list[str]], lost: Counter[str], shared: list[str]
 ) -> None:
     for key, line in (
         ('mirrored', '{} images are turned by 180 degrees or mirrored when they are loaded (Exif): '
@@ -291,5 +294,6 @@ def _say(
         )
     if shared:
         found.notes.append(
-            f'{shared} images are in more than one split: what is measured on them was learnt by heart'
+            f'{len(shared)} images are in more than one split: what is measured on them was learnt by heart: '
+            f'{shorten(shared)}'
         )

@@ -17,6 +17,7 @@ from ..utils.one_line import InputError
 IMAGES = {'.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm', '.pgm'}
 SPLITS = ('train', 'val', 'test')
 _SPLIT = re.compile(r'(train|val|valid|validation|dev|test)(?:ing)?(?:val)?(?:set|images?)?[-_]?(?:\d{2,4})?')
+_BLANKS = re.compile(r'(?<=[^\W_])[\s_-]+(?=[^\W_])')  # what people put between the words of a name
 _NO = ('0', '0.0', 'false', 'no', 'none', 'unspecified', '')
 _NAMES = {'valid': 'val', 'validation': 'val', 'dev': 'val'}
 
@@ -149,6 +150,11 @@ def class_name(name: object, path: Path) -> str:
         meant = 'yes' if name is True else 'no' if name is False else 'null'
         raise PreparingError(f'{path} has the class name {name!r}: write it in quotes, such as "{meant}"')
     return ' '.join(str(name).split())
+
+
+def as_meant(name: str) -> str:
+    """A class name as people read it, to whom ``Traffic_light`` and ``traffic light`` are one."""
+    return _BLANKS.sub(' ', as_compared(name))
 
 
 def is_set(value: object) -> bool:

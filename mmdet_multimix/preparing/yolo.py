@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..utils.names import shorten
 from . import voc
 from .found import IMAGES, Example, Found, PreparingError, as_compared
 from .yolo_labels import LabelFiles, lines_of, numbers_in, objects_in
@@ -50,7 +51,8 @@ def read(root: Path, files: list[Path]) -> Found:
     splits, content = (path, content) if is_yaml(path) else named_beside(path, root, files, found)
     points = content.get('kpt_shape') is not None
     there = [file for file in files if file.suffix.lower() in IMAGES]
-    without, label_files = 0, LabelFiles()
+    without: list[Path] = []
+    label_files = LabelFiles()
     listed = [
         (image, split, label_files.of(image))
         for image, split in images_of(root, there, splits, content, found)
@@ -80,13 +82,16 @@ def read(root: Path, files: list[Path]) -> Found:
             found.leave_out('images whose labels are neither beside them nor in labels/ for images/', image)
             continue
         if labels is None:
-            without += 1
+            without.append(image)
         objects = [] if labels is None else list(objects_in(labels, names, path, points))
         found.examples.append(Example(image, labels or path, split, objects, relative=True))
     if without:
-        found.notes.append(f'{without} images have no label file and count as images without objects')
-    if found.examples and without == len(found.examples):
-        raise PreparingError(f'none of the {without} images below {root} has a label file of its name')
+        found.notes.append(
+            f'{len(without)} images have no label file and count as images without objects: '
+            f'{shorten(without)}'
+        )
+    if found.examples and len(without) == len(found.examples):
+        raise PreparingError(f'none of the {len(without)} images below {root} has a label file of its name')
     _leave_out_rest(
         found, {image: labels for image, _, labels in listed}, files, there, path, splits, label_files
     )

@@ -258,7 +258,7 @@ def test_categories_that_differ_by_case_only_are_said(tmp_path):
     content['annotations'][0]['category_id'] = 7
     write(tmp_path / 'set/annotations/instances_train.json', content)
     said, _, report = prepared(tmp_path / 'set')
-    assert "'cat', 'Cat' differ by case only" in said and len(report['classes']) == 3
+    assert "'cat', 'Cat' read alike and are 2 classes" in said and len(report['classes']) == 3
     _, _, report = prepared(tmp_path / 'set', classes=['cat', 'dog'])
     assert report['splits']['train']['boxes'] == dict(cat=2, dog=2)
 

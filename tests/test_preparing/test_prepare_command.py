@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,14 @@ def test_a_split_of_what_cannot_be_split(tmp_path):
         prepare(flat_voc(tmp_path / 'voc', 1), tmp_path / 'out', split=0.5)
 
 
+def test_an_image_that_a_random_split_has_twice_is_named(tmp_path):
+    root = flat_voc(tmp_path / 'set', 2)
+    shutil.copy(root / 'IMG_0.JPG', root / 'IMG_1.JPG')
+    said, _, _ = prepared(root, split=0.5)
+    (line,) = [line for line in said.splitlines() if 'in more than one split' in line]
+    assert ' is ' in line and all(str(root / f'IMG_{index}.JPG') in line for index in (0, 1))
+
+
 def test_names_that_differ_by_case_are_asked_about(tmp_path):
     root = flat_voc(tmp_path / 'set', 2)
     xml(root / 'IMG_0.xml', [('Cat', BOXES['cat']), ('dog ', BOXES['dog'])])
@@ -156,6 +165,27 @@ def test_names_that_differ_by_case_are_asked_about(tmp_path):
         PreparingError, match="--classes: 'horse' is in no annotation, which have 'Cat', 'cat'"
     ):
         prepared(root, classes=['cat', 'horse'])
+
+
+@pytest.mark.parametrize(
+    'other', ['Traffic_Light', 'traffic-light', unicodedata.normalize('NFD', 'tráffic light')], ids=ascii
+)
+def test_names_that_read_alike_are_asked_about(tmp_path, other):
+    """Several people have marked the objects, or the names were those of folders on macOS."""
+    root, name = flat_voc(tmp_path / 'set', 2), unicodedata.normalize('NFC', other.casefold())
+    name = name.replace('_', ' ').replace('-', ' ')
+    for index, one in enumerate((name, other)):
+        xml(root / f'IMG_{index}.xml', [(one, BOXES['cat'])])
+    with pytest.raises(PreparingError, match=r'read alike: .*\(1 objects\).*--classes'):
+        prepared(root)
+    assert prepared(root, classes=[name])[2]['splits']['train']['boxes'] == {name: 2}
+
+
+def test_signs_and_words_that_read_otherwise_are_classes(tmp_path):
+    root, names = flat_voc(tmp_path / 'set', 5), ['-', '_', 'A', 'A-', 'AB']
+    for index, name in enumerate(names):
+        xml(root / f'IMG_{index}.xml', [(name, BOXES['cat'])])
+    assert sorted(prepared(root)[2]['classes']) == sorted(names)
 
 
 def test_the_format_is_found_or_asked_for(tmp_path):

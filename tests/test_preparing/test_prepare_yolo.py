@@ -468,6 +468,7 @@ def test_labels_in_another_case_and_of_another_system(tmp_path, folders):
         f'{folders[0]}{image}.JPG': near(WHOLE) if labels else [] for image, labels in names
     }
     assert not report['files_left_out'] and '1 images have no label file' in said
+    assert f'without objects: {root / folders[0]}/A.JPG' in said.replace('//', '/')
 
 
 def test_an_image_in_two_splits_is_said(tmp_path):
