@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -41,10 +42,6 @@ def load_whole(model: nn.Module, path: str | Path, weights: str | None = None) -
     checkpoint = read_checkpoint(path)
     state, wanted = _names_of(checkpoint), model.state_dict()
     state.update(choose_weights(checkpoint, weights, path)[1])
-    if not set(state) & set(wanted):
-        raise InputError(
-            f'checkpoint {str(path)!r} is of another model: no parameter matches, {what_it_holds(checkpoint)}'
-        )
     unusable = list(_unusable(state, wanted))
     if unusable:
         raise InputError(f'checkpoint {str(path)!r} cannot be used: {shorten(unusable, separator="; ")}')
@@ -53,6 +50,10 @@ def load_whole(model: nn.Module, path: str | Path, weights: str | None = None) -
     except RuntimeError as error:
         raise InputError(f'checkpoint {str(path)!r} is of another model: {error}') from error
     missing = [name for name in lacking if not name.endswith(NOT_NEEDED)]
+    if all(name in lacking or name.endswith(NOT_NEEDED) for name in wanted):
+        raise InputError(
+            f'checkpoint {str(path)!r} is of another model: no parameter matches, {what_it_holds(checkpoint)}'
+        )
     if missing:
         raise InputError(f'checkpoint {str(path)!r} is of another model: it lacks {shorten(missing)}')
     return checkpoint
@@ -89,11 +90,12 @@ def choose_weights(
     return weights, {key[7:]: value for key, value in other.items() if key.startswith('module.')}
 
 
-def check_some_fits(wanted: Mapping[str, Tensor], path: str | Path) -> None:
+def check_some_fits(model: nn.Module, path: str | Path) -> None:
     """Refuse a checkpoint from which a model would start to train with random weights alone.
 
     Args:
-        wanted: The state dict of the model, of which only names and shapes are looked at.
+        model: The model, of which only names and shapes are looked at. It is not to be used any more, as it
+            may have loaded some of the weights.
         path: As for :func:`read_checkpoint`.
 
     Raises:
@@ -102,7 +104,7 @@ def check_some_fits(wanted: Mapping[str, Tensor], path: str | Path) -> None:
             that are no finite numbers.
     """
     checkpoint = read_checkpoint(path)
-    state = _names_of(checkpoint)
+    state, wanted = _as_read(model, _names_of(checkpoint)), model.state_dict()
     fitting = {
         name for name, stored in state.items() if name in wanted and wanted[name].shape == stored.shape
     }
@@ -138,6 +140,18 @@ def _names_of(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
         vars(named)['_metadata'] = OrderedDict(metadata)
     consume_prefix_in_state_dict_if_present(named, _OF_WRAPPER)
     return named
+
+
+def _as_read(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors under the names by which a model reads them.
+
+    mmdet's ``SemiBaseDetector`` gives the weights of a plain detector to its teacher and its student.
+    """
+    read = state.copy()
+    with warnings.catch_warnings():  # of parameters without memory, which take nothing
+        warnings.simplefilter('ignore')
+        model._load_from_state_dict(read, '', {}, True, [], [], [])
+    return read
 
 
 def _unusable(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.model import BaseModule
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..checkpoints.loading import check_some_fits
@@ -20,6 +20,7 @@ from ..checkpoints.stored_classes import classes_of
 from ..utils.names import shorten
 from ..utils.registered import class_name, registered
 from .classes import check_stored
+from .own_code import may_rename_weights
 from .remark import Remark
 from .shapes import build_shapes
 from .walk import DataSet, is_there, nodes
@@ -58,18 +59,19 @@ def check_start(cfg: Config) -> Iterator[str]:
     path = cfg.get('load_from')
     if not path or '://' in path or not _is_there(path) or 'model' not in cfg:
         return
-    names = _state_of(cfg)
+    said = Remark if may_rename_weights(cfg) else str
+    model = _model_of(cfg)
     try:
-        if names is not None:
-            check_some_fits(names, path)
+        if model is not None:
+            check_some_fits(model, path)
     except ValueError as error:
-        yield f'load_from: {error}'
+        yield said(f'load_from: {error}')
 
 
-def _state_of(cfg: Config) -> dict[str, Tensor] | None:
-    """Names and shapes of a model, without memory for it; None where only its training can build it."""
+def _model_of(cfg: Config) -> nn.Module | None:
+    """A model without memory for its parameters; None where only its training can build it."""
     try:
-        return build_shapes(cfg, cfg.model).state_dict()
+        return build_shapes(cfg, cfg.model)
     except Exception:  # whatever a model does while it is built: the runner will build it and say so
         return None
 

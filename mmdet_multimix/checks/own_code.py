@@ -1,4 +1,4 @@
-"""Whether code that is not mmdet's decides what a label means: then the checks may say, but not refuse."""
+"""Whether code that is not mmdet's decides what a label or name means: the checks may then only say so."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import inspect
 import re
 from typing import Any
 
-from mmdet.registry import DATASETS, MODELS, TRANSFORMS
+from mmdet.registry import DATASETS, HOOKS, MODELS, TRANSFORMS
 from mmengine.config import Config
+from mmengine.hooks import Hook
 from mmengine.registry import Registry
 
 from ..utils.registered import class_name, registered
@@ -50,6 +51,13 @@ def _numbers_labels(kind: Any) -> bool:
         return 'label' in inspect.getsource(found or kind)
     except (OSError, TypeError):
         return True  # nobody knows
+
+
+def may_rename_weights(cfg: Config) -> bool:
+    """Whether a hook of another package changes checkpoints before their weights are loaded."""
+    hooks = [hook for key in ('custom_hooks', 'default_hooks') for _, hook in nodes(cfg.get(key), key)]
+    kinds = [registered(hook['type'], HOOKS) for hook in hooks if 'type' in hook]
+    return not all(is_known(getattr(kind, 'after_load_checkpoint', Hook)) for kind in kinds)
 
 
 def has_own_runner(cfg: Config) -> bool:

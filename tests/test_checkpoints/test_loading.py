@@ -1,3 +1,5 @@
+import warnings
+
 import pytest
 import torch
 from torch import nn
@@ -48,7 +50,7 @@ def test_missing_parameters_and_statistics_are_named(saved, name):
 @pytest.mark.parametrize(
     'value', [torch.full((4,), torch.nan), torch.ones(4, dtype=torch.bool), torch.ones(4, dtype=torch.cfloat)]
 )
-@pytest.mark.parametrize('check', [load_whole, lambda model, path: check_some_fits(model.state_dict(), path)])
+@pytest.mark.parametrize('check', [load_whole, check_some_fits])
 def test_weights_that_no_network_computes_with_are_named(saved, value, check):
     with pytest.raises(ValueError, match=r'cannot be used: 1\.running_var: '):
         check(network(), saved(with_value('1.running_var', value)))
@@ -56,7 +58,7 @@ def test_weights_that_no_network_computes_with_are_named(saved, value, check):
 
 def test_a_checkpoint_of_which_nothing_matches_says_what_it_holds(saved, tmp_path):
     path = saved(lambda state: {f'backbone.{key}': value for key, value in state.items()})
-    for check in (load_whole, lambda model, path: check_some_fits(model.state_dict(), path)):
+    for check in (load_whole, check_some_fits):
         with pytest.raises(ValueError, match=r'it has 7 tensors, backbone\.0\.weight, '):
             check(network(), path)
     for content, said in (
@@ -73,10 +75,41 @@ def test_a_checkpoint_of_which_nothing_matches_says_what_it_holds(saved, tmp_pat
 
 
 def test_a_part_that_fits_is_enough_to_start_from(saved):
-    check_some_fits(network().state_dict(), saved(without('0.weight', '1.bias')))
+    check_some_fits(network(), saved(without('0.weight', '1.bias')))
     with torch.device('meta'):
-        names = network().state_dict()
-    check_some_fits(names, saved(with_value('0.weight', torch.zeros(9, 9))))
+        model = network()
+    check_some_fits(model, saved(with_value('0.weight', torch.zeros(9, 9))))
+
+
+class Pair(nn.Module):
+    """Reads the weights of one network into both, as ``SemiBaseDetector`` does."""
+
+    def __init__(self):
+        super().__init__()
+        self.teacher, self.student = network(), network()
+
+    def _load_from_state_dict(self, state_dict, *args):
+        if not any('student' in key for key in state_dict):
+            for key in list(state_dict):
+                state_dict[f'student.{key}'] = state_dict[f'teacher.{key}'] = state_dict.pop(key)
+        super()._load_from_state_dict(state_dict, *args)
+
+
+def test_weights_that_a_model_reads_by_other_names_fit(saved):
+    with torch.device('meta'):
+        model = Pair()
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        check_some_fits(model, saved())
+    with pytest.raises(ValueError, match='has nothing of this model'):
+        check_some_fits(
+            model, saved(lambda state: {f'student.0.{key}': value for key, value in state.items()})
+        )
+    with pytest.raises(ValueError, match=r'cannot be used: (student|teacher)\.1\.bias: '):
+        check_some_fits(model, saved(with_value('1.bias', torch.full((4,), torch.nan))))
+    model = Pair()
+    load_whole(model, saved())
+    assert all(bool((value == 3).all()) for value in model.state_dict().values())
 
 
 def test_weights_of_a_run_with_ema_are_those_that_are_asked_for(saved):

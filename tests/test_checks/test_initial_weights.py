@@ -4,12 +4,15 @@ from checking import error_of, training_on
 from mmdet.models import ResNet, SwinTransformer
 from mmdet.registry import MODELS
 from mmengine.config import Config
+from mmengine.hooks import Hook
 from mmengine.model import PretrainedInit
+from tiny_detectors import tiny_model
 from tiny_sets import coco_with
 
-from mmdet_multimix.checkpoints import MultiMixPretrained, publish_backbone
+from mmdet_multimix.checkpoints import MultiMixPretrained, load_whole, publish_backbone
 from mmdet_multimix.checkpoints.normalisation import normalisation_of
 from mmdet_multimix.checks import check_config
+from mmdet_multimix.checks.checkpoints import check_start
 
 
 def test_swin_reads_init_cfg_by_itself(tmp_path):
@@ -52,6 +55,47 @@ def test_a_checkpoint_of_which_nothing_is_in_the_model_is_no_start(tmp_path, pre
     )
     check_config(cfg)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+class RenamesWeights(Hook):
+    def after_load_checkpoint(self, runner, checkpoint):
+        state = checkpoint['state_dict']
+        checkpoint['state_dict'] = {key.replace('encoder.', 'backbone.'): state[key] for key in state}
+
+
+def test_a_hook_of_ones_own_may_rename_the_weights(tmp_path, capsys):
+    model = dict(
+        type='ImageClassifier',
+        backbone=dict(type='ResNet', depth=18, base_channels=8, norm_eval=False),
+        head=dict(type='LinearClsHead', num_classes=2, in_channels=64),
+    )
+    state = MODELS.build(model['backbone'].copy()).state_dict()
+    torch.save(dict(state_dict={f'encoder.{key}': state[key] for key in state}), tmp_path / 'a.pth')
+    cfg = training_on(coco_with(tmp_path / 'coco'), model=model, load_from=str(tmp_path / 'a.pth'))
+    cfg.custom_hooks = [dict(type='NumClassCheckHook')]
+    assert 'has nothing of this model' in error_of(cfg)
+    cfg.custom_hooks.append(dict(type=RenamesWeights))
+    check_config(cfg)
+    assert 'warning: load_from: checkpoint' in capsys.readouterr().err
+
+
+def test_a_semi_supervised_detector_starts_from_a_plain_one(tmp_path):
+    detector = tiny_model('faster_rcnn_fpn')
+    model = dict(
+        type='SemiBaseDetector',
+        semi_train_cfg=dict(),
+        detector=detector,
+        data_preprocessor=dict(
+            type='MultiBranchDataPreprocessor', data_preprocessor=detector.data_preprocessor
+        ),
+    )
+    state = MODELS.build(detector).state_dict()
+    cfg = training_on(coco_with(tmp_path / 'coco'), model=model, load_from=str(tmp_path / 'a.pth'))
+    torch.save(dict(state_dict=state), tmp_path / 'a.pth')
+    assert not list(check_start(cfg))
+    load_whole(MODELS.build(cfg.model), cfg.load_from)
+    torch.save(dict(state_dict={f'net.{key}': value for key, value in state.items()}), tmp_path / 'a.pth')
+    assert 'has nothing of this model' in next(iter(check_start(cfg)))
 
 
 def test_the_tilde_of_a_checkpoint_is_expanded_as_mmengine_does(tmp_path, monkeypatch):
