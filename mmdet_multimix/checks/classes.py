@@ -7,14 +7,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mmdet.datasets import BaseDetDataset, CocoPanopticDataset
+from mmdet.evaluation import VOCMetric
+from mmdet.registry import METRICS
 from mmengine.config import Config
 
 from ..utils.names import check_same_classes, quote
-from ..utils.registered import is_a
+from ..utils.registered import is_a, registered
 from .encoding import check_encoding
 from .own_code import has_own_labels, has_own_model
 from .remark import Remark
-from .walk import DataSet, nodes
+from .walk import DataSet, evaluators, nodes
 
 _HEADS = ('bbox_head', 'mask_head')  # how the names of heads end that have an output for each class
 
@@ -34,8 +36,10 @@ def check_names(dataset: DataSet) -> Iterator[str]:
         yield from check_encoding(Path(given))
     if text is not None:
         # pycocotools would take every category whose name is a part of the string.
-        yield (
-            f'metainfo.classes is the text {text!r}, which is no file of names. '
+        where = 'metainfo.classes' if given else f"METAINFO['classes'] of {dataset.type_name}"
+        said = str if dataset.read_by_mmdet else Remark
+        yield said(
+            f'{where} is the text {text!r}, which is no file of names. '
             f'For one class write classes=({text!r},), with its comma'
         )
     double = [name for name, number in Counter(names).items() if number > 1]
@@ -71,8 +75,9 @@ def check_heads(cfg: Config, sets: Sequence[DataSet]) -> Iterator[str]:
         sets: Its data sets.
 
     Yields:
-        A line for each head that has another number. Where nothing is evaluated, a class too many is only a
-        remark, and any number where code of one's own says which label an object has.
+        A line for each head that has another number. Of a mask head, and where nothing is evaluated by COCO's
+        metric, a class too many is only a remark, and any number where code of one's own says which label an
+        object has.
     """
     named = _with_classes(cfg, sets)
     own = has_own_model(cfg) or has_own_labels(cfg, ('train_dataloader', 'val_dataloader', 'test_dataloader'))
@@ -88,9 +93,21 @@ def check_heads(cfg: Config, sets: Sequence[DataSet]) -> Iterator[str]:
             f'{key}.num_classes is {count}, but {named[0].key} has {len(classes)} classes, '
             f'{quote(classes)}. Set num_classes={len(classes)}'
         )
-        evaluated = any(not dataset.trained_on for dataset in named)
-        is_fault = not own and (count < len(classes) or evaluated)
+        # COCO's metric knows no category of such a label; a mask is that of the label of its box.
+        too_many = _ends_on_a_label_too_many(cfg, named) and not key.endswith('mask_head')
+        is_fault = not own and (count < len(classes) or too_many)
         yield line if is_fault else Remark(line)
+
+
+def _ends_on_a_label_too_many(cfg: Config, named: Sequence[DataSet]) -> bool:
+    """Whether something is evaluated, and not by VOC's metric alone, which looks for the known labels."""
+    kinds = [
+        registered(entry.get('type'), METRICS)
+        for key in ('val_evaluator', 'test_evaluator')
+        for entry in evaluators(cfg, key)
+    ]
+    by_voc = kinds and all(kind is VOCMetric for kind in kinds)
+    return not by_voc and any(not dataset.trained_on for dataset in named)
 
 
 def check_stored(cfg: Config, path: str, stored: Sequence[str], sets: Sequence[DataSet]) -> Iterator[str]:

@@ -113,9 +113,10 @@ class DataSet:
 
     @property
     def text_for_classes(self) -> str | None:
-        """The classes of its config, where they are one string that names no file."""
-        classes = (self.cfg.get('metainfo') or {}).get('classes')
-        return classes if isinstance(classes, str) and not is_there(classes) else None
+        """The classes of its config or its type, where they are one string that names no file."""
+        given = (self.cfg.get('metainfo') or {}).get('classes')
+        classes = given or self._classes_of_type
+        return classes if isinstance(classes, str) and not (given and is_there(given)) else None
 
     @property
     def chosen_classes(self) -> tuple[str, ...]:
@@ -129,7 +130,12 @@ class DataSet:
     @property
     def classes(self) -> tuple[str, ...]:
         """The class names in its config, or those that its type has by itself."""
-        return self.chosen_classes or tuple(getattr(self.type, 'METAINFO', {}).get('classes') or ())
+        known = self.text_for_classes is None
+        return self.chosen_classes or tuple((known and self._classes_of_type) or ())
+
+    @property
+    def _classes_of_type(self) -> Any:
+        return getattr(self.type, 'METAINFO', {}).get('classes')
 
     @property
     def remedy(self) -> str:
@@ -163,8 +169,8 @@ def dataset_leaves(dataset: Any, key: str) -> Iterator[tuple[str, dict[str, Any]
     elif 'dataset' in dataset:
         yield from dataset_leaves(dataset['dataset'], f'{key}.dataset')
     elif 'datasets' in dataset:
-        for index, inner in enumerate(dataset['datasets']):
-            yield from dataset_leaves(inner, f'{key}.datasets[{index}]')
+        inner = dataset['datasets']  # a set of one's own may mean anything by it
+        yield from dataset_leaves(inner if isinstance(inner, (list, tuple)) else (), f'{key}.datasets')
     else:
         yield key, dataset
 

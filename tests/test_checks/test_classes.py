@@ -1,6 +1,7 @@
 import pytest
 import torch
 from checking import error_of, mmdets, training_on
+from mmdet.datasets import CocoDataset
 from mmengine.config import Config
 from tiny_sets import coco_with
 
@@ -44,6 +45,21 @@ def test_a_text_that_is_no_file_is_no_class(tmp_path):
     check_config(training_on(dict(dataset, metainfo=dict(classes=('teddy bear',)))))
 
 
+def test_a_type_whose_classes_are_a_text_is_named(tmp_path):
+    class Bears(CocoDataset):
+        METAINFO = {'classes': 'bear'}
+
+    dataset = dict(coco_with(tmp_path / 'coco', ('bear',)), type=Bears)
+    classes, dataset['metainfo'] = dataset['metainfo'], None
+    cfg = training_on(
+        dataset, model=dict(bbox_head=dict(num_classes=1)), val_dataloader=dict(dataset=dataset)
+    )
+    error = error_of(cfg)
+    assert "METAINFO['classes'] of Bears is the text 'bear'" in error and "classes=('bear',)" in error
+    assert 'categories' not in error and 'num_classes' not in error
+    check_config(training_on(dict(dataset, metainfo=classes)))
+
+
 @pytest.mark.parametrize('encoding', ['utf-8-sig', 'utf-16', 'latin-1'])
 def test_a_file_of_names_in_an_encoding_that_mmdet_does_not_read_is_named(tmp_path, encoding):
     dataset = coco_with(tmp_path / 'coco', ('kätzchen', 'dog'))
@@ -69,8 +85,18 @@ def test_a_class_too_many_is_said_where_nothing_is_evaluated(tmp_path, capsys):
     check_config(training_on(train, model=dict(bbox_head=dict(num_classes=12))))
     assert 'model.bbox_head.num_classes is 12' in capsys.readouterr().err
     val = dict(val_dataloader=dict(dataset=train))
-    mask_head = dict(roi_head=dict(mask_head=dict(num_classes=12)))
-    assert 'mask_head.num_classes is 12' in error_of(training_on(train, model=mask_head, **val))
+    assert 'bbox_head.num_classes is 12' in error_of(
+        training_on(train, model=dict(bbox_head=dict(num_classes=12)), **val)
+    )
+    # What stock mmdet evaluates all the same: masks go by the labels of the boxes, VOC's metric by its classes.
+    for head, metric in (('mask_head', 'CocoMetric'), ('bbox_head', 'VOCMetric')):
+        model = dict(roi_head={head: dict(num_classes=12)})
+        check_config(training_on(train, model=model, val_evaluator=dict(type=metric), **val))
+        assert f'warning: model.roi_head.{head}.num_classes is 12' in capsys.readouterr().err
+        few = dict(roi_head={head: dict(num_classes=1)})
+        assert f'{head}.num_classes is 1,' in error_of(
+            training_on(train, model=few, val_evaluator=dict(type=metric), **val)
+        )
     # Heads that have no output for each class.
     for model in (
         dict(roi_head=dict(mask_head=dict(num_classes=12, class_agnostic=True))),

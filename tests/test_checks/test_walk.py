@@ -50,6 +50,11 @@ def test_a_data_set_may_be_a_list_or_built_already(tmp_path):
     check_config(cfg)
 
 
+def test_a_set_of_ones_own_may_mean_anything_by_datasets():
+    for value in (None, 'voc', dict(a=dict(ann_file='no.json'))):
+        assert not list(dataset_leaves(dict(type='Mine', datasets=value), 'x'))
+
+
 def test_types_may_be_classes(tmp_path):
     dataset = dict(coco_with(tmp_path / 'coco'), type=CocoDataset)
     check_config(training_on(dict(type=RepeatDataset, times=2, dataset=dataset)))
