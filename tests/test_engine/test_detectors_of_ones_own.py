@@ -134,6 +134,19 @@ class ByItself(StandardRoIHead):
         return dict(results, loss_bbox=dict(loss_cls=loss))
 
 
+class Replaces(Hook):
+    """Puts something else in the place of the head or its loss, after the first epoch."""
+
+    def __init__(self, what):
+        self.what = what
+
+    def before_train_epoch(self, runner):
+        if runner.epoch == 1 and self.what == 'head':
+            runner.model.bbox_head = copy.deepcopy(runner.model.bbox_head)
+        elif runner.epoch == 1:
+            runner.model.bbox_head.loss_cls = MODELS.build(dict(type=self.what, use_sigmoid=True))
+
+
 def build(kind, family='retinanet'):
     torch.manual_seed(0)
     cfg = tiny_model(family)
@@ -199,6 +212,27 @@ def test_a_detector_may_call_the_mixed_loss_what_it_likes(kind, tmp_path):
     mixed = train('retinanet', tmp_path / 'mixed', HOOK, model=build(kind))
     for without, with_hook in zip(plain.losses, mixed.losses, strict=True):
         assert all(torch.equal(with_hook[key], without[key]) for key in without if key != 'loss')
+
+
+@pytest.mark.parametrize('what', ['head', 'FocalLoss'])
+@pytest.mark.parametrize('hooks', [[HOOK], [HOOK, dict(type='MultiMixScheduleHook', ramp=4, by_epoch=False)]])
+def test_what_a_hook_puts_in_the_place_of_a_head_or_a_loss_is_mixed(what, hooks, tmp_path):
+    heard = Listening()
+    hooks = [*hooks, heard, Replaces(what)]
+    seen = train('retinanet', tmp_path, *hooks, model=build(RetinaNet))
+    (line,) = [line for line in heard.lines if 'in the place of' in line]
+    assert 'bbox_head: from iteration 3 on' in line
+    mixed = [losses['loss_multimix'].item() for losses in seen.losses]
+    assert len(mixed) == 4 and all(value > 0 for value in mixed[1:])
+    same = train('retinanet', tmp_path, *hooks[:-1], model=build(RetinaNet))
+    assert mixed[-1] == same.losses[-1]['loss_multimix'].item()
+
+
+def test_a_loss_that_cannot_be_mixed_in_the_place_of_another_ends_the_mixing_alone(tmp_path):
+    heard = Listening()
+    seen = train('retinanet', tmp_path, HOOK, heard, Replaces('GHMC'), model=build(RetinaNet))
+    assert any('GHMC, has no mixed counterpart' in line for line in heard.lines)
+    assert ['loss_multimix' in losses for losses in seen.losses] == [True, True, False, False]
 
 
 def test_a_head_of_another_name_is_named(tmp_path):

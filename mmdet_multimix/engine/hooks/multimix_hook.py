@@ -7,6 +7,7 @@ from typing import Any
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
+from torch import nn
 
 from ...models.detection.detection_multimix import DetectionMultiMix
 from ...models.detection.head_mixer import HeadMixer
@@ -21,7 +22,7 @@ from ...models.detection.mixed_form import UnmixableError
 from ...ops.checks import check_flag
 from ...utils.one_line import InputError
 from ...utils.unwrap import unwrapped
-from .schedule_hook import MultiMixScheduleHook
+from .schedule_hook import MultiMixScheduleHook, our_hooks
 
 _OTHER_NAME = 'no head of final classes (bbox_head)'
 
@@ -121,6 +122,27 @@ class MultiMixHook(MultiMixScheduleHook):
         self._unheard, self._unlearnt, self._iterations = list(self._mixers), list(self._mixers), 0
         super().before_train(runner)
 
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
+        """Mixes what another hook has put in the place of a head or its loss."""
+        model = unwrapped(runner)
+        replaced = [mixer.name for mixer in self._mixers if not _is_in(model, mixer)]
+        if replaced:
+            runner.logger.warning(
+                f'another head or loss_cls stands in the place of {", ".join(replaced)}: from iteration '
+                f'{runner.iter + 1} on it is mixed, where it can be'
+            )
+            self._take_out()
+            acting = [hook for hook in our_hooks(runner) if hook is not self and hook._weights]
+            try:
+                self.before_train(runner)
+                for hook in acting:
+                    hook._waits = True  # for what is scheduled now
+            except InputError as error:  # stock mmdet goes on, too
+                runner.logger.warning(str(error))
+                for hook in (self, *acting):
+                    hook._weights, hook._waits = [], False
+        super().before_train_iter(runner, batch_idx, data_batch)
+
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
     ) -> None:
@@ -177,8 +199,18 @@ class MultiMixHook(MultiMixScheduleHook):
             self._say_unheard(runner)
             for line in self._in_vain(runner):
                 runner.logger.warning(line)
+        self._take_out()
+
+    def _take_out(self) -> None:
         while self._mixers:
             self._mixers.pop().remove()
+
+
+def _is_in(model: nn.Module, mixer: HeadMixer) -> bool:
+    found: Any = model
+    for name in mixer.name.split('.'):
+        found = getattr(found, name, None)
+    return found is mixer.head and getattr(found, 'loss_cls', None) is mixer.loss_cls
 
 
 def has_objects(data: Any) -> bool:

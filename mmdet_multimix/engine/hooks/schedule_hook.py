@@ -107,7 +107,7 @@ class MultiMixScheduleHook(Hook):
             return
         # Another hook may add MultiMix to heads, after this one where it comes later.
         self._waits = any(
-            type(hook) is not MultiMixScheduleHook and hook is not self for hook in _ours(runner)
+            type(hook) is not MultiMixScheduleHook and hook is not self for hook in our_hooks(runner)
         )
         if not self._waits:
             self._find(runner)
@@ -209,7 +209,7 @@ class MultiMixScheduleHook(Hook):
 
         A config and its base may each bring one, as those of this package do to log.
         """
-        hooks = _ours(runner)
+        hooks = our_hooks(runner)
         scheduled = [hook for hook in hooks if hook.ramp or hook.stop is not None]
         if len(scheduled) > 1:
             raise InputError(
@@ -237,7 +237,8 @@ def _configured(module: MultiMix) -> float:
     return module.scheduled[0]
 
 
-def _ours(runner: Runner) -> list[MultiMixScheduleHook]:
+def our_hooks(runner: Runner) -> list[MultiMixScheduleHook]:
+    """The hooks of a run that may schedule MultiMix."""
     return [hook for hook in runner.hooks if isinstance(hook, MultiMixScheduleHook)]
 
 

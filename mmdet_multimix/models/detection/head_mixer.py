@@ -68,6 +68,7 @@ class HeadMixer:
     ) -> None:
         self.name = name
         self.head = head
+        self.loss_cls = getattr(head, 'loss_cls', None)
         self.owner = owner
         head.multimix = multimix  # a part of the head, so that what looks for MultiMix in a model finds it
         if isinstance(head, DIIHead):
