@@ -96,7 +96,9 @@ def attend(weights: Tensor, attention: Tensor) -> Tensor:
         ``(r, n, b)``, rows sum to 1.
 
     Raises:
-        ValueError: Shapes that do not match; attention that is negative or not finite.
+        ValueError: Shapes that do not match; on the CPU also attention that is negative or not finite. On a
+            device negative attention is a device-side assert, and NaN goes through to the loss, where a
+            gradient scaler looks for it.
     """
     if weights.dim() != 3 or attention.shape != (weights.shape[2], weights.shape[0]):
         raise ValueError(
@@ -117,10 +119,10 @@ def attend(weights: Tensor, attention: Tensor) -> Tensor:
         return mixed / total  # eq. (11)
     # The slope of a quotient is one over its divisor. Below the rounding of 1 no step could follow it, and it
     # overflows: such a row has its value and no gradient.
-    alive = total > 0
-    steep = mixed.detach() / torch.where(alive, total, 1).detach()
+    dead = total <= 0  # NaN is not, and stays NaN
+    steep = mixed.detach() / torch.where(dead, 1, total).detach()
     gentle = mixed / torch.where(solid, total, 1)
-    return torch.where(solid, gentle, torch.where(alive, steep, weights))  # eq. (11)
+    return torch.where(solid, gentle, torch.where(dead, weights, steep))  # eq. (11)
 
 
 def _label_rows(z: Tensor, weight: Tensor | None, labels: Tensor | None) -> Tensor:

@@ -121,6 +121,29 @@ def test_tiny_attention_does_not_underflow():
     assert_near(attend(rows, a * 1e-30), attend(rows, a), torch.float32)
 
 
+class OnDevice(torch.Tensor):
+    """Numbers of the CPU that pass for those of an accelerator."""
+
+    device = property(lambda self: torch.device('cuda'))
+
+
+@pytest.mark.parametrize('bad', [math.nan, math.inf])
+def test_a_device_takes_attention_that_has_overflowed_to_the_loss(bad):
+    """A gradient scaler skips such a step; a device that has been stopped ends the training."""
+    rows, a = sample_weights(3, 4, r=2), torch.rand(4, 2) + 0.1
+    expected = attend(rows, a)
+    a[1, 1] = bad
+    got = attend(rows.as_subclass(OnDevice), a.as_subclass(OnDevice)).as_subclass(torch.Tensor)
+    assert_near(got[0], expected[0], torch.float32)
+    assert got[1].isnan().any(dim=1).all()
+
+
+def test_a_device_stops_at_negative_attention():
+    rows, a = sample_weights(3, 4, r=2), torch.rand(4, 2) - 1.1
+    with pytest.raises(RuntimeError, match='attention must not be negative'):
+        attend(rows.as_subclass(OnDevice), a.as_subclass(OnDevice))
+
+
 def test_attend_has_a_gradient():
     rows = sample_weights(3, 4, r=2, m=3, dtype=F64).requires_grad_()
     a = torch.rand(4, 2, dtype=F64) + 0.01
