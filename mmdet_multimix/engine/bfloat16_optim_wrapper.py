@@ -24,8 +24,9 @@ class BFloat16OptimWrapper(OptimWrapper):
     loss needs no scaling: bfloat16 has the exponents of float32. The arguments are those of
     ``OptimWrapper``.
 
-    mmcv's NMS, and on CPUs its RoIAlign, know no bfloat16. So the predictions of dense heads, an RPN's among
-    them, and on CPUs the maps that RoIs are taken from, are cast to float32.
+    mmcv's NMS and RoIAlign know no bfloat16, and mmdet rounds RoIs to the dtype of the maps that they are
+    taken from, in bfloat16 to eight pixels at the far side of an image. So the predictions of dense heads,
+    an RPN's among them, and these maps are cast to float32.
     """
 
     @contextlib.contextmanager
@@ -48,9 +49,7 @@ class BFloat16OptimWrapper(OptimWrapper):
 
 
 def _roi_maps(module: nn.Module, inputs: tuple) -> tuple | None:
-    if isinstance(module, BaseRoIExtractor) and inputs[1].device.type == 'cpu':
-        return _in_float32(inputs)
-    return None
+    return _in_float32(inputs) if isinstance(module, BaseRoIExtractor) else None
 
 
 def _predictions(module: nn.Module, inputs: tuple, outputs: Any) -> Any:

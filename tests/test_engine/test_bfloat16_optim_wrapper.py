@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from cli import tool
+from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
 from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import OPTIM_WRAPPERS, init_default_scope
@@ -92,3 +93,21 @@ def test_a_detector_trains_on_a_cpu(name):
     for key, value in losses[0].items():
         assert value.dtype == torch.float32 and value.isfinite(), key
     assert float(losses[0]['loss']) == pytest.approx(float(losses[1]['loss']), rel=ROUNDING)
+
+
+@pytest.mark.parametrize('device', ['cpu', 'meta'])  # the second stands for an accelerator
+def test_rois_are_not_rounded_to_the_maps_they_are_taken_from(device):
+    found = []
+
+    class Extractor(SingleRoIExtractor):
+        def forward(self, feats, rois):
+            found.extend(x.dtype for x in (*feats, rois))
+
+    extractor = Extractor(dict(type='RoIAlign', output_size=7), out_channels=4, featmap_strides=[4, 8])
+    optimizer = torch.optim.SGD(torch.nn.Linear(1, 1).parameters(), lr=0.1)
+    maps = [torch.empty(1, 4, 8, 8, dtype=torch.bfloat16, device=device) for _ in range(2)]
+    with OPTIM_WRAPPERS.build(dict(type='BFloat16OptimWrapper', optimizer=optimizer)).optim_context(
+        extractor
+    ):
+        extractor(maps, torch.empty(3, 5, device=device))
+    assert found == [torch.float32] * 3
