@@ -14,12 +14,8 @@ from torch import Tensor
 
 from . import fused
 from .attention import attend
+from .eager import eager
 from .weights import Recipe
-
-if hasattr(torch, 'compiler'):
-    _eager = torch.compiler.disable
-else:  # torch 2.0
-    from torch._dynamo import disable as _eager
 
 
 class _Fused(torch.autograd.Function):
@@ -59,7 +55,7 @@ class _Fused(torch.autograd.Function):
         return *out, None, None, None, None
 
 
-@_eager
+@eager
 def fused_loss(kind: str, logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
     """The loss for given weights ``(r, n, b)``, logits ``(r, b, c)`` and targets ``(r, b[, c])``."""
     blocks = fused.given_blocks(weights.detach())
@@ -67,7 +63,7 @@ def fused_loss(kind: str, logits: Tensor, targets: Tensor, weights: Tensor) -> T
     return _Fused.apply(logits, targets, weights, kind, n, blocks, torch.is_grad_enabled())
 
 
-@_eager
+@eager
 def drawn_loss(
     kind: str, logits: Tensor, targets: Tensor, recipe: Recipe, attention: Tensor | None
 ) -> Tensor:

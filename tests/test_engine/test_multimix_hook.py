@@ -1,7 +1,6 @@
 """What MultiMixHook adds, refuses and leaves behind."""
 
 import copy
-import inspect
 import logging
 from types import SimpleNamespace
 
@@ -18,7 +17,6 @@ from torch import nn
 
 from mmdet_multimix.engine import MultiMixHook
 from mmdet_multimix.engine.hooks.multimix_hook import has_objects
-from mmdet_multimix.models.detection.head_mixer import HeadMixer
 from mmdet_multimix.models.detection.heads import MultiMixShared2FCBBoxHead
 from mmdet_multimix.models.detection.mixable_heads import bbox_heads
 
@@ -244,23 +242,22 @@ def test_within_images_nothing_is_asked_of_a_loss_without_weight(name):
 
 
 @pytest.mark.parametrize('within_image', [False, True])
-@pytest.mark.parametrize('cfg', [{'compile': True}, {}])  # or by code of one's own
-def test_a_compiled_detector_mixes_as_any_other(cfg, within_image, monkeypatch):
-    monkeypatch.setattr(HeadMixer, '_losses_of', inspect.unwrap(HeadMixer._losses_of))
-    monkeypatch.setattr(HeadMixer, 'is_eager', False)
-    model = detector('retinanet')
+@pytest.mark.parametrize('name', ['retinanet', 'ssd300'])
+def test_a_compiled_detector_mixes_as_any_other(name, within_image):
+    options = dict(n=20, within_image=within_image)
+    if name == 'ssd300':  # mixes by itself, without the hook
+        cfg = tiny_model(name)
+        cfg.bbox_head.update(type='MultiMixSSDHead', multimix=options)
+        model = MODELS.build(cfg)
+    else:
+        model, hook = detector(name), MultiMixHook(**options)
+        hook.before_train(runner_of(model, hook))
     model.train()
-    hook = MultiMixHook(n=20, within_image=within_image)
-    runner = runner_of(model, hook)
-    runner.cfg = cfg
-    compiled = torch.compile(lambda x: x + 1, backend='eager')
-    compiled(torch.ones(1))
-    hook.before_train(runner)
     found = []
     for backend in (None, 'eager'):
         copied = copy.deepcopy(model)
         if backend:
             copied.loss = torch.compile(copied.loss, backend=backend)
-        found.append(losses_of(copied, 'retinanet')['loss_multimix'].detach())
+        found.append(losses_of(copied, name)['loss_multimix'].detach())
     assert found[0] > 0 and copied.bbox_head.loss_by_feat.__self__.heard
     assert_near(found[1], found[0], torch.float32)

@@ -6,7 +6,6 @@ Shape letters: b examples, n tuples, c classes.
 from __future__ import annotations
 
 import contextlib
-import sys
 
 import torch
 from mmengine.hooks import Hook
@@ -16,7 +15,6 @@ from torch import Tensor
 
 from ...models.classification import ImageClassifier
 from ...models.detection.example_choice import ExampleChoice, mixed_weights
-from ...models.detection.head_mixer import keep_eager
 from ...models.multimix import MultiMix, mixing_modules
 from ...ops.checks import check_count, check_factor, check_flag, check_number
 from ...utils.one_line import InputError
@@ -85,8 +83,6 @@ class MultiMixScheduleHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Finds what is to be scheduled."""
-        if runner.cfg.get('compile') or 'torch._dynamo' in sys.modules:  # code of one's own may compile, too
-            keep_eager()
         loop, scheduled = runner.train_loop, self.ramp or self.stop is not None
         if scheduled and self.by_epoch and not isinstance(loop, EpochBasedTrainLoop):
             raise InputError(

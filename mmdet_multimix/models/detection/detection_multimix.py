@@ -122,7 +122,8 @@ def _rows(levels: list[Tensor], indices: Tensor) -> Tensor:
         if len(level):
             local = indices - start
             inside = ((local >= 0) & (local < len(level))).unsqueeze(1)
-            # Rows of other levels stand in where an index is not of this one: no wait for their number.
-            rows = torch.where(inside, level[local.clamp(0, len(level) - 1)], rows)
+            # Rows of other levels stand in where an index is not of this one: no wait for their number. They
+            # are spread out, as a device adds up the gradients of one row one after another.
+            rows = torch.where(inside, level[local % len(level)], rows)
         start += len(level)
     return rows

@@ -22,6 +22,7 @@ from mmdet.models.roi_heads.bbox_heads import DIIHead
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from ...ops.eager import eager
 from .dense_roi_multimix import DenseRoIMultiMix
 from .detection_multimix import DetectionMultiMix
 from .loss_call import LossCall, argument_names, check_call
@@ -55,8 +56,6 @@ class HeadMixer:
     """Whether a gradient has come back to the mixed one, or there is nothing that it could go to."""
     heard = False
     """Whether the head has called its ``loss_cls``, or had no RoI to call it for."""
-    is_eager = False
-    """Whether all of them are kept out of compiled graphs."""
 
     def __init__(
         self,
@@ -120,11 +119,9 @@ class HeadMixer:
             f'n={mix.n}, {strength}, loss_weight={mix.loss_weight}, attention={mix.attention}'
         )
 
+    @eager  # a graph would lose where scores are from
     def _losses(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """The head's losses, and ``loss_multimix``."""
-        return self._losses_of(args, kwargs)  # looked up anew, as `keep_eager` may have replaced it
-
-    def _losses_of(self, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
         if self._calls is not None or kwargs.get('reduction_override') == 'none':
             return self._compute(*args, **kwargs)  # hard-example mining wants the loss of every RoI
         self._calls, self.asked = [], True
@@ -267,15 +264,6 @@ class HeadMixer:
             given = inspect.signature(self._compute_single).bind(cls_score, *args, **kwargs).arguments
             self._calls.append(LossCall.of(cls_score, given['labels'], given['label_weights'], origins))
         return self._compute_single(cls_score, *args, **kwargs)
-
-
-def keep_eager() -> None:
-    """Keep what mixes out of graphs of ``torch.compile``, which would lose where scores are from."""
-    import torch._dynamo  # seconds, for those alone that compile
-
-    if not HeadMixer.is_eager:
-        HeadMixer._losses_of = torch._dynamo.disable(HeadMixer._losses_of)  # type: ignore[method-assign]
-        HeadMixer.is_eager = True
 
 
 def _of_rois(given: dict[str, Any]) -> Tensor | None:
