@@ -60,6 +60,10 @@ def focal(**options):
     return mixed_focal_loss(LOGITS, LABELS, torch.full((2, 3), 1 / 3), **options)
 
 
+def weights_of_two(**options):
+    return sample_weights(**{'n': 2, 'b': 2, **options})
+
+
 # What is called, one of its arguments, and values that it must refuse.
 COUNTS = [
     *((kind, name) for kind in (MultiMix, DenseMultiMix, DetectionMultiMix, DenseRoIMultiMix, AuxiliaryDenseMultiMix, MultiMixHook) for name in ('n', 'm')),
@@ -78,10 +82,7 @@ COUNTS = [
     (ClsCalibration, 'bins'),
     (lambda **options: LinearClsHead(**{'num_classes': 3, 'in_channels': 4, **options}), 'num_classes'),
     (lambda **options: LinearClsHead(**{'num_classes': 3, 'in_channels': 4, **options}), 'in_channels'),
-    (lambda **options: sample_weights(**{'n': 2, 'b': 2, **options}), 'n'),
-    (lambda **options: sample_weights(**{'n': 2, 'b': 2, **options}), 'b'),
-    (lambda **options: sample_weights(2, 2, **options), 'r'),
-    (lambda **options: sample_weights(2, 2, **options), 'm'),
+    *((weights_of_two, name) for name in ('n', 'b', 'r', 'm')),
     (lambda **options: multimix_cross_entropy(LOGITS, LABELS, **options), 'n'),
     (lambda **options: multimix_cross_entropy(LOGITS, LABELS, **options), 'm'),
     (lambda **options: multimix_binary_cross_entropy(LOGITS, LABELS, **options), 'n'),
@@ -89,9 +90,9 @@ COUNTS = [
     (lambda **options: mix_targets(LABELS, [0.5], **options), 'c'),
     (lambda **options: reliability(torch.ones(2), torch.ones(2) > 0, **options), 'bins'),
     (lambda **options: pgd(None, PAIR, LABELS, 0.1, 0.1, **options), 'steps'),
-    (lambda **options: Settings(**options), 'attack_images'),
-    (lambda **options: Settings(**options), 'pgd_steps'),
-    (lambda **options: DetectionSettings(**options), 'corrupted_images'),
+    (Settings, 'attack_images'),
+    (Settings, 'pgd_steps'),
+    *((kind, 'corrupted_images') for kind in (Settings, DetectionSettings)),
     (lambda **options: write_digits_detection('/nowhere', **{'num_train': 1, 'num_val': 1, **options}), 'num_train'),
     (lambda **options: write_digits_detection('/nowhere', **{'num_train': 1, 'num_val': 1, **options}), 'num_val'),
 ]  # fmt: skip
@@ -154,7 +155,8 @@ CHOICES = [
     (lambda **options: spatial_attention(PAIR, **options), 'norm'),
 ]  # fmt: skip
 OTHERS = [
-    *((kind, 'generator', (3, 'cpu')) for kind in (MultiMix, DenseMultiMix, sample_factors)),
+    (DetectionMultiMix, 'max_examples', (1,)),
+    *((kind, 'generator', (3, 'cpu')) for kind in (MultiMix, DenseMultiMix, sample_factors, weights_of_two)),
     (digits, 'seed', (-1, 1.5, True, '3', None)),
     (digits, 'per_class', (5, (0,), (0, 5, 9), (5, 0), (0, 10**6), ('0', '5'), (0.0, 5.0), (-1, 3))),
     (digits, 'transforms', (3, 'Resize', [3], [dict(size=3)], [dict(type='Resized')], [dict(type='Resize', siez=3)])),
@@ -181,7 +183,6 @@ OPTIONAL = (
     'alpha',
     'ess',
     'attack_images',
-    'corrupted_images',
     'corrupted_images',
 )
 

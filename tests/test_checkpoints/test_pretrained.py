@@ -146,12 +146,6 @@ def test_a_stage_less_is_no_other_architecture(trained):
     assert torch.equal(model.conv1.weight, state['conv1.weight'])
 
 
-@pytest.mark.parametrize('value', [-0.1, 1.1, float('nan')])
-def test_min_coverage_out_of_range(value):
-    with pytest.raises(ValueError, match='min_coverage'):
-        MultiMixPretrained('x.pth', min_coverage=value)
-
-
 def test_missing_file():
     with pytest.raises(FileNotFoundError, match=r'nowhere\.pth'):
         MultiMixPretrained('nowhere.pth')(resnet())

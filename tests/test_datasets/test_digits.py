@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 from sklearn.datasets import load_digits
 
 from mmdet_multimix.datasets import DIGIT_SPLITS, DigitsDataset, split_digits
@@ -29,8 +28,3 @@ def test_items_are_the_digits_of_the_split():
         assert item['inputs'].shape == (3, 8, 8)
         np.testing.assert_allclose(item['inputs'][1].float() * 16 / 255, data.images[index], atol=0.05)
         assert item['gt_label'] == data.target[index]
-
-
-def test_unknown_split_is_refused():
-    with pytest.raises(ValueError, match=r"one of pretrain_train, .*, got 'train'"):
-        DigitsDataset('train')

@@ -69,11 +69,6 @@ def test_within_images_it_is_normalised_in_each():
     assert_near(loss, 0.5 * expected, torch.float32)
 
 
-def test_an_unknown_attention():
-    with pytest.raises(ValueError, match='attention must be one of'):
-        DetectionMultiMix(attention='gap')
-
-
 @pytest.mark.parametrize('name', ['retinanet', 'fcos', 'ssd300'])
 def test_one_stage_detectors_train_with_it(name, tmp_path, monkeypatch):
     seen = []

@@ -48,18 +48,10 @@ def test_the_schedule_acts_on_all_that_mixes_and_undoes_itself():
     assert [module.loss_weight for module in model] == [2.0, 0.5]
 
 
-@pytest.mark.parametrize(
-    ('arguments', 'message'),
-    [
-        (dict(ramp=-1), 'ramp'),
-        (dict(ramp=2, stop=2), 'stop must come after the ramp'),
-        (dict(interval=0), 'interval'),
-    ],
-)
-def test_schedules_out_of_range(arguments, message):
+def test_an_end_before_the_ramp_is_refused():
     for kind in ('MultiMixScheduleHook', 'MultiMixHook'):
-        with pytest.raises(ValueError, match=message):
-            HOOKS.build(dict(type=kind, **arguments))
+        with pytest.raises(ValueError, match='stop must come after the ramp'):
+            HOOKS.build(dict(type=kind, ramp=2, stop=2))
 
 
 def test_epochs_of_a_run_that_counts_iterations():

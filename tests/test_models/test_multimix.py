@@ -286,24 +286,6 @@ def test_attention_is_detached_by_default():
     assert (grads[0] - grads[1]).abs().max() > 1e-6
 
 
-@pytest.mark.parametrize(
-    ('options', 'match'),
-    [
-        (dict(n=0), 'n must be at least 1, got 0'),
-        (dict(m=0), 'm must be at least 1, got 0'),
-        (dict(alpha=0), 'alpha must be positive'),
-        (dict(alpha_per='batch'), "alpha_per must be one of 'tuple', 'example'; got 'batch'"),
-        (dict(loss_weight=-1), 'loss_weight must not be negative, got -1'),
-        (dict(clean_weight=float('nan')), 'clean_weight must be a finite number, got nan'),
-        (dict(attention_norm='l2'), "attention_norm must be one of 'relu', 'softmax'; got 'l2'"),
-        (dict(attention='max'), "attention must be one of 'gap', 'cam', 'mean', 'uniform'; got 'max'"),
-    ],
-)
-def test_bad_options_are_named(options, match):
-    with pytest.raises(ValueError, match=match):
-        DenseMultiMix(**options)
-
-
 def test_bad_inputs_are_named():
     x, y = torch.randn(5, 3, 2, 2), torch.arange(5) % 4
     cosine = nn.Sequential(nn.Linear(3, 4), nn.Softmax(dim=1))

@@ -4,7 +4,15 @@ import pytest
 import torch
 from tolerances import assert_near
 
-from mmdet_multimix.ops import attend, mixed_cross_entropy, reference, sample_weights, spatial_attention
+from mmdet_multimix.models import DenseMultiMix
+from mmdet_multimix.ops import (
+    attend,
+    mixed_cross_entropy,
+    multimix_cross_entropy,
+    reference,
+    sample_weights,
+    spatial_attention,
+)
 
 F64 = torch.float64
 
@@ -186,10 +194,6 @@ def test_dense_multimix_equals_the_reference(problem, targets, m):
             lambda z: spatial_attention(z, norm='l2'),
             "norm must be one of 'relu', 'softmax'",
         ),
-        (
-            lambda z: spatial_attention(z, kind='max'),
-            "kind must be one of 'gap', 'cam', 'mean', 'uniform'; got 'max'",
-        ),
         (lambda z: spatial_attention(z[0]), r'features must be .* got \(3, 4\)'),
         (lambda z: spatial_attention(z, kind='cam'), 'weight is None'),
         (lambda z: spatial_attention(z, kind='cam', weight=torch.ones(5, 3)), 'labels is None'),
@@ -234,3 +238,35 @@ def test_a_mask_is_no_label():
         spatial_attention(
             torch.randn(2, 3, 4), kind='cam', weight=torch.ones(2, 3), labels=torch.tensor([True, False])
         )
+
+
+@pytest.mark.parametrize('value', [float('nan'), -1e-3, float('inf')])
+def test_attention_that_is_no_confidence_is_refused(value):
+    attention = torch.full((3, 2), 0.5)
+    attention[1, 1] = value
+    with pytest.raises(ValueError, match='attention must be finite and not negative'):
+        attend(sample_weights(4, 3, r=2), attention)
+    with pytest.raises(ValueError, match='attention must be finite and not negative'):
+        multimix_cross_entropy(torch.zeros(2, 3, 5), torch.zeros(3, dtype=torch.long), attention=attention)
+
+
+@pytest.mark.parametrize('alpha', [1e-6, (0.02, 0.2), 1e-12])
+@pytest.mark.parametrize('attention', ['gap', 'cam', 'mean'])
+def test_trained_attention_has_finite_gradients_at_tiny_alpha(alpha, attention):
+    for seed in range(60):
+        torch.manual_seed(seed)
+        z = (30 * torch.randn(4, 3, 4)).requires_grad_()
+        fc = torch.nn.Linear(3, 5)
+        loss = DenseMultiMix(20, attention=attention, attention_grad=True, alpha=alpha)
+        value = loss(z, torch.randint(0, 5, (4,)), fc)
+        value.backward()
+        assert bool(value.isfinite()) and bool(z.grad.isfinite().all()), seed
+
+
+def test_a_row_with_next_to_no_attention_keeps_its_value():
+    weights = torch.tensor([[[1 - 2e-38, 2e-38], [0.5, 0.5]]])
+    attention = torch.tensor([[0.0], [0.25]], requires_grad=True)
+    rows = attend(weights, attention)
+    assert rows.tolist() == [[[0, 1], [0, 1]]]
+    rows[0, 0].square().sum().backward()
+    assert attention.grad.tolist() == [[0], [0]]

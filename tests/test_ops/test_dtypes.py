@@ -209,7 +209,21 @@ def test_bad_options_are_named():
             mixed_focal_loss(logits, labels, rows, **options)
     with pytest.raises(ValueError, match=r'attention must be \(b, r\)'):
         multimix_cross_entropy(logits, labels, 3, attention=torch.ones(5, 1))
-    with pytest.raises(ValueError, match='n must be at least 1'):
-        multimix_cross_entropy(logits, labels, 0)
     with pytest.raises(ValueError, match='m must be at most 5'):
         multimix_cross_entropy(logits, labels, 3, m=6)
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf'), -float('inf')])
+@pytest.mark.parametrize('loss', LOSSES)
+def test_targets_and_weights_that_are_no_numbers_are_refused(loss, value):
+    logits, targets, weights = torch.zeros(3, 5), torch.full((3, 5), 0.2), sample_weights(4, 3)
+    loss(logits, targets, weights)
+    targets[2, 1], spoilt = value, weights.clone()
+    spoilt[0, 0] = value
+    with pytest.raises(ValueError, match='soft targets must be finite'):
+        loss(logits, targets, weights)
+    with pytest.raises(ValueError, match='weights must be finite'):
+        loss(logits, torch.zeros(3, dtype=torch.long), spoilt)
+    spoilt[0, 0] = -0.1
+    with pytest.raises(ValueError, match='weights must not be negative'):
+        loss(logits, torch.zeros(3, dtype=torch.long), spoilt)

@@ -140,11 +140,7 @@ def test_assignment_gets_no_gradient_and_aligned_features_do():
     assert torch.autograd.gradcheck(lambda x: align(x, assignment), a2.requires_grad_())
 
 
-def test_bad_arguments():
+def test_maps_of_other_shapes_are_refused():
     a = torch.rand(1, 2, 3)
-    with pytest.raises(ValueError, match='eps must be positive, got 0'):
-        sinkhorn_assignment(a, a, eps=0)
-    with pytest.raises(ValueError, match='iterations must be at least 1'):
-        sinkhorn_assignment(a, a, iterations=0)
     with pytest.raises(ValueError, match=r'\(1, 2, 3\) and \(1, 2, 2\)'):
         sinkhorn_assignment(a, a[:, :, :2])

@@ -241,13 +241,6 @@ def test_mixing_twice_at_the_last_stage_is_refused(head, stages):
     [
         (dict(type='ManifoldMixup', stages=[]), 'at least one stage'),
         (dict(type='ManifoldMixup', stages=[5]), r'stages=\[5\], but ResNet has the stages 0 .* to 4'),
-        (dict(type='ManifoldMixup', alpha=0.0), 'alpha must be positive'),
-        (dict(type='ManifoldMixup', K=0), 'K must be at least 1'),
-        (dict(type='CutMix', K=0), 'K must be at least 1'),
-        (dict(type='CutMix', alpha=-1.0), 'alpha must be positive'),
-        (dict(type='InputMixup', alpha=[0.5, 2.0]), 'alpha must be a number'),
-        (dict(type='AlignMixup', eps=0.0), 'eps must be positive'),
-        (dict(type='SelfDistillation', label_weight=-1), 'label_weight must not be negative'),
         (dict(type='SelfDistillation', label_weight=0, teacher_weight=0), 'must not both be 0'),
     ],
 )
@@ -328,8 +321,6 @@ def test_distillation_without_a_teacher_says_what_to_add():
 def test_momentum_of_papers_is_refused():
     with pytest.raises(ValueError, match=r'for the 0\.999 of papers set 0\.001; got 0\.999'):
         SelfDistillationHook(momentum=0.999)
-    with pytest.raises(ValueError, match="'teacher' or 'student'"):
-        SelfDistillationHook(evaluate='both')
     assert SelfDistillationHook().ema_cfg['momentum'] == 0.001
 
 

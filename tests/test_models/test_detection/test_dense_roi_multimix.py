@@ -102,8 +102,6 @@ def test_logits_that_are_not_those_of_the_last_maps():
         (dict(cls_predictor_cfg=dict(type='NormedLinear')), 'linear fc_cls'),
         (dict(loss_cls=dict(type='SeesawLoss', num_classes=C - 1)), 'linear fc_cls'),
         (dict(loss_cls=dict(type='CrossEntropyLoss', use_sigmoid=True)), 'fc_cls|use_sigmoid'),
-        (dict(multimix=dict(attention='some')), 'attention'),
-        (dict(multimix=dict(among='some')), 'among'),
     ],
 )
 def test_the_head_refuses_what_is_not_a_linear_softmax_of_a_mean(kwargs, message):

@@ -232,22 +232,6 @@ def test_losses_without_a_counterpart_are_refused_with_the_reason(loss, message)
         form_of(MODELS.build(loss))
 
 
-@pytest.mark.parametrize(
-    ('arguments', 'message'),
-    [
-        (dict(among='some'), "among must be one of .* got 'some'"),
-        (dict(max_examples=0), 'max_examples'),
-        (dict(max_examples=1), 'max_examples must be at least 2'),
-        (dict(loss_weight=-1), 'loss_weight'),
-    ],
-)
-def test_arguments_out_of_range(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        DetectionMultiMix(**arguments)
-
-
-def test_an_unknown_form():
-    with pytest.raises(ValueError, match=r"kind must be one of .* got 'hinge'"):
-        MixedForm('hinge')
+def test_class_weights_are_those_of_a_softmax():
     with pytest.raises(ValueError, match='class_weight belongs to softmax'):
         MixedForm('focal', class_weight=(1.0,))
