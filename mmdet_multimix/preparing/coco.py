@@ -82,8 +82,8 @@ def _read(root: Path, files: list[Path]) -> Found:
                 marked = _marked(entry, names[entry['category_id']])
                 of_image.setdefault(entry['image_id'], []).append(marked)
         sizes: list[Listed] = []
-        names_of = [_as_file(str(image['file_name']), path, root, images) for image in content['images']]
-        nearest = [_image(name, path, root, images, split) for name in names_of]
+        found_as = [_file(str(image['file_name']), path, root, images, split) for image in content['images']]
+        names_of, nearest = [name for name, _ in found_as], [near for _, near in found_as]
         places = _without_strangers(names_of, nearest)
         tell = any(
             there and alike(there.parts, _path(n).parts) > 1
@@ -254,10 +254,22 @@ def _leave_out_namesakes(root: Path, found: Found, names: list[str]) -> None:
             found.examples.append(example)
 
 
-def _as_file(name: str, path: Path, root: Path, images: Nearest) -> str:
-    """The name of an image as its file has it, also where the list has its address, with ``%20`` in it."""
-    if images.has(_path(name).name) or _as_written(name, path, root):
-        return name
+def _file(name: str, path: Path, root: Path, images: Nearest, split: str) -> tuple[str, Path | None]:
+    """An image, which annotations name from the most different folders, and its name as its file has it."""
+    there = _as_written(name, path, root)
+    if there is None and not images.has(_path(name).name):
+        name = _unquoted(name)
+        there = _as_written(name, path, root)
+    if there:
+        return name, there
+    near = images.listed(_path(name), path)
+    if len(near) > 1:  # train/0.jpg and val/0.jpg
+        near = [other for other in near if split_of(other, root) == split]
+    return name, near[0] if len(near) == 1 else None
+
+
+def _unquoted(name: str) -> str:
+    """The name of an image in its address, with ``%20`` in it."""
     # The names of files may have the signs of an address, too.
     words = re.split('[?&=]', name) if '/' in name.partition('?')[0] and '?' in name else [name]
     return unquote(next((word for word in words if Path(word).suffix.lower() in IMAGES), name))
@@ -274,13 +286,3 @@ def _as_written(name: str, path: Path, root: Path) -> Path | None:
             if is_file(folder / text):
                 return folder / text
     return None
-
-
-def _image(name: str, path: Path, root: Path, images: Nearest, split: str) -> Path | None:
-    """The file of an image, which annotations name from the most different folders."""
-    if there := _as_written(name, path, root):
-        return there
-    near = images.listed(_path(name), path)
-    if len(near) > 1:  # train/0.jpg and val/0.jpg
-        near = [other for other in near if split_of(other, root) == split]
-    return near[0] if len(near) == 1 else None
