@@ -48,17 +48,3 @@ def test_variances_of_a_gradient_that_is_known(monkeypatch):
     share, error = gradient_variance.ratio(squares[4], squares[1])
     assert share == pytest.approx(1 / 2.5, abs=4 * error)
     assert 0 < error < 0.02
-
-
-@pytest.mark.parametrize(
-    ('change', 'message'),
-    [
-        (dict(repeats=1), 'repeats and batch_size must be at least 2'),
-        (dict(batch_size=1), 'repeats and batch_size must be at least 2'),
-        (dict(factors=(0, 2)), 'factors and epochs must be at least 1'),
-        (dict(epochs=(0,)), 'factors and epochs must be at least 1'),
-    ],
-)
-def test_what_has_no_variance_is_refused(change, message):
-    with pytest.raises(ValueError, match=message):
-        gradient_variance.Settings('config.py', **change)
