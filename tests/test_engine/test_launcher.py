@@ -1,16 +1,11 @@
 """Two processes that train together on a CPU: they find each other, finish, and leave nothing behind."""
 
-import os
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from cli import ROOT, environment, tool
-from mmengine.config import Config
-
-from mmdet_multimix.engine.launcher import LauncherError, start_launcher
+from cli import ROOT, environment
 
 CLASSIFIER = ROOT / 'configs/pretrain/resnet_tiny_digits_ce.py'
 DETECTOR = ROOT / 'configs/detection/faster_rcnn_tiny_digits_multimix.py'
@@ -104,27 +99,3 @@ def test_a_classifier_by_mpi_then_its_test_by_torchrun(tmp_path, port):
 def test_a_detector_with_hooks(tmp_path, port, detector_options):
     arguments = [DETECTOR, '--work-dir', tmp_path / 'run']
     assert_nothing_left(tmp_path, 'pytorch', port, 'train', *arguments, options=detector_options)
-
-
-@pytest.mark.parametrize(
-    ('launcher', 'starter', 'variable'),
-    [
-        ('pytorch', 'torchrun', 'RANK'),
-        ('slurm', 'srun', 'SLURM_PROCID'),
-        ('mpi', 'mpirun', 'OMPI_COMM_WORLD_RANK'),
-    ],
-)
-def test_a_process_that_the_launcher_did_not_start_is_told(monkeypatch, launcher, starter, variable):
-    for name in list(os.environ):
-        if name.startswith(('SLURM_', 'OMPI_')) or name in ('RANK', 'WORLD_SIZE'):
-            monkeypatch.delenv(name)
-    with pytest.raises(
-        LauncherError, match=rf'--launcher {launcher} needs {variable},.*start it by {starter}'
-    ):
-        start_launcher(Config(), launcher)
-
-
-def test_the_command_line_says_it_in_one_line(tmp_path):
-    printed = tool('train.py', CLASSIFIER, '--work-dir', tmp_path, '--launcher', 'mpi', fails=True)
-    assert '--launcher mpi needs OMPI_COMM_WORLD_RANK' in printed and 'Traceback' not in printed
-    assert not list(Path(tmp_path).glob('*.log'))

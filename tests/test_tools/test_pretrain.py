@@ -251,32 +251,12 @@ def break_classes(cfg, root):
     cfg.train_dataloader.dataset.classes = ['cat', 'dog', 'lion']
 
 
-def break_num_classes(cfg, root):
-    cfg.model.head.num_classes = 4
-
-
 def break_order(cfg, root):
     cfg.val_dataloader.dataset.classes = ['owl', 'dog', 'cat']
 
 
-def break_setting(cfg, root):
-    cfg.model.head = {**cfg.model.head, 'type': 'MultiMixHead', 'multimix': {'setting': 'long'}}
-
-
-def break_method(cfg, root):
-    cfg.model.head.type = 'MultiMaxHead'
-
-
-def break_alpha(cfg, root):
-    cfg.model.head = {**cfg.model.head, 'type': 'MultiMixHead', 'multimix': {'alpha': -1.0}}
-
-
 def break_norm(cfg, root):
     cfg.model.backbone.pop('norm_eval')
-
-
-def break_batch(cfg, root):
-    cfg.train_dataloader.batch_size = 100
 
 
 @pytest.mark.parametrize(
@@ -284,20 +264,15 @@ def break_batch(cfg, root):
     [
         (break_missing_data, r'no folder .*nowhere.train: ImageFolderDataset wants'),
         (break_classes, 'missing lion, unexpected owl'),
-        (break_num_classes, 'num_classes is 4, but ImageFolderDataset has 3 classes'),
         (break_order, "label 0 is class 'cat' in the training set, but 'owl'"),
-        (break_setting, r"setting .*'long'"),
-        (break_method, 'MultiMaxHead'),
-        (break_alpha, 'alpha'),
         (break_norm, r'set backbone\.norm_eval=False'),
-        (break_batch, 'no batch of 100 in the 18 training images'),
     ],
 )
 def test_bad_input_stops_before_the_first_iteration(tmp_path, break_it, message):
     root = image_folders(tmp_path / 'data')
     cfg = folder_config(root, tmp_path / 'work')
     break_it(cfg, root)
-    with pytest.raises((ValueError, FileNotFoundError, KeyError), match=message):
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
         run(cfg)
     assert not list(tmp_path.rglob('*.pth'))
 
