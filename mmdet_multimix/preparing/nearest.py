@@ -75,7 +75,8 @@ class Nearest:
         if not annotations:
             return images
         if key not in self._theirs:
-            others, theirs = _Namesakes(annotations), {path: [] for path in annotations}
+            others = _Namesakes(annotations)
+            theirs: dict[Path, list[Path]] = {path: [] for path in annotations}
             for image in images:
                 for other in others.nearest(image.parent.parts, image.parent.parts):
                     theirs[other].append(image)

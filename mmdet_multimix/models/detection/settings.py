@@ -69,7 +69,7 @@ class MixingSettings:
         if self.max_examples is not None:
             check_count('max_examples', self.max_examples)
             if self.max_examples == 1:
-                raise ValueError('max_examples must be at least 2, as one example has none to mix with; got 1')
+                raise ValueError('max_examples must be at least 2: one example has none to mix with; got 1')
 
     def of_multimix(self) -> dict[str, Any]:
         """The part of them that ``MultiMix`` takes, which checks it, too."""
