@@ -20,7 +20,8 @@ from ..datasets.unread_images import NOT_READ, is_image
 from ..utils.files import whole_file
 from ..visualization.labelled_images import draw_labelled_images
 from . import coco, voc, yolo
-from .cleaning import CleanSet, choose_classes, clean, split_off
+from .choosing import choose_classes, split_off
+from .cleaning import CleanSet, clean
 from .found import IMAGES, Found, PreparingError, files_of
 from .report import as_json, as_markdown, left_out_boxes, summary
 from .writing import BASE, CONFIG, REPORT, as_coco, config_lines, foreign_files, is_output, own_files
@@ -146,6 +147,16 @@ def _format(root: Path, files: list[Path], name: str) -> ModuleType:
     )
 
 
+_TOOLS = {
+    '"shapes"': 'labelme',
+    '"_via_img_metadata"': 'the VGG Image Annotator',
+    '"regions"': 'VoTT or the VGG Image Annotator',
+    '"result"': 'Label Studio',
+    '"classTitle"': 'Supervisely',
+    '"coordinates"': 'CreateML',
+}  # what their own JSON has
+
+
 def _what_else(files: list[Path]) -> str:
     """What is there in place of annotations, for the message."""
     packed = next((path for path in files if path.suffix.lower() in _ARCHIVES), None)
@@ -161,9 +172,11 @@ def _what_else(files: list[Path]) -> str:
     if start[:2] in (BOM_UTF16_LE, BOM_UTF16_BE):
         return f'; {other} is in UTF-16: save it as UTF-8'
     line = start.decode('utf-8', 'replace').strip().partition('\n')[0][:60]
-    return (
-        f'; {other} is none of them, it begins with {line!r}: export it anew, or convert it, as one of them'
-    )
+    what = f'it begins with {line!r}'
+    if other.suffix.lower() == '.json':
+        tools = [tool for key, tool in _TOOLS.items() if key.encode() in other.read_bytes()]
+        what = f'it looks like that of {tools[0]}' if tools else what
+    return f'; {other} is none of them, {what}: export it anew, or convert it, as one of them'
 
 
 def _note_unused(found: Found, files: list[Path]) -> None:

@@ -14,6 +14,7 @@ from ..checks.images import ORIENTATION
 from ..datasets.unread_images import header_of
 
 Box = tuple[float, float, float, float]
+_DARK = 16  # of 255: what is left of 12 bits
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,14 @@ class Photograph:
         stored: The same as it is stored.
         turn: How Exif says that it has to be turned, 1 to 8; 1 is not at all.
         digest: Equal for equal files.
+        is_dark: Whether it has more than 8 bits, and is nearly black in the 8 that mmdet loads.
     """
 
     size: tuple[int, int]
     stored: tuple[int, int]
     turn: int
     digest: bytes
+    is_dark: bool = False
 
     @property
     def is_turned(self) -> bool:
@@ -76,7 +79,9 @@ def look(path: Path) -> Photograph:
         size = stored[::-1] if turn >= 5 else stored
     else:
         size, stored = loaded.shape[1::-1], raw.shape[1::-1]
-    return Photograph(size, stored, turn, hashlib.blake2b(data, digest_size=16).digest())
+    whole = _decode(data, cv2.IMREAD_UNCHANGED) if loaded.max() <= _DARK else None
+    is_dark = whole is not None and whole.dtype != np.uint8
+    return Photograph(size, stored, turn, hashlib.blake2b(data, digest_size=16).digest(), is_dark)
 
 
 def _decode(data: bytes, flags: int) -> np.ndarray | None:

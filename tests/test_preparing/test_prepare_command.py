@@ -6,6 +6,7 @@ import shutil
 import unicodedata
 from pathlib import Path
 
+import numpy as np
 import pytest
 from mmdet.registry import DATASETS
 from mmengine.config import Config
@@ -500,6 +501,41 @@ def test_a_table_is_named_and_no_readme(tmp_path):
     (tmp_path / 'set/train.csv').write_text('image_id,bbox\n0,"[1, 2, 3, 4]"\n')
     with pytest.raises(PreparingError, match=r"train\.csv is none of them, it begins with 'image_id,bbox'"):
         prepare(tmp_path / 'set', tmp_path / 'out')
+
+
+@pytest.mark.parametrize(
+    ('content', 'tool'),
+    [
+        (dict(version='5', flags={}, shapes=[dict(label='cat', points=[[1, 2], [3, 4]])]), 'labelme'),
+        (dict(asset=dict(name='0.png'), regions=[dict(tags=['cat'])]), 'VoTT or'),
+        ([dict(id=1, annotations=[dict(result=[])])], 'Label Studio'),
+    ],
+)
+def test_another_tools_own_format_is_named(tmp_path, content, tool):
+    photograph(tmp_path / 'set/0.png')
+    (tmp_path / 'set/0.json').write_text(json.dumps(content, indent=1))
+    with pytest.raises(PreparingError, match=rf'0\.json is none of them, it looks like that of {tool}'):
+        prepare(tmp_path / 'set', tmp_path / 'out')
+
+
+@pytest.mark.parametrize(('highest', 'is_dark'), [(4095, True), (65535, False)])
+@pytest.mark.parametrize('ending', ['png', 'tif'])
+def test_pixels_of_twelve_bits_that_load_nearly_black_are_said(tmp_path, highest, is_dark, ending):
+    root = flat_voc(tmp_path / 'set')
+    for path in root.glob('IMG_*.JPG'):
+        shape = Image.open(path).size[::-1]
+        pixels = np.random.default_rng(0).integers(0, highest, shape, dtype=np.uint16, endpoint=True)
+        path.unlink()
+        Image.fromarray(pixels).save(path.with_suffix(f'.{ending}'))
+    notes = [note for note in prepared(root)[2]['notes'] if 'nearly black' in note]
+    assert len(notes) == is_dark and all(f'IMG_0.{ending}' in note for note in notes)
+
+
+def test_a_dark_photograph_is_none_of_too_many_bits(tmp_path):
+    root = flat_voc(tmp_path / 'set')
+    for path in root.glob('IMG_*.JPG'):
+        Image.new('RGB', Image.open(path).size, (9, 9, 9)).save(path)
+    assert not [note for note in prepared(root)[2]['notes'] if 'nearly black' in note]
 
 
 def test_cvats_own_format_is_named(tmp_path):
