@@ -75,7 +75,8 @@ class _Gather(torch.autograd.Function):
         padded = rows.new_zeros(max(counts), *rows.shape[1:])  # collectives want equal shapes
         padded[: ctx.own] = rows
         parts = [torch.empty_like(padded) for _ in counts]
-        dist.all_gather(parts, padded)
+        # As bytes: gloo knows no bfloat16 in torch 2.1.
+        dist.all_gather([part.view(torch.uint8) for part in parts], padded.view(torch.uint8))
         whole = torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
         if not tensor.is_floating_point():
             ctx.mark_non_differentiable(whole)

@@ -249,6 +249,7 @@ def test_a_compiled_detector_mixes_as_any_other(name, within_image):
         cfg = tiny_model(name)
         cfg.bbox_head.update(type='MultiMixSSDHead', multimix=options)
         model = MODELS.build(cfg)
+        model.init_weights()
     else:
         model, hook = detector(name), MultiMixHook(**options)
         hook.before_train(runner_of(model, hook))

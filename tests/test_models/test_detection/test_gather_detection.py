@@ -140,7 +140,7 @@ def yolox(rank):
         boxes = torch.tensor([[4.0, 4.0, 28.0, 28.0]]).repeat(objects, 1)
         instances = InstanceData(bboxes=boxes, labels=torch.ones(objects, dtype=torch.long))
         for dtype in (torch.float32, torch.bfloat16):
-            with torch.autocast('cpu', dtype, enabled=dtype != torch.float32):
+            with torch.autocast('cpu', torch.bfloat16, enabled=dtype == torch.bfloat16):
                 outs = head([torch.ones(1, 4, 4, 4)])
                 losses = head.loss_by_feat(*outs, [instances], [dict(img_shape=(32, 32))])
             losses['loss_multimix'].backward()
