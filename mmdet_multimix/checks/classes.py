@@ -75,17 +75,18 @@ def check_heads(cfg: Config, sets: Sequence[DataSet]) -> Iterator[str]:
         sets: Its data sets.
 
     Yields:
-        A line for each head that has another number. Of a mask head, and where nothing is evaluated by COCO's
-        metric, a class too many is only a remark, and any number where code of one's own says which label an
-        object has.
+        A line for each head that has another number. Of the mask head of boxes, and where nothing is
+        evaluated by COCO's metric, a class too many is only a remark, and any number where code of one's own
+        says which label an object has.
     """
     named = _with_classes(cfg, sets)
     own = has_own_model(cfg) or has_own_labels(cfg, ('train_dataloader', 'val_dataloader', 'test_dataloader'))
     classes = _with_boxes(named[0]) if named else ()
-    for key, node in nodes(cfg.get('model'), 'model') if classes else ():
+    parts = [(key, key.split('[')[0], node) for key, node in nodes(cfg.get('model'), 'model')]
+    stems = {stem for _, stem, _ in parts}
+    for key, stem, node in parts if classes else ():
         count = node.get('num_classes')
-        is_head = key.split('[')[0].endswith(_HEADS)
-        if not is_head or type(count) is not int or node.get('class_agnostic'):
+        if not stem.endswith(_HEADS) or type(count) is not int or node.get('class_agnostic'):
             continue
         if len(classes) <= count <= len(named[0].classes):
             continue
@@ -93,8 +94,11 @@ def check_heads(cfg: Config, sets: Sequence[DataSet]) -> Iterator[str]:
             f'{key}.num_classes is {count}, but {named[0].key} has {len(classes)} classes, '
             f'{quote(classes)}. Set num_classes={len(classes)}'
         )
-        # COCO's metric knows no category of such a label; a mask is that of the label of its box.
-        too_many = _ends_on_a_label_too_many(cfg, named) and not key.endswith('mask_head')
+        # COCO's metric knows no category of such a label; a mask is that of the label of its box, where there
+        # are boxes: SOLO's mask head gives the label.
+        owner, _, last = stem.rpartition('.')
+        by_box = last == 'mask_head' and (owner.endswith('roi_head') or f'{owner}.bbox_head' in stems)
+        too_many = _ends_on_a_label_too_many(cfg, named) and not by_box
         is_fault = not own and (count < len(classes) or too_many)
         yield line if is_fault else Remark(line)
 

@@ -97,6 +97,12 @@ def test_a_class_too_many_is_said_where_nothing_is_evaluated(tmp_path, capsys):
         assert f'{head}.num_classes is 1,' in error_of(
             training_on(train, model=few, val_evaluator=dict(type=metric), **val)
         )
+    # So do those of the stages of a cascade, but that of SOLO gives the labels itself.
+    stages = dict(roi_head=dict(bbox_head=[dict(num_classes=2)], mask_head=[dict(num_classes=12)]))
+    check_config(training_on(train, model=stages, **val))
+    assert 'warning: model.roi_head.mask_head[0].num_classes is 12' in capsys.readouterr().err
+    solo = training_on(train, model=dict(mask_head=dict(num_classes=12)), **val)
+    assert 'model.mask_head.num_classes is 12' in error_of(solo)
     # Heads that have no output for each class.
     for model in (
         dict(roi_head=dict(mask_head=dict(num_classes=12, class_agnostic=True))),
