@@ -5,6 +5,7 @@ import logging
 
 import pytest
 import torch
+from mmdet.models.dense_heads import RetinaHead
 from mmdet.models.detectors import FasterRCNN, RetinaNet
 from mmdet.models.roi_heads import StandardRoIHead
 from mmdet.registry import MODELS
@@ -134,16 +135,39 @@ class ByItself(StandardRoIHead):
         return dict(results, loss_bbox=dict(loss_cls=loss))
 
 
-class Replaces(Hook):
-    """Puts something else in the place of the head or its loss, after the first epoch."""
+class Twice(nn.Sequential):
+    """Wraps a loss."""
 
-    def __init__(self, what):
+    def forward(self, *args, **kwargs):
+        return 2 * self[0](*args, **kwargs)
+
+
+class Past(RetinaHead):
+    """Computes its loss without its ``loss_cls``."""
+
+    def loss_by_feat(self, cls_scores, bbox_preds, batch_gt_instances, *args, **kwargs):
+        return dict(loss_cls=sum(scores.square().mean() for scores in cls_scores))
+
+
+class Replaces(Hook):
+    """Puts something else in the place of the head or its loss, by default after the first epoch."""
+
+    def __init__(self, what, epoch=1):
         self.what = what
+        self.epoch = epoch
 
     def before_train_epoch(self, runner):
-        if runner.epoch == 1 and self.what == 'head':
-            runner.model.bbox_head = copy.deepcopy(runner.model.bbox_head)
-        elif runner.epoch == 1:
+        head = runner.model.bbox_head
+        if runner.epoch != self.epoch:
+            return
+        if self.what in ('head', 'Past'):
+            runner.model.bbox_head = copy.deepcopy(head)
+            runner.model.bbox_head.__class__ = Past if self.what == 'Past' else type(head)
+        elif self.what == 'Twice':
+            head.loss_cls = Twice(head.loss_cls)
+        elif self.what == 'Compiled':
+            runner.model.bbox_head = torch.compile(head, backend='eager')
+        else:
             runner.model.bbox_head.loss_cls = MODELS.build(dict(type=self.what, use_sigmoid=True))
 
 
@@ -228,11 +252,29 @@ def test_what_a_hook_puts_in_the_place_of_a_head_or_a_loss_is_mixed(what, hooks,
     assert mixed[-1] == same.losses[-1]['loss_multimix'].item()
 
 
-def test_a_loss_that_cannot_be_mixed_in_the_place_of_another_ends_the_mixing_alone(tmp_path):
+@pytest.mark.parametrize('what', ['Twice', 'Compiled'])
+def test_a_head_or_a_loss_that_a_hook_wraps_is_mixed_as_before(what, tmp_path):
     heard = Listening()
-    seen = train('retinanet', tmp_path, HOOK, heard, Replaces('GHMC'), model=build(RetinaNet))
+    seen = train('retinanet', tmp_path, HOOK, heard, Replaces(what), model=build(RetinaNet))
+    assert all(losses['loss_multimix'] > 0 for losses in seen.losses)
+    assert not any('in the place of' in line for line in heard.lines)
+
+
+@pytest.mark.parametrize('epoch', [0, 1])  # before and after something was mixed
+def test_a_loss_that_cannot_be_mixed_in_the_place_of_another_ends_the_mixing_alone(epoch, tmp_path):
+    heard = Listening()
+    seen = train('retinanet', tmp_path, HOOK, heard, Replaces('GHMC', epoch), model=build(RetinaNet))
     assert any('GHMC, has no mixed counterpart' in line for line in heard.lines)
-    assert ['loss_multimix' in losses for losses in seen.losses] == [True, True, False, False]
+    assert ['loss_multimix' in losses for losses in seen.losses] == [epoch > 0] * 2 + [False] * 2
+    assert not any('nothing was mixed in' in line for line in heard.lines)
+
+
+def test_a_later_head_that_computes_its_loss_past_the_mechanism_ends_the_mixing_alone(tmp_path):
+    heard = Listening()
+    hook = dict(HOOK, force=True)
+    seen = train('retinanet', tmp_path, hook, heard, Replaces('Past'), model=build(RetinaNet))
+    assert any('found nothing to mix in bbox_head: Past' in line for line in heard.lines)
+    assert len(seen.losses) == 4 and 'loss_multimix' not in seen.losses[-1]
 
 
 def test_a_head_of_another_name_is_named(tmp_path):

@@ -19,6 +19,7 @@ from ...models.detection.mixable_heads import (
     unknown,
 )
 from ...models.detection.mixed_form import UnmixableError
+from ...models.multimix import mixing_modules
 from ...ops.checks import check_flag
 from ...utils.one_line import InputError
 from ...utils.unwrap import unwrapped
@@ -85,6 +86,7 @@ class MultiMixHook(MultiMixScheduleHook):
         self._unheard: list[HeadMixer] = []
         self._unlearnt: list[HeadMixer] = []
         self._iterations = 0
+        self._replaced = False  # a head or its loss, in the course of this training
 
     def before_train(self, runner: Runner) -> None:
         """Adds MultiMix to the heads, once averages of the model exist and weights are loaded."""
@@ -132,15 +134,14 @@ class MultiMixHook(MultiMixScheduleHook):
                 f'{runner.iter + 1} on it is mixed, where it can be'
             )
             self._take_out()
+            self._replaced = True
             acting = [hook for hook in our_hooks(runner) if hook is not self and hook._weights]
             try:
                 self.before_train(runner)
                 for hook in acting:
                     hook._waits = True  # for what is scheduled now
-            except InputError as error:  # stock mmdet goes on, too
-                runner.logger.warning(str(error))
-                for hook in (self, *acting):
-                    hook._weights, hook._waits = [], False
+            except InputError as error:
+                self._go_on_without(runner, error)
         super().before_train_iter(runner, batch_idx, data_batch)
 
     def after_train_iter(
@@ -148,6 +149,24 @@ class MultiMixHook(MultiMixScheduleHook):
     ) -> None:
         """Looks once whether each head has let itself be mixed, and whether that is learnt."""
         self._iterations += 1
+        try:
+            self._look(runner, data_batch, outputs)
+        except InputError as error:
+            if not self._replaced:
+                raise
+            self._go_on_without(runner, error)
+        super().after_train_iter(runner, batch_idx, data_batch, outputs)
+
+    def _go_on_without(self, runner: Runner, error: InputError) -> None:
+        """Ends the mixing alone, where what came later cannot be mixed: stock mmdet goes on, too."""
+        runner.logger.warning(str(error))
+        self._take_out()
+        self._unheard, self._unlearnt = [], []
+        left = list(mixing_modules(unwrapped(runner)).values())  # in heads that mix by themselves
+        for hook in our_hooks(runner):
+            hook._weights = [(module, weight) for module, weight in hook._weights if module in left]
+
+    def _look(self, runner: Runner, data_batch: dict | None, outputs: dict | None) -> None:
         for mixer in self._unheard:
             if mixer.asked and not mixer.heard and has_objects(data_batch):
                 raise InputError(
@@ -171,7 +190,6 @@ class MultiMixHook(MultiMixScheduleHook):
                     f'was mixed: it computes them without a call of {self._mixers[0].method} of '
                     f'{self._mixers[0].name} ({type(self._mixers[0].head).__name__})'
                 )
-        super().after_train_iter(runner, batch_idx, data_batch, outputs)
 
     def _say_unheard(self, runner: Runner) -> None:
         """Names the heads that have had their time; copies never learn, and some tasks are rare."""
@@ -200,6 +218,7 @@ class MultiMixHook(MultiMixScheduleHook):
             for line in self._in_vain(runner):
                 runner.logger.warning(line)
         self._take_out()
+        self._replaced = False
 
     def _take_out(self) -> None:
         while self._mixers:
@@ -210,7 +229,12 @@ def _is_in(model: nn.Module, mixer: HeadMixer) -> bool:
     found: Any = model
     for name in mixer.name.split('.'):
         found = getattr(found, name, None)
-    return found is mixer.head and getattr(found, 'loss_cls', None) is mixer.loss_cls
+    return _holds(found, mixer.head) and _holds(getattr(mixer.head, 'loss_cls', None), mixer.loss_cls)
+
+
+def _holds(found: Any, part: nn.Module | None) -> bool:
+    """Whether it is that part, or has it inside, as what ``torch.compile`` returns."""
+    return found is part or (isinstance(found, nn.Module) and any(part is inner for inner in found.modules()))
 
 
 def has_objects(data: Any) -> bool:
