@@ -57,28 +57,28 @@ def choose_classes(found: Found, wanted: Sequence[str] | None) -> tuple[tuple[st
     del used['']
     known = list(dict.fromkeys([*found.classes, *sorted(used)]))
     if wanted:
-        folded = set(map(as_meant, known))
+        folded = _alike(known)
         missing = [name for name in wanted if as_meant(name) not in folded]
         if missing:
             raise PreparingError(
                 f'--classes: {quote(missing)} is in no annotation, which have {quote(known)}'
             )
         same = {}
+        choices = _alike(wanted)
         for name in known:
-            meant = [choice for choice in wanted if as_meant(choice) == as_meant(name)]
-            if name in wanted or len(meant) == 1:
-                same[name] = name if name in wanted else meant[0]
+            meant = choices.get(as_meant(name), [])
+            if name in meant or len(meant) == 1:
+                same[name] = name if name in meant else meant[0]
         return tuple(dict.fromkeys(wanted)), same
     if not used:
         notes = ': '.join([f'no object is marked in any of the {len(found.examples)} images', *found.notes])
         raise PreparingError(notes)
-    for name in known:
-        alike = [other for other in known if as_meant(other) == as_meant(name)]
-        if len(alike) > 1 and found.classes and name == alike[0]:
+    for alike in _alike(known).values():
+        if len(alike) > 1 and found.classes:
             found.notes.append(
                 f'{quote(alike)} read alike and are {len(alike)} classes: --classes makes them one'
             )
-        elif len(alike) > 1 and not found.classes:
+        elif len(alike) > 1:
             numbers = ', '.join(f'{other!r} ({used[other]} objects)' for other in alike)
             raise PreparingError(
                 f'class names that read alike: {numbers}. Name the classes that you want, one '
@@ -89,3 +89,11 @@ def choose_classes(found: Found, wanted: Sequence[str] | None) -> tuple[tuple[st
     if empty:
         found.notes.append(f'{len(empty)} classes without a box are left out: {shorten(map(repr, empty))}')
     return classes, {name: name for name in classes}
+
+
+def _alike(names: Sequence[str]) -> dict[str, list[str]]:
+    """Names by what they are to people; some sets have ten thousand, too many to compare each with each."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(as_meant(name), []).append(name)
+    return found
