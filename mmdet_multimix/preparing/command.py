@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Sequence
@@ -148,13 +149,13 @@ def _format(root: Path, files: list[Path], name: str) -> ModuleType:
 
 
 _TOOLS = {
-    '"shapes"': 'labelme',
-    '"_via_img_metadata"': 'the VGG Image Annotator',
-    '"regions"': 'VoTT or the VGG Image Annotator',
-    '"result"': 'Label Studio',
-    '"classTitle"': 'Supervisely',
-    '"coordinates"': 'CreateML',
-}  # what their own JSON has
+    'labelme': (rb'"shapes"\s*:\s*\[', rb'"imagePath"'),  # CVAT has shapes too
+    'the VGG Image Annotator': (rb'"_via_img_metadata"|"shape_attributes"',),
+    'VoTT': (rb'"regions"\s*:\s*\[', rb'"asset"\s*:\s*\{'),
+    'Label Studio': (rb'"result"\s*:\s*\[', rb'"annotations"|"completions"'),
+    'Supervisely': (rb'"classTitle"',),
+    'CreateML': (rb'"coordinates"\s*:\s*\{',),  # of GeoJSON they are a list
+}  # what their own JSON has, all of it
 
 
 def _what_else(files: list[Path]) -> str:
@@ -174,7 +175,8 @@ def _what_else(files: list[Path]) -> str:
     line = start.decode('utf-8', 'replace').strip().partition('\n')[0][:60]
     what = f'it begins with {line!r}'
     if other.suffix.lower() == '.json':
-        tools = [tool for key, tool in _TOOLS.items() if key.encode() in other.read_bytes()]
+        content = other.read_bytes()
+        tools = [tool for tool, keys in _TOOLS.items() if all(re.search(key, content) for key in keys)]
         what = f'it looks like that of {tools[0]}' if tools else what
     return f'; {other} is none of them, {what}: export it anew, or convert it, as one of them'
 

@@ -506,8 +506,10 @@ def test_a_table_is_named_and_no_readme(tmp_path):
 @pytest.mark.parametrize(
     ('content', 'tool'),
     [
-        (dict(version='5', flags={}, shapes=[dict(label='cat', points=[[1, 2], [3, 4]])]), 'labelme'),
-        (dict(asset=dict(name='0.png'), regions=[dict(tags=['cat'])]), 'VoTT or'),
+        (dict(version='5', shapes=[dict(label='cat', points=[[1, 2]])], imagePath='0.png'), 'labelme'),
+        (dict(asset=dict(name='0.png'), regions=[dict(tags=['cat'])]), 'VoTT'),
+        ({'0.png9': dict(regions=[dict(shape_attributes=dict(name='rect'))])}, 'the VGG Image Annotator'),
+        ([dict(image='0.png', annotations=[dict(label='cat', coordinates=dict(x=1, y=2))])], 'CreateML'),
         ([dict(id=1, annotations=[dict(result=[])])], 'Label Studio'),
     ],
 )
@@ -515,6 +517,23 @@ def test_another_tools_own_format_is_named(tmp_path, content, tool):
     photograph(tmp_path / 'set/0.png')
     (tmp_path / 'set/0.json').write_text(json.dumps(content, indent=1))
     with pytest.raises(PreparingError, match=rf'0\.json is none of them, it looks like that of {tool}'):
+        prepare(tmp_path / 'set', tmp_path / 'out')
+
+
+@pytest.mark.parametrize(
+    'content',
+    [
+        dict(type='FeatureCollection', features=[dict(geometry=dict(type='Point', coordinates=[1, 2]))]),
+        [dict(id=1, regions=[dict(region_id=7, phrase='a cat', x=1, y=2, width=3, height=4)])],
+        [dict(version=0, tags=[], shapes=[dict(type='rectangle', occluded=False)], tracks=[])],
+        dict(status='done', result='ok'),
+    ],
+    ids=['GeoJSON', 'Visual Genome', 'CVAT', 'other'],
+)
+def test_no_tool_is_named_that_has_not_written_the_file(tmp_path, content):
+    photograph(tmp_path / 'set/0.png')
+    (tmp_path / 'set/0.json').write_text(json.dumps(content))
+    with pytest.raises(PreparingError, match=r'0\.json is none of them, it begins with'):
         prepare(tmp_path / 'set', tmp_path / 'out')
 
 
